@@ -1,0 +1,35 @@
+# Each target works on a fresh machine with Python 3.11+, git and make.
+PYTHON ?= python3
+STUDY ?= studies/quickstart
+BIN := .venv/bin
+
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: install quickstart test lint bench clean
+
+install: .venv/installed
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[torch,dev]'
+	touch $@
+
+quickstart: install
+	test -e $(STUDY)/study.toml || $(BIN)/proveout init $(STUDY)
+	$(BIN)/proveout run $(STUDY)
+
+test: install
+	$(BIN)/python -m pytest -n 2
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: install
+	$(BIN)/python benchmarks/overhead.py
+	$(BIN)/python benchmarks/command_line.py
+
+clean:
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,58 @@
+"""The unit of work that every runner takes: a command, a directory, an environment, limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a job may use before it is ended from outside."""
+
+    wall_seconds: float
+    memory_bytes: int
+    """Resident memory of all its processes together."""
+    disk_bytes: int
+    """What may lie below `Job.writes`."""
+    log_bytes: int = 1_000_000
+    """What is kept of its output; the rest is dropped and the log says so."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A process to run. Never a pickle: every field is plain data, so any runner can take it."""
+
+    id: str
+    argv: tuple[str, ...]
+    directory: Path
+    """Its working directory."""
+    environment: Mapping[str, str]
+    """The whole environment; nothing is inherited."""
+    writes: Path
+    """The folder whose size counts against `Limits.disk_bytes`."""
+    log: Path
+    """Where its standard output and error go, capped."""
+    limits: Limits
+
+
+EndedBy = Literal["itself", "wall-time", "memory", "disk", "cancelled", "lost"]
+
+
+@dataclass(frozen=True)
+class Exit:
+    """How a job ended and what it used, all measured from outside."""
+
+    job: str
+    ended_by: EndedBy
+    code: int | None
+    """Exit status; None if a signal ended it or it was lost."""
+    signal: int | None
+    wall_seconds: float
+    cpu_seconds: float
+    """User and system time of the job and of every child that was waited for."""
+    peak_memory_bytes: int
+    leftover_processes: int
+    """Processes that it left behind, all killed."""
