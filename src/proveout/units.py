@@ -15,7 +15,9 @@ from proveout.errors import UserError
 ComputeUnit = Literal["flops", "device-seconds"]
 
 _FLOPS = {"flop": 1.0, "flops": 1.0}
-_FLOPS |= {f"{prefix}flop{s}": 1e3 ** (i + 1) for i, prefix in enumerate("kmgtpez") for s in ("", "s")}
+_FLOPS |= {
+    f"{prefix}flop{s}": 1e3 ** (i + 1) for i, prefix in enumerate("kmgtpez") for s in ("", "s")
+}
 _DEVICE_SECONDS = {
     "device-second": 1.0,
     "device-seconds": 1.0,

@@ -1,0 +1,63 @@
+"""An idea: a hypothesis, where it comes from, what it predicts, and a change."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from proveout.errors import IdeaError
+from proveout.study import Value
+
+Kind = Literal["baseline", "idea", "stack"]
+
+BASELINE = "baseline"
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """An idea before it is a commit: what a person or a source hands in."""
+
+    name: str
+    hypothesis: str
+    source: str
+    predicts: str = ""
+    """What the gap should do across scale: grows, steady, fades, reverses, nothing or breaks."""
+    category: str = "idea"
+    patch: str = ""
+    """A unified diff with paths relative to the program's folder."""
+    parameters: Mapping[str, Value] = field(default_factory=dict)
+    """Overrides of the program's parameters."""
+
+    def __post_init__(self) -> None:
+        """Raises `IdeaError` where the name could not serve as a folder or a git reference."""
+        check_name(self.name)
+
+
+@dataclass(frozen=True)
+class Idea:
+    """A change that is a commit in the study's repository."""
+
+    name: str
+    kind: Kind
+    commit: str
+    parent: str | None
+    hypothesis: str = ""
+    source: str = ""
+    predicts: str = ""
+    category: str = ""
+    parameters: Mapping[str, Value] = field(default_factory=dict)
+    """Every override in force at this commit, its ancestors' included."""
+    members: tuple[str, ...] = ()
+    """For a stack, the ideas merged into it, in order."""
+
+
+def check_name(name: str) -> None:
+    """Raises `IdeaError` unless `name` is lower-case letters, digits and dashes."""
+    if not _NAME.fullmatch(name):
+        raise IdeaError(
+            f"{name!r} cannot name an idea; use at most 60 lower-case letters, digits and dashes, "
+            "beginning with a letter or digit"
+        )

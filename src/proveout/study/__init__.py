@@ -1,0 +1,36 @@
+"""The study: one research question, declared in study.toml."""
+
+from proveout.study._read import STUDY_FILE, read_study
+from proveout.study._spec import (
+    BUILT_IN,
+    Budget,
+    Execution,
+    Ideas,
+    Ladder,
+    Limits,
+    Policy,
+    Program,
+    Rung,
+    Score,
+    Seeds,
+    Study,
+    Value,
+)
+
+__all__ = [
+    "BUILT_IN",
+    "STUDY_FILE",
+    "Budget",
+    "Execution",
+    "Ideas",
+    "Ladder",
+    "Limits",
+    "Policy",
+    "Program",
+    "Rung",
+    "Score",
+    "Seeds",
+    "Study",
+    "Value",
+    "read_study",
+]

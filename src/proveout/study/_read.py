@@ -1,0 +1,232 @@
+"""study.toml in, a checked `Study` out; every mistake named with the line to change."""
+
+from __future__ import annotations
+
+import difflib
+import shlex
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel, ValidationError
+
+from proveout.errors import StudyError
+from proveout.study._locate import Where, locate, spell
+from proveout.study._spec import BUILT_IN, PLACEHOLDER, Study
+
+STUDY_FILE = "study.toml"
+
+
+class Mistake(NamedTuple):
+    """One thing that is wrong, and where."""
+
+    where: Where
+    message: str
+
+
+def read_study(path: Path) -> Study:
+    """Reads and checks a study.
+
+    `path` is the study's folder or its study.toml.
+
+    Raises:
+        StudyError: with every mistake found, each with its line and what is allowed.
+    """
+    file = path / STUDY_FILE if path.is_dir() else path
+    text = _text(file)
+    try:
+        declared = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise StudyError(f"{file} is not valid TOML: {error}") from None
+    try:
+        study = Study.model_validate(declared | {"folder": file.parent.resolve()})
+    except ValidationError as error:
+        raise StudyError(_render(file, text, _mistakes(error, declared))) from None
+    if "folder" in declared:
+        mistakes = [Mistake(("folder",), "unknown key; a study lies where its study.toml lies")]
+    else:
+        mistakes = [*_check_commands(study), *_check_ladder(study), *_check_paths(study)]
+    if mistakes:
+        raise StudyError(_render(file, text, mistakes))
+    return study
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise StudyError(
+            f"there is no {STUDY_FILE} at {file.parent}; "
+            f"`proveout init {file.parent}` writes one to start from"
+        ) from None
+    except UnicodeDecodeError as error:
+        raise StudyError(f"{file} is not a UTF-8 text file: {error}") from None
+    except OSError as error:
+        raise StudyError(f"{file} cannot be read: {error.strerror}") from None
+
+
+def _render(file: Path, text: str, mistakes: list[Mistake]) -> str:
+    lines = text.splitlines()
+    blocks = []
+    for mistake in mistakes:
+        number = locate(text, mistake.where)
+        place = f"{file}, line {number}" if number else f"{file}"
+        quoted = f"\n    {lines[number - 1].strip()}" if number else ""
+        blocks.append(f"{place}: {spell(mistake.where)}: {mistake.message}{quoted}")
+    return "\n".join(blocks)
+
+
+def _mistakes(error: ValidationError, declared: dict[str, Any]) -> list[Mistake]:
+    found: dict[Where, str] = {}
+    for item in error.errors():
+        where = tuple(part for part in item["loc"] if not _names_a_union_member(part))
+        match item["type"]:
+            case "extra_forbidden":
+                message = _unknown_key(where)
+            case "missing":
+                message = "missing; it must be given"
+            case "value_error":
+                message = str(item["ctx"]["error"])
+            case "literal_error":
+                message = f"{item['input']!r} is not one of the allowed: {item['ctx']['expected']}"
+            case _:
+                message = f"{_shorten(item['input'])}: {item['msg'][:1].lower()}{item['msg'][1:]}"
+        found.setdefault(where, message)
+    return [Mistake(where, message) for where, message in found.items()]
+
+
+def _names_a_union_member(part: str | int) -> bool:
+    """Pydantic adds the tried member of `Value` to the path; no key of ours is called that."""
+    return part in {"bool", "int", "float", "str"}
+
+
+def _shorten(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _unknown_key(where: Where) -> str:
+    model: type[BaseModel] | None = Study
+    for part in where[:-1]:
+        if isinstance(part, int) or model is None:
+            continue
+        model = _model_of(model.model_fields[part].annotation)
+    allowed = sorted(set(model.model_fields) - {"folder"}) if model else []
+    close = difflib.get_close_matches(str(where[-1]), allowed, n=1)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    return f"unknown key{hint} Allowed here: {', '.join(allowed)}"
+
+
+def _model_of(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    inner = (_model_of(argument) for argument in getattr(annotation, "__args__", ()))
+    return next((model for model in inner if model), None)
+
+
+def _check_commands(study: Study) -> Iterator[Mistake]:
+    program = study.program
+    named, where = program.placeholders, ("program", "train")
+    for needed in ("seed", "out"):
+        if needed not in named:
+            yield Mistake(where, f"the command does not name {{{needed}}}, which every trial needs")
+    everywhere = {name for rung in study.rungs for name in rung.parameters}
+    for name in sorted(named - BUILT_IN - set(program.parameters) - everywhere):
+        yield Mistake(
+            where,
+            f"{{{name}}} has no value; give it in every rung's parameters or in "
+            f"program.parameters. Built in: {', '.join(sorted(BUILT_IN))}",
+        )
+    if "data" in named and not program.data:
+        yield Mistake(where, "the command names {data} but program.data lists nothing")
+    for name in program.parameters:
+        yield from _check_parameter(name, ("program", "parameters", name), named)
+    for index, rung in enumerate(study.rungs):
+        for name in rung.parameters:
+            yield from _check_parameter(name, ("ladder", "rung", index, "parameters"), named)
+        for name in sorted(everywhere - set(rung.parameters) - set(program.parameters)):
+            yield Mistake(
+                ("ladder", "rung", index),
+                f"parameter {name!r} is given at other rungs and missing at this one",
+            )
+    for word in shlex.split(program.train):
+        if "{" in PLACEHOLDER.sub("", word):
+            yield Mistake(where, f"{word!r} has a brace that is not a placeholder like {{seed}}")
+
+
+def _check_parameter(name: str, where: Where, named: frozenset[str]) -> Iterator[Mistake]:
+    if name in BUILT_IN:
+        yield Mistake(where, f"{name!r} is filled in by proveout and cannot be set")
+    elif name not in named:
+        known = ", ".join(f"{{{each}}}" for each in sorted(named))
+        yield Mistake(
+            where,
+            f"the command does not name {{{name}}}, so setting it changes "
+            f"nothing. program.train names: {known}",
+        )
+
+
+def _check_ladder(study: Study) -> Iterator[Mistake]:
+    units = {rung.compute.unit for rung in study.rungs}
+    for index, (below, rung) in enumerate(zip(study.rungs, study.rungs[1:], strict=False), 1):
+        where = ("ladder", "rung", index, "compute")
+        if rung.compute.unit != below.compute.unit:
+            yield Mistake(
+                where,
+                f"every rung must count in one unit; the one before counts in {below.compute.unit}",
+            )
+        elif rung.compute.amount <= below.compute.amount:
+            yield Mistake(where, f"rungs must increase; the one before has {below.compute}")
+    top, target, budget = study.rungs[-1].compute, study.ladder.target, study.budget.compute
+    if len(units) == 1 and target.unit != top.unit:
+        yield Mistake(("ladder", "target"), f"must count in {top.unit}, as the rungs do")
+    elif len(units) == 1 and target.amount <= top.amount:
+        yield Mistake(
+            ("ladder", "target"),
+            f"must lie above the top rung, which has {top}: the "
+            "target is what the ladder is there to forecast",
+        )
+    if len(units) == 1 and budget.unit != top.unit:
+        yield Mistake(("budget", "compute"), f"must count in {top.unit}, as the rungs do")
+    for name in study.ladder.target_parameters or {}:
+        yield from _check_parameter(
+            name, ("ladder", "target_parameters"), study.program.placeholders
+        )
+    if study.ladder.target_parameters is not None:
+        for name in sorted(set(study.rungs[-1].parameters) - set(study.ladder.target_parameters)):
+            yield Mistake(
+                ("ladder", "target_parameters"),
+                f"parameter {name!r} is given at the rungs and missing here",
+            )
+
+
+def _check_paths(study: Study) -> Iterator[Mistake]:
+    root = study.folder
+    program = root / study.program.path
+    if not program.is_dir():
+        yield Mistake(("program", "path"), f"there is no folder {program}")
+        return
+    for index, name in enumerate(study.program.data):
+        if not (root / name).exists():
+            yield Mistake(("program", "data", index), f"there is no {root / name}")
+    held_out = root / study.score.held_out
+    if not held_out.is_file():
+        yield Mistake(("score", "held_out"), f"there is no file {held_out}")
+    for index, name in enumerate(study.program.data):
+        if held_out.resolve().is_relative_to((root / name).resolve()):
+            yield Mistake(
+                ("program", "data", index),
+                f"{name!r} holds the held-out data, which no trial may see",
+            )
+    for pattern in study.program.editable:
+        if Path(pattern).is_absolute() or ".." in Path(pattern).parts:
+            yield Mistake(("program", "editable"), f"{pattern!r} leads outside the program")
+        elif not any(program.glob(pattern)):
+            yield Mistake(("program", "editable"), f"nothing in {program} matches {pattern!r}")
+    served = study.score.serve.rpartition(":")[0]
+    if not (program / served).is_file():
+        yield Mistake(("score", "serve"), f"there is no file {program / served}")
+    catalog = study.ideas.catalog
+    if catalog is not None and not (root / catalog).is_dir():
+        yield Mistake(("ideas", "catalog"), f"there is no folder {root / catalog}")

@@ -1,0 +1,233 @@
+"""What a study declares, as frozen models. Cross-field rules live in `_check`."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+
+from proveout.errors import UserError
+from proveout.units import Compute, compact, parse_bytes, parse_compute, parse_seconds
+
+Value = bool | int | float | str
+"""A program parameter: whatever a command line can carry."""
+
+BUILT_IN = frozenset({"compute", "seed", "out", "data"})
+"""Placeholders that every trial fills in, beside the parameters of the study."""
+
+PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+def _with_unit(parse: Any) -> BeforeValidator:
+    def read(value: object) -> object:
+        if isinstance(value, Compute):
+            return value
+        if not isinstance(value, str):
+            raise ValueError(
+                f"{value!r} has no unit; write an amount with its unit in quotes, "
+                'like "1e10 flops", "5 min" or "2 GB"'
+            )
+        try:
+            return parse(value)
+        except UserError as error:
+            raise ValueError(str(error)) from None
+
+    return BeforeValidator(read)
+
+
+ComputeAmount = Annotated[Compute, _with_unit(parse_compute)]
+Seconds = Annotated[float, _with_unit(parse_seconds)]
+Bytes = Annotated[int, _with_unit(parse_bytes)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+
+class Program(_Part):
+    """The training code under research."""
+
+    path: str = "."
+    """A folder, relative to study.toml; need not be a git repository."""
+    train: str
+    """The command of one trial, with placeholders. Split as a shell would; no shell runs it."""
+    editable: tuple[str, ...] = Field(min_length=1)
+    """What an idea may change: paths or patterns (`*.py`) inside the program's folder."""
+    data: tuple[str, ...] = ()
+    """Files or folders that a trial may read, relative to study.toml. Never the held-out data."""
+    parameters: dict[str, Value] = {}
+    """Placeholders of `train` with their usual values, which an idea may override."""
+
+    @field_validator("train")
+    @classmethod
+    def _splits(cls, command: str) -> str:
+        try:
+            words = shlex.split(command)
+        except ValueError as error:
+            raise ValueError(f"the command cannot be split into words: {error}") from None
+        if not words:
+            raise ValueError('the command is empty; write for example "python train.py"')
+        return command
+
+    @cached_property
+    def placeholders(self) -> frozenset[str]:
+        """Names in braces in the command."""
+        return frozenset(PLACEHOLDER.findall(self.train))
+
+
+class Score(_Part):
+    """How a trial is measured, by a process that never ran its code."""
+
+    kind: Literal["language-model"]
+    metric: Literal["bits_per_byte"] = "bits_per_byte"
+    goal: Literal["minimize"] = "minimize"
+    held_out: str
+    """The file of held-out bytes, relative to study.toml. No trial ever sees it."""
+    serve: str
+    """`file.py:function`; the function takes a trial's output folder and returns a function
+    from bytes, uint8 [items, context], to logits, float32 [items, context, 256]."""
+    context: int = Field(default=128, ge=2, le=65536)
+    """Bytes a prediction may look back on."""
+    items: int = Field(default=128, ge=1)
+    """Windows of `context` predictions that a measurement averages over."""
+
+    @field_validator("serve")
+    @classmethod
+    def _names_a_function(cls, serve: str) -> str:
+        file, _, function = serve.rpartition(":")
+        if not file.endswith(".py") or not function.isidentifier():
+            raise ValueError(
+                f'{serve!r} is not file.py:function; write for example "train.py:load"'
+            )
+        return serve
+
+
+class Rung(_Part):
+    """One compute scale and the program parameters that spend it well."""
+
+    compute: ComputeAmount
+    parameters: dict[str, Value] = {}
+
+    @property
+    def label(self) -> str:
+        """Short name for tables: `1e10`."""
+        return compact(self.compute.amount)
+
+
+class Ladder(_Part):
+    """The scales an idea climbs, and the one the user cares about."""
+
+    rung: tuple[Rung, ...] = Field(min_length=1)
+    target: ComputeAmount
+    target_parameters: dict[str, Value] | None = None
+    """Parameters of a run at the target; needed only where the rungs have parameters."""
+
+
+class Budget(_Part):
+    """What the study may spend on trials in all: never overspent."""
+
+    compute: ComputeAmount
+
+
+class Seeds(_Part):
+    """Replicates: the same seeds for the baseline and for every idea."""
+
+    per_rung: tuple[int, int] = (2, 4)
+    """Least and most for each idea at each rung."""
+    at_target: int = Field(default=2, ge=1)
+    """For the baseline and for the stack, where the target run is bought."""
+    key: str = "0"
+    """Another key draws other seeds."""
+
+    @field_validator("per_rung")
+    @classmethod
+    def _in_order(cls, bounds: tuple[int, int]) -> tuple[int, int]:
+        if not 2 <= bounds[0] <= bounds[1]:
+            raise ValueError(
+                f"{list(bounds)} must be [least, most] with 2 <= least <= most: "
+                "one seed cannot tell an idea from noise"
+            )
+        return bounds
+
+
+class Ideas(_Part):
+    """Where ideas come from."""
+
+    catalog: str | None = None
+    """A folder of idea files, relative to study.toml."""
+    only: tuple[str, ...] = ()
+    """Names to take from the catalog; all of them when empty."""
+
+
+class Policy(_Part):
+    """What chooses the next trials."""
+
+    name: Literal["ladder"] = "ladder"
+    smallest_gap: float = Field(default=0.005, gt=0, lt=1)
+    """The least gain that is worth having, as a share of the baseline's loss."""
+    error: float = Field(default=0.05, gt=0, lt=0.5)
+    """Chance, over the whole study, that an idea which does nothing is said to hold."""
+
+
+class Limits(_Part):
+    """What one trial may use before it is ended from outside."""
+
+    wall_time: Seconds = 600.0
+    memory: Bytes = 4 * 1024**3
+    disk: Bytes = 1000**3
+
+
+class Execution(_Part):
+    """Where and how trials run."""
+
+    slots: int | None = Field(default=None, ge=1)
+    """Trials side by side; as many as there are cores (or devices) when left out."""
+    devices: tuple[str, ...] = ()
+    """Accelerators to share out, as CUDA_VISIBLE_DEVICES names them: `["0", "1"]`."""
+    threads: int = Field(default=1, ge=1)
+    """Threads that a trial may use."""
+    preload: tuple[str, ...] | None = None
+    """Modules that the launcher imports once for all trials; found by itself when left out."""
+
+
+class Study(_Part):
+    """A research question: a program, a score, a ladder, a budget."""
+
+    name: str = "study"
+    question: str = ""
+    program: Program
+    score: Score
+    ladder: Ladder
+    budget: Budget
+    seeds: Seeds = Seeds()
+    ideas: Ideas = Ideas()
+    policy: Policy = Policy()
+    limits: Limits = Limits()
+    run: Execution = Execution()
+
+    folder: Path = Field(default=Path(), exclude=True)
+    """Where study.toml lies; set by `read_study`, not by the user."""
+
+    @property
+    def rungs(self) -> tuple[Rung, ...]:
+        """The ladder's rungs, smallest first."""
+        return self.ladder.rung
+
+    @property
+    def target(self) -> Rung:
+        """The target as a rung; its index in a trial is `len(study.rungs)`."""
+        return Rung(compute=self.ladder.target, parameters=self.ladder.target_parameters or {})
+
+    @property
+    def can_buy_target(self) -> bool:
+        """Whether a run at the target can be described at all."""
+        needs_parameters = any(rung.parameters for rung in self.rungs)
+        return self.ladder.target_parameters is not None or not needs_parameters
+
+    def rung(self, index: int) -> Rung:
+        """The rung of a trial: `index` counts from 0, the target comes after the last."""
+        return self.target if index == len(self.rungs) else self.rungs[index]
