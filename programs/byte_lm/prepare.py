@@ -1,0 +1,199 @@
+"""Make a byte-level corpus from text that is on every machine: the Python standard library.
+
+    python prepare.py --out corpus [--corpus DIR] [--seed 0]
+
+Writes `train.bin`, `held_out.bin` and `corpus.json`. Files, not lines, are split, and no run of
+WINDOW_BYTES bytes is in both parts: training files that are near-copies of held-out ones are
+dropped whole, and the lines of any other shared run (licences, boilerplate) are cut from training.
+"""
+
+import argparse
+import hashlib
+import json
+import platform
+import sys
+import sysconfig
+from pathlib import Path
+
+import numpy as np
+
+WINDOW_BYTES = 64  # a power of two: see `window_hashes`
+PIECE_BYTES = 1024  # the held-out text is shuffled in pieces of this length
+HELD_OUT_SHARE = 0.08  # of the files
+NEAR_COPY_SHARE = 0.2  # of a training file's windows found in the held-out text
+LEAST_BYTES = 200_000
+# Tests are not installed everywhere; encodings and pydoc_data are generated tables.
+LEFT_OUT = {"site-packages", "dist-packages", "test", "tests", "idle_test"}
+LEFT_OUT |= {"__pycache__", "encodings", "pydoc_data"}
+
+
+class CorpusError(Exception):
+    """The user's corpus cannot be used; the message says why and what to do."""
+
+
+def keyed_hash(seed: int, name: str) -> int:
+    """Return 64 bits that depend on the seed and the name only, on every machine."""
+    digest = hashlib.blake2b(f"{seed}/{name}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big")
+
+
+def read_files(root: Path, pattern: str, left_out: set[str]) -> dict[str, bytes]:
+    """Return {relative path: content} of the text files under `root`, each content once."""
+    if not root.is_dir():
+        raise CorpusError(f"{root} is not a folder; give --corpus a folder of text files")
+    files: dict[str, bytes] = {}
+    seen: set[bytes] = set()
+    for path in sorted(root.rglob(pattern)):
+        relative = path.relative_to(root)
+        if not path.is_file() or left_out & set(relative.parts):
+            continue
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise CorpusError(f"cannot read {path}: {error.strerror}") from error
+        if content and b"\0" not in content and content not in seen:
+            seen.add(content)
+            files[relative.as_posix()] = content
+    return files
+
+
+def window_hashes(text: bytes) -> np.ndarray:
+    """Return one 64-bit hash for each window of WINDOW_BYTES bytes, uint64 [max(0, n - W + 1)].
+
+    The hash of 2k bytes is made of the hashes of its two halves, so that log2(W) passes are enough.
+    Two different windows share a hash with a chance of about 2**-64 a pair.
+    """
+    if len(text) < WINDOW_BYTES:
+        return np.zeros(0, np.uint64)
+    spread = np.random.default_rng(0).integers(1, 2**63, 256, dtype=np.uint64)
+    hashes = spread[np.frombuffer(text, np.uint8)]
+    span = 1
+    while span < WINDOW_BYTES:
+        mixed = hashes[:-span] * np.uint64(0x9E3779B97F4A7C15 + 2 * span)
+        hashes = (mixed ^ (mixed >> np.uint64(29))) + hashes[span:]
+        span *= 2
+    return hashes
+
+
+class Windows:
+    """The windows of one text, as a set that answers for ten million others in a second."""
+
+    def __init__(self, text: bytes):
+        self._hashes = np.unique(window_hashes(text))
+        self._table = np.zeros(1 << 24, bool)  # most windows are ruled out by 24 of their bits
+        self._table[self._hashes >> np.uint64(40)] = True
+
+    def starts_in(self, text: bytes) -> np.ndarray:
+        """Return where in `text` the windows begin that are in this set, int64 [found]."""
+        hashes = window_hashes(text)
+        starts = np.flatnonzero(self._table[hashes >> np.uint64(40)])
+        place = np.searchsorted(self._hashes, hashes[starts]).clip(max=len(self._hashes) - 1)
+        return starts[self._hashes[place] == hashes[starts]]
+
+
+def cut_shared_lines(text: bytes, forbidden: Windows) -> bytes:
+    """Return `text` without the lines that touch a forbidden window."""
+    while (starts := forbidden.starts_in(text)).size:
+        content = np.frombuffer(text, np.uint8)
+        opened = np.bincount(starts, minlength=len(content))
+        closed = np.bincount(starts + WINDOW_BYTES, minlength=len(content))[: len(content)]
+        shared = np.cumsum(opened - closed) > 0
+        # A line is the bytes up to and including its newline.
+        line = np.concatenate(([0], np.cumsum(content == ord("\n"))[:-1]))
+        keep = np.bincount(line, weights=shared) == 0
+        text = content[keep[line]].tobytes()  # the cut joins new neighbours: look again
+    return text
+
+
+def shuffled_pieces(text: bytes, seed: int) -> bytes:
+    """Return the text as shuffled pieces, so that any prefix is a fair sample of all of it."""
+    pieces = [text[i : i + PIECE_BYTES] for i in range(0, len(text), PIECE_BYTES)]
+    whole = [piece for piece in pieces if len(piece) == PIECE_BYTES]
+    order = sorted(range(len(whole)), key=lambda i: keyed_hash(seed, f"piece {i}"))
+    return b"".join(whole[i] for i in order)
+
+
+def split(files: dict[str, bytes], seed: int) -> tuple[bytes, bytes, dict]:
+    """Return the training bytes, the held-out bytes and what became of the files."""
+    order = sorted(files, key=lambda name: keyed_hash(seed, name))
+    held_out_files = order[: max(1, round(HELD_OUT_SHARE * len(order)))]
+    held_out = shuffled_pieces(b"\n".join(files[name] for name in held_out_files), seed)
+    forbidden = Windows(held_out)
+
+    kept, dropped = [], {}
+    for name in order[len(held_out_files) :]:
+        shared = len(forbidden.starts_in(files[name])) / len(files[name])
+        if shared > NEAR_COPY_SHARE:
+            dropped[name] = f"{shared:.0%} of it is in the held-out text"
+        else:
+            kept.append(name)
+    joined = b"\n".join(files[name] for name in kept)
+    train = cut_shared_lines(joined, forbidden)
+    return (
+        train,
+        held_out,
+        {
+            "train_files": len(kept),
+            "held_out_files": len(held_out_files),
+            "dropped_files": dropped,
+            "cut_bytes": len(joined) - len(train),
+        },
+    )
+
+
+def prepare(corpus_dir: Path | None, out_dir: Path, seed: int = 0) -> dict:
+    """Write the corpus and return what `corpus.json` says of it.
+
+    Args:
+        corpus_dir: a folder of text files; None for the standard library's `*.py`.
+        out_dir: where `train.bin`, `held_out.bin` and `corpus.json` go.
+        seed: chooses which files are held out, and the order of all.
+
+    Raises:
+        CorpusError: the folder is missing, unreadable or too small.
+    """
+    if corpus_dir is None:
+        root, source = Path(sysconfig.get_path("stdlib")), "Python standard library"
+        files = read_files(root, "*.py", LEFT_OUT)
+    else:
+        source = str(corpus_dir)
+        files = read_files(Path(corpus_dir), "*", set())
+    train, held_out, account = split(files, seed) if len(files) > 1 else (b"", b"", {})
+    if len(train) < LEAST_BYTES or not held_out:
+        raise CorpusError(
+            f"{source}: {len(files)} text files leave {len(train)} bytes to train on; "
+            f"at least 2 files and {LEAST_BYTES} bytes are needed"
+        )
+    record = {"source": source, "python": platform.python_version(), "seed": seed} | account
+    try:
+        out_dir.mkdir(parents=True, exist_ok=True)
+        for part, text in (("train", train), ("held_out", held_out)):
+            (out_dir / f"{part}.bin").write_bytes(text)
+            record[f"{part}_bytes"] = len(text)
+            record[f"{part}_sha256"] = hashlib.sha256(text).hexdigest()
+        (out_dir / "corpus.json").write_text(json.dumps(record, indent=2) + "\n")
+    except OSError as error:
+        raise CorpusError(f"cannot write to {out_dir}: {error.strerror}") from error
+    return record
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="Make a byte-level corpus.")
+    parser.add_argument("--out", type=Path, required=True, help="folder to write to")
+    parser.add_argument("--corpus", type=Path, help="folder of text files (default: the stdlib)")
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args(argv)
+    try:
+        record = prepare(args.corpus, args.out, args.seed)
+    except CorpusError as error:
+        print(f"prepare.py: {error}", file=sys.stderr)
+        return 2
+    print(
+        f"{args.out}: {record['train_bytes']} bytes to train on, {record['held_out_bytes']} held "
+        f"out; {len(record['dropped_files'])} near-copies dropped, {record['cut_bytes']} bytes cut"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,373 @@
+"""Train a byte-level transformer language model within a compute budget.
+
+    python train.py --size 4 --flops 1e10 --seed 0 --data corpus/train.bin --out out
+
+One dial, `--size`, sets width, depth, heads, batch and learning rate; the number of steps follows
+from the FLOP budget. Writes `metrics.jsonl` (the curve) and `model.pt` (the model); `load` turns
+these artifacts back into a function from bytes to logits.
+"""
+
+import argparse
+import json
+import math
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+from torch import Tensor
+
+CONTEXT = 64  # bytes; the length of training and of evaluation
+VOCABULARY = 256
+CURVE_POINTS = 80
+
+
+@dataclass(frozen=True)
+class Config:
+    """All that the model and its training follow from."""
+
+    width: int
+    depth: int
+    heads: int
+
+    batch: int  # sequences of CONTEXT bytes a step
+    learning_rate: float
+    beta1: float
+    beta2: float
+    weight_decay: float
+    gradient_clip: float
+    warmup: float  # fractions of the budget
+    decay: float
+    final_lr: float  # fraction of the peak learning rate
+    init_scale: float
+
+
+def configure(args: argparse.Namespace) -> Config:
+    """Derive everything from the one dial of size; the scales are there to be tried as ideas."""
+    width = 8 * args.size
+    return Config(
+        width=width,
+        depth=max(1, round(args.size / 2 * args.depth_scale)),
+        heads=max(1, args.size // 2) if args.size % 2 == 0 else args.size,
+        batch=max(1, round(8 * args.batch_scale)),
+        learning_rate=6e-3 * args.lr_scale,
+        beta1=args.beta1,
+        beta2=args.beta2,
+        weight_decay=args.weight_decay,
+        gradient_clip=args.gradient_clip,
+        warmup=args.warmup,
+        decay=args.decay,
+        final_lr=args.final_lr,
+        init_scale=args.init_scale,
+    )
+
+
+# ---------------------------------------------------------------------------------- the model
+
+
+def norm(width: int) -> nn.Module:
+    return nn.LayerNorm(width)
+
+
+class Attention(nn.Module):
+    """Causal self-attention, [batch, time, width] -> [batch, time, width]."""
+
+    def __init__(self, config: Config):
+        super().__init__()
+        self.heads = config.heads
+
+        self.qkv = nn.Linear(config.width, 3 * config.width, bias=False)
+
+        self.out = nn.Linear(config.width, config.width, bias=False)
+
+    def split_heads(self, x: Tensor) -> Tensor:
+        batch, time, width = x.shape
+        return x.view(batch, time, self.heads, width // self.heads).transpose(1, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        q, k, v = self.qkv(x).chunk(3, dim=-1)
+
+        q = self.split_heads(q)
+        k = self.split_heads(k)
+
+        v = self.split_heads(v)
+
+        mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+
+        return self.out(mixed.transpose(1, 2).reshape(x.shape))
+
+
+class MLP(nn.Module):
+    """Two layers with a nonlinearity, at each position, [..., width] -> [..., width]."""
+
+    def __init__(self, config: Config):
+        super().__init__()
+        self.up = nn.Linear(config.width, 4 * config.width, bias=False)
+
+        self.out = nn.Linear(4 * config.width, config.width, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        hidden = F.gelu(self.up(x))
+
+        return self.out(hidden)
+
+
+class Block(nn.Module):
+    """Attention, then MLP, each with a norm before it and a residual around it."""
+
+    def __init__(self, config: Config):
+        super().__init__()
+        self.attention_norm = norm(config.width)
+        self.attention = Attention(config)
+
+        self.mlp_norm = norm(config.width)
+        self.mlp = MLP(config)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self.attention(self.attention_norm(x))
+
+        return x + self.mlp(self.mlp_norm(x))
+
+
+class Model(nn.Module):
+    """A pre-norm transformer, bytes [batch, time] -> logits [batch, time, VOCABULARY]."""
+
+    def __init__(self, config: Config):
+        super().__init__()
+        self.embedding = nn.Embedding(VOCABULARY, config.width)
+
+        self.positions = nn.Parameter(torch.zeros(CONTEXT, config.width))
+
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.depth))
+
+        self.norm = norm(config.width)
+
+        self.head = nn.Linear(config.width, VOCABULARY, bias=False)
+
+        initialize(self, config)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        x = self.embedding(tokens)
+
+        x = x + self.positions[: tokens.shape[1]]
+
+        for block in self.blocks:
+            x = block(x)
+
+        x = self.norm(x)
+
+        return self.head(x)
+
+
+def initialize(model: Model, config: Config) -> None:
+    """Draw the weights: variance 1/fan-in; what writes to the residual stream scaled by depth."""
+    for name, module in model.named_modules():
+        if isinstance(module, nn.Linear):
+            std = config.init_scale * module.in_features**-0.5
+
+            if name.endswith(".out"):
+                std = std / math.sqrt(2 * config.depth)
+
+            nn.init.normal_(module.weight, std=std)
+
+    nn.init.normal_(model.embedding.weight, std=0.5)
+
+    nn.init.normal_(model.positions, std=0.1)
+
+
+# ------------------------------------------------------------------------------- the accounts
+
+
+def forward_flops_per_byte(model: Model, config: Config, context: int = CONTEXT) -> float:
+    """Return the FLOPs of the matrix products of one forward pass, per byte.
+
+    2 FLOPs a weight (Kaplan et al. 2020, arXiv:2001.08361, table 1, with the output head) and
+    4 * context * width a layer for attention, counted in full as if it were not causal (Hoffmann
+    et al. 2022, arXiv:2203.15556, appendix F). Left out: embedding look-ups, norms,
+    nonlinearities, softmax and the optimizer: elementwise work, about 100 FLOPs per channel and
+    layer against more than 24 * width: a few per cent at width 128, a tenth or more below 32.
+    """
+    weights = sum(m.weight.numel() for m in model.modules() if isinstance(m, nn.Linear))
+    attention = 4 * context * config.width * config.depth
+    return 2 * weights + attention
+
+
+def step_flops(model: Model, config: Config) -> float:
+    """Return the FLOPs of one training step; the backward pass costs twice the forward pass."""
+    bytes_per_step = config.batch * CONTEXT
+
+    return 3 * forward_flops_per_byte(model, config) * bytes_per_step
+
+
+# --------------------------------------------------------------------------------- the training
+
+
+def sample(data: Tensor, batch: int, context: int, generator: torch.Generator) -> Tensor:
+    """Return `batch` random windows of the data with their targets, int64 [batch, context + 1]."""
+    starts = torch.randint(len(data) - context, (batch, 1), generator=generator)
+    return data[starts + torch.arange(context + 1)].long()
+
+
+def loss_of(model: Model, windows: Tensor, progress: float) -> Tensor:
+    """Return the training loss of a batch of windows [batch, time + 1], in nats per byte."""
+    logits = model(windows[:, :-1])
+
+    return F.cross_entropy(logits.flatten(0, 1), windows[:, 1:].flatten())
+
+
+def make_optimizers(model: Model, config: Config) -> list[torch.optim.Optimizer]:
+    """AdamW; only the matrices of linear layers decay. Each group remembers its peak learning rate."""
+    matrices = [m.weight for m in model.modules() if isinstance(m, nn.Linear)]
+    vectors = [p for p in model.parameters() if not any(p is m for m in matrices)]
+
+    groups = [
+        {"params": matrices, "weight_decay": config.weight_decay},
+        {"params": vectors, "weight_decay": 0.0},
+    ]
+
+    betas = (config.beta1, config.beta2)
+    optimizers = [torch.optim.AdamW(groups, lr=config.learning_rate, betas=betas, fused=True)]
+
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group["peak_lr"] = group["lr"]
+    return optimizers
+
+
+def schedule(progress: float, config: Config) -> float:
+    """Return the fraction of the peak learning rate at a fraction of the budget."""
+    if progress < config.warmup:
+        return (progress + 1e-3) / (config.warmup + 1e-3)
+
+    left = min(1.0, (1.0 - progress) / config.decay)
+    return config.final_lr + (1.0 - config.final_lr) * left
+
+
+class Curve:
+    """`metrics.jsonl`: one line a point with the mean loss since the point before it."""
+
+    def __init__(self, path: Path, budget_flops: float):
+        self._file = path.open("w", buffering=1)
+        self._budget_flops = budget_flops
+        self._losses: list[Tensor] = []
+        self._points = 0
+
+    def add(self, step: int, flops: float, loss: Tensor, last: bool) -> bool:
+        """Take one step's loss in nats; return whether all is still finite."""
+        self._losses.append(loss.detach())
+        if not last and flops * CURVE_POINTS < self._points * self._budget_flops:
+            return True
+        bits = torch.stack(self._losses).mean().item() / math.log(2)
+        self._losses, self._points = [], self._points + 1
+        line = {"step": step, "flops": flops, "loss": bits}
+        if not math.isfinite(bits):
+            line |= {"loss": None, "event": "non-finite loss"}
+        self._file.write(json.dumps(line) + "\n")
+        return math.isfinite(bits)
+
+
+def train(config: Config, flops: float, seed: int, data: Tensor, out: Path) -> bool:
+    """Train one model and write its artifacts to `out`; return whether the loss stayed finite."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    torch.manual_seed(seed)
+    model = Model(config).to(device)
+
+    optimizers = make_optimizers(model, config)
+    generator = torch.Generator().manual_seed(seed)  # its own: any model sees the same data
+
+    cost = step_flops(model, config)
+    curve = Curve(out / "metrics.jsonl", flops)
+    spent, step = 0.0, 0
+
+    while spent + cost <= flops:
+        progress = spent / flops
+        windows = sample(data, config.batch, CONTEXT, generator).to(device)
+
+        loss = loss_of(model, windows, progress)
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), config.gradient_clip)
+
+        for optimizer in optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = group["peak_lr"] * schedule(progress, config)
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+
+        spent, step = spent + cost, step + 1
+        if not curve.add(step, spent, loss, last=spent + cost > flops):
+            return False
+
+    save(model, config, out)
+    return True
+
+
+# -------------------------------------------------------------------------------- the artifacts
+
+
+def save(model: Model, config: Config, out: Path) -> None:
+    state = {name: tensor.cpu() for name, tensor in model.state_dict().items()}
+    torch.save({"config": asdict(config), "state": state}, out / "model.pt")
+
+
+def load(out_dir: str) -> Callable[[np.ndarray], np.ndarray]:
+    """Rebuild the model of a finished run.
+
+    Returns a function from bytes, uint8 [items, context], to logits, float32
+    [items, context, 256]: logits[i, t] predicts byte t + 1 of item i from its bytes 0..t.
+    """
+    artifact = torch.load(Path(out_dir) / "model.pt", map_location="cpu", weights_only=True)
+    model = Model(Config(**artifact["config"]))
+    model.load_state_dict(artifact["state"])
+    model.eval()
+
+    @torch.inference_mode()
+    def logits(tokens: np.ndarray) -> np.ndarray:
+        return model(torch.from_numpy(tokens).long()).float().numpy()
+
+    return logits
+
+
+def parse(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Train a byte-level language model.")
+    parser.add_argument("--size", type=int, required=True, help="the one dial; width = 8 * size")
+    parser.add_argument("--flops", type=float, required=True, help="budget, never exceeded")
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--data", type=Path, required=True, help="the training bytes")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the artifacts")
+    parser.add_argument("--lr_scale", type=float, default=1.0)
+    parser.add_argument("--batch_scale", type=float, default=1.0)
+    parser.add_argument("--depth_scale", type=float, default=1.0)
+    parser.add_argument("--beta1", type=float, default=0.9)
+    parser.add_argument("--beta2", type=float, default=0.98)
+    parser.add_argument("--weight_decay", type=float, default=0.1)
+    parser.add_argument("--gradient_clip", type=float, default=1.0)
+    parser.add_argument("--warmup", type=float, default=0.05, help="fraction of the budget")
+    parser.add_argument("--decay", type=float, default=1.0, help="last fraction of the budget")
+    parser.add_argument("--final_lr", type=float, default=0.0, help="fraction of the peak")
+    parser.add_argument("--init_scale", type=float, default=1.0)
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = parse(argv)
+    torch.set_num_threads(1)  # small models run fastest on one thread, side by side
+
+    try:
+        data = torch.from_numpy(np.fromfile(args.data, dtype=np.uint8))
+    except OSError as error:
+        print(f"train.py: cannot read {args.data}: {error.strerror}", file=sys.stderr)
+        return 2
+
+    args.out.mkdir(parents=True, exist_ok=True)
+    if not train(configure(args), args.flops, args.seed, data, args.out):
+        print("train.py: the loss became non-finite; stopped", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
