@@ -3,6 +3,7 @@
 from proveout.study._read import STUDY_FILE, read_study
 from proveout.study._spec import (
     BUILT_IN,
+    PLACEHOLDER,
     Budget,
     Execution,
     Ideas,
@@ -19,6 +20,7 @@ from proveout.study._spec import (
 
 __all__ = [
     "BUILT_IN",
+    "PLACEHOLDER",
     "STUDY_FILE",
     "Budget",
     "Execution",

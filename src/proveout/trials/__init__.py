@@ -1,5 +1,48 @@
-"""Trials: (idea, rung, seed) made runnable."""
+"""Trials: (idea, rung, seed) made runnable, and the records of what they come to."""
 
+from proveout.trials._curve import Curve, read_curve, tail
 from proveout.trials._job import EndedBy, Exit, Job, Limits
+from proveout.trials._trial import (
+    Failure,
+    FailureKind,
+    Isolation,
+    Measurement,
+    Trial,
+    Trust,
+    Usage,
+    trial_seed,
+)
+from proveout.trials._workspace import (
+    TrialFolder,
+    check_disk,
+    clean_environment,
+    copy_program,
+    prepare_trial,
+    trial_command,
+    trial_folder,
+)
 
-__all__ = ["EndedBy", "Exit", "Job", "Limits"]
+__all__ = [
+    "Curve",
+    "EndedBy",
+    "Exit",
+    "Failure",
+    "FailureKind",
+    "Isolation",
+    "Job",
+    "Limits",
+    "Measurement",
+    "Trial",
+    "TrialFolder",
+    "Trust",
+    "Usage",
+    "check_disk",
+    "clean_environment",
+    "copy_program",
+    "prepare_trial",
+    "read_curve",
+    "tail",
+    "trial_command",
+    "trial_folder",
+    "trial_seed",
+]

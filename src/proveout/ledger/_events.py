@@ -1,0 +1,247 @@
+"""What can happen in a study. Each event is a frozen record, stored as one line of JSON.
+
+An event is never changed once written. A new field needs a default, so that older ledgers
+still read; a new meaning needs a new `SCHEMA_VERSION`.
+"""
+
+from __future__ import annotations
+
+import types
+import typing
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from typing import Any
+
+from proveout.ideas import Idea
+from proveout.trials import Failure, Measurement, Usage
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class StudyOpened:
+    """The first event: what the study is and what it may spend."""
+
+    name: str
+    proveout_version: str
+    budget: float
+    unit: str
+    study_toml: str
+    machine: str
+
+
+@dataclass(frozen=True)
+class IdeaAdded:
+    """An idea (or the baseline, or a stack) became a commit."""
+
+    idea: Idea
+    diff_lines: int = 0
+
+
+@dataclass(frozen=True)
+class IdeaRefused:
+    """An idea did not become a commit."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class TrialStarted:
+    """A trial is about to start, and its price is reserved."""
+
+    trial: str
+    idea: str
+    rung: int
+    replicate: int
+    seed: int
+    reserved: float
+
+
+@dataclass(frozen=True)
+class TrialScored:
+    """A trial was measured; its reservation becomes a charge."""
+
+    trial: str
+    charged: float
+    measurement: Measurement
+    usage: Usage
+
+
+@dataclass(frozen=True)
+class TrialFailed:
+    """A trial ended without a measurement; its reservation becomes a charge."""
+
+    trial: str
+    charged: float
+    failure: Failure
+    usage: Usage
+
+
+@dataclass(frozen=True)
+class TrialInterrupted:
+    """The controller stopped while a trial ran: the reservation is given back, it may rerun."""
+
+    trial: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What the policy chose and why, in one line."""
+
+    action: str
+    why: str
+
+
+@dataclass(frozen=True)
+class MergeRefused:
+    """Git could not merge an idea into the stack."""
+
+    stack: str
+    idea: str
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ForecastMade:
+    """A predictive distribution, recorded before the run that it predicts."""
+
+    idea: str
+    rung: int
+    mean_gap: float
+    sd: float
+    degrees_of_freedom: float
+    interval80: tuple[float, float]
+    interval95: tuple[float, float]
+    baseline_loss: float
+    baseline_interval80: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class ForecastScored:
+    """What the forecast run measured."""
+
+    idea: str
+    rung: int
+    measured_gap: float
+    standard_error: float
+    baseline_loss: float
+    stack_loss: float
+    inside80: bool
+    crps: float
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is believed of one idea, in a ledger's own numbers.
+
+    Gaps are in the metric's unit; what cannot be known is None.
+    """
+
+    idea: str
+    verdict: str
+    gap_at_target: float | None
+    interval80: tuple[float, float] | None
+    compute_multiplier: float | None
+    multiplier_interval80: tuple[float | None, float | None] | None
+    probability_helps: float | None
+    rungs: int
+    """At how many rungs it was measured."""
+    why: str
+    line: tuple[tuple[float, float, float, float], ...] = ()
+    """The fitted gap for a picture: (compute, mean, low, high) of the 80% interval."""
+    measured: tuple[tuple[float, float, float, int], ...] = ()
+    """(compute, mean gap, standard error, pairs) of each rung."""
+
+
+@dataclass(frozen=True)
+class BaselineLaw:
+    """The baseline's loss against compute, for pictures: (compute, mean, low, high)."""
+
+    points: tuple[tuple[float, float, float, float], ...]
+    formula: str
+
+
+@dataclass(frozen=True)
+class VerdictsRead:
+    """The verdict table as it stood."""
+
+    verdicts: tuple[Verdict, ...]
+    trials_finished: int
+    baseline: BaselineLaw | None = None
+
+
+@dataclass(frozen=True)
+class StudyEnded:
+    """Nothing is left to buy."""
+
+    why: str
+
+
+Event = (
+    StudyOpened
+    | IdeaAdded
+    | IdeaRefused
+    | TrialStarted
+    | TrialScored
+    | TrialFailed
+    | TrialInterrupted
+    | Decided
+    | MergeRefused
+    | ForecastMade
+    | ForecastScored
+    | VerdictsRead
+    | StudyEnded
+)
+
+KINDS: dict[str, type[Event]] = {kind.__name__: kind for kind in typing.get_args(Event)}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the ledger."""
+
+    sequence: int
+    at: float
+    """Seconds since 1970, by the controller's clock."""
+    event: Event = field(repr=False)
+
+
+def encode(event: Event) -> dict[str, Any]:
+    """An event as plain JSON data."""
+    return asdict(event)
+
+
+def decode(kind: str, body: dict[str, Any]) -> Event:
+    """The event that `encode` came from. A missing field takes its default."""
+    event: Event = _build(KINDS[kind], body)
+    return event
+
+
+def _build(record: type[Any], body: dict[str, Any]) -> Any:
+    convert = _converters(record)
+    return record(**{name: convert[name](value) for name, value in body.items() if name in convert})
+
+
+_CONVERTERS: dict[type[Any], dict[str, Any]] = {}
+
+
+def _converters(record: type[Any]) -> dict[str, Any]:
+    if record not in _CONVERTERS:
+        hints = typing.get_type_hints(record)
+        _CONVERTERS[record] = {item.name: _converter(hints[item.name]) for item in fields(record)}
+    return _CONVERTERS[record]
+
+
+def _converter(hint: Any) -> Any:
+    """How a JSON value becomes the type of a field: records and tuples, all else as it is."""
+    if is_dataclass(hint):
+        return lambda value: _build(typing.cast("type[Any]", hint), value)
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        inner = [each for each in typing.get_args(hint) if each is not type(None)]
+        convert = _converter(inner[0]) if len(inner) == 1 else (lambda value: value)
+        return lambda value: None if value is None else convert(value)
+    if typing.get_origin(hint) is tuple:
+        element = _converter(typing.get_args(hint)[0])
+        return lambda value: tuple(element(each) for each in value)
+    return lambda value: value

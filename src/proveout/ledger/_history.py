@@ -1,0 +1,235 @@
+"""The history: everything that a study knows, folded from its events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Literal
+
+from proveout.ideas import BASELINE, Idea
+from proveout.ledger._events import (
+    Decided,
+    Entry,
+    ForecastMade,
+    ForecastScored,
+    IdeaAdded,
+    IdeaRefused,
+    MergeRefused,
+    StudyEnded,
+    StudyOpened,
+    TrialFailed,
+    TrialInterrupted,
+    TrialScored,
+    TrialStarted,
+    VerdictsRead,
+)
+from proveout.trials import Failure, Measurement, Trial, Usage
+
+State = Literal["running", "scored", "failed", "interrupted"]
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """One trial as the ledger knows it."""
+
+    trial: Trial
+    seed: int
+    state: State
+    reserved: float
+    charged: float = 0.0
+    measurement: Measurement | None = None
+    failure: Failure | None = None
+    usage: Usage | None = None
+    started_at: float = 0.0
+    finished_at: float | None = None
+
+
+@dataclass(frozen=True)
+class Account:
+    """The budget, in the study's unit of compute."""
+
+    budget: float
+    charged: float = 0.0
+    reserved: float = 0.0
+
+    @property
+    def left(self) -> float:
+        """What may still be reserved."""
+        return self.budget - self.charged - self.reserved
+
+
+@dataclass(frozen=True)
+class History:
+    """A study at one moment. Policies and verdicts are pure functions of it."""
+
+    opened: StudyOpened | None = None
+    ideas: Mapping[str, Idea] = field(default_factory=dict)
+    diff_lines: Mapping[str, int] = field(default_factory=dict)
+    refused: tuple[IdeaRefused, ...] = ()
+    trials: Mapping[Trial, TrialRecord] = field(default_factory=dict)
+    account: Account = Account(0.0)
+    decisions: tuple[Decided, ...] = ()
+    merges_refused: tuple[MergeRefused, ...] = ()
+    forecasts: Mapping[str, ForecastMade] = field(default_factory=dict)
+    forecasts_scored: Mapping[str, ForecastScored] = field(default_factory=dict)
+    verdicts: VerdictsRead | None = None
+    ended: StudyEnded | None = None
+    active_seconds: float = 0.0
+    """Time from the first to the last event, pauses of more than an hour left out."""
+
+    @property
+    def baseline(self) -> Idea:
+        """The commit that every idea is compared with."""
+        return self.ideas[BASELINE]
+
+    @property
+    def finished_trials(self) -> int:
+        """Trials scored or failed."""
+        return sum(record.state in {"scored", "failed"} for record in self.trials.values())
+
+    def losses(self, idea: str, rung: int) -> dict[int, float]:
+        """Scored losses of an idea at a rung, by replicate."""
+        return self._losses_by_cell().get((idea, rung), {})
+
+    def failures(self, idea: str) -> tuple[Failure, ...]:
+        """Every failure of an idea's trials, lowest rung first."""
+        records = sorted(self.trials.values(), key=lambda record: record.trial)
+        return tuple(r.failure for r in records if r.trial.idea == idea and r.failure)
+
+    def _losses_by_cell(self) -> dict[tuple[str, int], dict[int, float]]:
+        cells: dict[tuple[str, int], dict[int, float]] | None = self.__dict__.get("_cells")
+        if cells is None:
+            cells = {}
+            for record in self.trials.values():
+                if record.measurement is not None:
+                    trial = record.trial
+                    cell = cells.setdefault((trial.idea, trial.rung), {})
+                    cell[trial.replicate] = record.measurement.value
+            object.__setattr__(self, "_cells", cells)
+        return cells
+
+
+class HistoryBuilder:
+    """Folds events into a `History`, one at a time."""
+
+    def __init__(self) -> None:
+        self._ideas: dict[str, Idea] = {}
+        self._diff_lines: dict[str, int] = {}
+        self._refused: list[IdeaRefused] = []
+        self._trials: dict[Trial, TrialRecord] = {}
+        self._by_id: dict[str, Trial] = {}
+        self._decisions: list[Decided] = []
+        self._merges_refused: list[MergeRefused] = []
+        self._forecasts: dict[str, ForecastMade] = {}
+        self._forecasts_scored: dict[str, ForecastScored] = {}
+        self._opened: StudyOpened | None = None
+        self._verdicts: VerdictsRead | None = None
+        self._ended: StudyEnded | None = None
+        self._charged = 0.0
+        self._reserved = 0.0
+        self._active_seconds = 0.0
+        self._last_at: float | None = None
+
+    @property
+    def account(self) -> Account:
+        """The budget as it stands."""
+        budget = self._opened.budget if self._opened else 0.0
+        return Account(budget, self._charged, self._reserved)
+
+    def state(self, trial: str) -> State | None:
+        """Where a trial stands; None if it never started."""
+        return self._trials[self._by_id[trial]].state if trial in self._by_id else None
+
+    def extend(self, entries: Iterable[Entry]) -> HistoryBuilder:
+        """Adds entries in order."""
+        for entry in entries:
+            self.add(entry)
+        return self
+
+    def add(self, entry: Entry) -> None:
+        """Adds the next entry."""
+        if self._last_at is not None and 0 < entry.at - self._last_at < 3600:
+            self._active_seconds += entry.at - self._last_at
+        self._last_at = entry.at
+        match entry.event:
+            case TrialStarted() as started:
+                self._start(started, entry.at)
+            case TrialScored() as scored:
+                self._settle(scored.trial, scored.charged, entry.at, "scored",
+                             measurement=scored.measurement, usage=scored.usage)  # fmt: skip
+            case TrialFailed() as failed:
+                self._settle(failed.trial, failed.charged, entry.at, "failed",
+                             failure=failed.failure, usage=failed.usage)  # fmt: skip
+            case TrialInterrupted() as interrupted:
+                self._settle(interrupted.trial, 0.0, entry.at, "interrupted")
+            case IdeaAdded() as added:
+                self._ideas[added.idea.name] = added.idea
+                self._diff_lines[added.idea.name] = added.diff_lines
+                self._ended = None
+            case IdeaRefused() as refused:
+                self._refused.append(refused)
+            case Decided() as decided:
+                self._decisions.append(decided)
+            case MergeRefused() as refused:
+                self._merges_refused.append(refused)
+            case ForecastMade() as forecast:
+                self._forecasts[forecast.idea] = forecast
+            case ForecastScored() as scored_forecast:
+                self._forecasts_scored[scored_forecast.idea] = scored_forecast
+            case VerdictsRead() as verdicts:
+                self._verdicts = verdicts
+            case StudyOpened() as opened:
+                self._opened = opened
+            case StudyEnded() as ended:
+                self._ended = ended
+
+    def history(self) -> History:
+        """A frozen view of what has been added so far."""
+        return History(
+            opened=self._opened,
+            ideas=MappingProxyType(dict(self._ideas)),
+            diff_lines=MappingProxyType(dict(self._diff_lines)),
+            refused=tuple(self._refused),
+            trials=MappingProxyType(dict(self._trials)),
+            account=self.account,
+            decisions=tuple(self._decisions),
+            merges_refused=tuple(self._merges_refused),
+            forecasts=MappingProxyType(dict(self._forecasts)),
+            forecasts_scored=MappingProxyType(dict(self._forecasts_scored)),
+            verdicts=self._verdicts,
+            ended=self._ended,
+            active_seconds=self._active_seconds,
+        )
+
+    def _start(self, started: TrialStarted, at: float) -> None:
+        trial = Trial(rung=started.rung, replicate=started.replicate, idea=started.idea)
+        self._by_id[started.trial] = trial
+        self._trials[trial] = TrialRecord(
+            trial, started.seed, "running", started.reserved, started_at=at
+        )
+        self._reserved += started.reserved
+
+    def _settle(
+        self,
+        trial_id: str,
+        charged: float,
+        at: float,
+        state: State,
+        measurement: Measurement | None = None,
+        failure: Failure | None = None,
+        usage: Usage | None = None,
+    ) -> None:
+        trial = self._by_id[trial_id]
+        record = self._trials[trial]
+        self._reserved -= record.reserved
+        self._charged += charged
+        self._trials[trial] = replace(
+            record,
+            state=state,
+            charged=charged,
+            finished_at=at,
+            measurement=measurement,
+            failure=failure,
+            usage=usage,
+        )

@@ -1,0 +1,221 @@
+"""The ledger: an append-only SQLite file with one writer at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+from proveout.errors import (
+    BudgetExceeded,
+    DataError,
+    EnvironmentFailure,
+    LedgerTooNew,
+    StudyBusy,
+)
+from proveout.ledger._events import SCHEMA_VERSION, Entry, Event, TrialStarted, decode, encode
+from proveout.ledger._history import History, HistoryBuilder
+
+LEDGER_FILE = "ledger.sqlite"
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS event (
+    sequence INTEGER PRIMARY KEY,
+    at REAL NOT NULL,
+    kind TEXT NOT NULL,
+    body TEXT NOT NULL
+) STRICT;
+CREATE TRIGGER IF NOT EXISTS no_update BEFORE UPDATE ON event
+    BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
+CREATE TRIGGER IF NOT EXISTS no_delete BEFORE DELETE ON event
+    BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
+"""
+
+
+def read_history(folder: Path) -> History:
+    """The history of a study, read without taking part in it: a live one can be read too.
+
+    Raises:
+        DataError: there is no ledger yet, or the file is not one.
+        LedgerTooNew: a later version of proveout wrote it.
+    """
+    file = folder / LEDGER_FILE
+    if not file.is_file():
+        raise DataError(f"{folder} has no ledger yet; `proveout run {folder}` starts the study")
+    with _explained(file):
+        connection = _open_to_read(file)
+        with contextlib.closing(connection):
+            _check_version(connection, file)
+            return HistoryBuilder().extend(_entries(connection)).history()
+
+
+class Ledger:
+    """The one writer. Opening takes the study's lock; the kernel gives it back at any end.
+
+    Every append is one transaction, synced to disk before it returns: what was appended survives
+    `kill -9` and a loss of power.
+    """
+
+    def __init__(self, folder: Path, clock: Callable[[], float] = time.time) -> None:
+        """Opens or creates `folder/ledger.sqlite`.
+
+        Raises:
+            StudyBusy: another controller is at work on this study.
+            LedgerTooNew: a later version of proveout wrote it.
+            EnvironmentFailure: the folder cannot be written, or the disk is full.
+        """
+        self._clock = clock
+        self._file = folder / LEDGER_FILE
+        self._lock = _take_lock(folder)
+        try:
+            with _explained(self._file):
+                self._connection = sqlite3.connect(self._file, isolation_level=None)
+                self._connection.execute("PRAGMA journal_mode=WAL")
+                self._connection.execute("PRAGMA synchronous=FULL")
+                _check_version(self._connection, self._file)
+                self._connection.executescript(_SCHEMA)
+                self._connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+                self._builder = HistoryBuilder().extend(_entries(self._connection))
+        except BaseException:
+            self._lock.close()
+            raise
+
+    def __enter__(self) -> Self:
+        """Usable in a `with` statement."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Closes the file and gives the lock back."""
+        self.close()
+
+    def close(self) -> None:
+        """Closes the file and gives the lock back."""
+        self._connection.close()
+        self._lock.close()
+
+    def history(self) -> History:
+        """Everything known so far."""
+        return self._builder.history()
+
+    def append(self, event: Event) -> Entry:
+        """Writes one event.
+
+        Raises:
+            BudgetExceeded: the event would reserve more than is left; nothing is written.
+            EnvironmentFailure: the disk is full or the file cannot be written.
+        """
+        if isinstance(event, TrialStarted) and event.reserved > self._builder.account.left:
+            raise BudgetExceeded(
+                f"{event.trial} would reserve {event.reserved:g}; "
+                f"{self._builder.account.left:g} is left"
+            )
+        body = json.dumps(encode(event), allow_nan=False, separators=(",", ":"))
+        at = self._clock()
+        with _explained(self._file):
+            cursor = self._connection.execute(
+                "INSERT INTO event (at, kind, body) VALUES (?, ?, ?)",
+                (at, type(event).__name__, body),
+            )
+        entry = Entry(cursor.lastrowid or 0, at, event)
+        self._builder.add(entry)
+        return entry
+
+
+def _entries(connection: sqlite3.Connection) -> Iterator[Entry]:
+    rows = connection.execute("SELECT sequence, at, kind, body FROM event ORDER BY sequence")
+    for sequence, at, kind, body in rows:
+        yield Entry(sequence, at, decode(kind, json.loads(body)))
+
+
+def _open_to_read(file: Path) -> sqlite3.Connection:
+    uri = file.resolve().as_uri()
+    connection = sqlite3.connect(f"{uri}?mode=ro", uri=True)
+    try:
+        connection.execute("SELECT 1 FROM sqlite_master").fetchall()
+    except sqlite3.OperationalError:
+        # A write-ahead log cannot be joined in a folder that we may not write to; the file
+        # alone can still be read where nobody is at work on it.
+        connection.close()
+        if Path(f"{file}-wal").exists():
+            raise
+        connection = sqlite3.connect(f"{uri}?mode=ro&immutable=1", uri=True)
+    return connection
+
+
+def _check_version(connection: sqlite3.Connection, file: Path) -> None:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > SCHEMA_VERSION:
+        raise LedgerTooNew(
+            f"{file} is of version {version}, written by a later proveout; this one reads up to "
+            f"version {SCHEMA_VERSION}. Upgrade proveout; the ledger was not touched"
+        )
+
+
+def _take_lock(folder: Path) -> IO[str]:
+    try:
+        # Not inherited by children: the lock must end with the controller.
+        lock = (folder / "lock").open("a+", encoding="utf-8")
+    except OSError as error:
+        raise EnvironmentFailure(explain(error, folder)) from None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.seek(0)
+        holder = lock.read().strip() or "unknown"
+        lock.close()
+        raise StudyBusy(
+            f"another `proveout run` (process {holder}) is at work on {folder}; watch it with "
+            f"`proveout status {folder}`, or stop it with Ctrl-C there"
+        ) from None
+    lock.truncate(0)
+    lock.write(str(os.getpid()))
+    lock.flush()
+    return lock
+
+
+@contextlib.contextmanager
+def _explained(file: Path) -> Iterator[None]:
+    """SQLite's errors in our words."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        code = getattr(error, "sqlite_errorname", "")
+        if code.startswith(("SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_FSYNC")):
+            raise EnvironmentFailure(_disk_full(file)) from None
+        if code.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
+            raise EnvironmentFailure(_read_only(file)) from None
+        if code.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
+            raise DataError(f"{file} is damaged or not a ledger: {error}") from None
+        raise
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{file} holds an entry that cannot be read: {error!r}") from None
+
+
+def explain(error: OSError, place: Path) -> str:
+    """An operating-system error as a sentence with a remedy."""
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return _disk_full(place)
+    if error.errno in {errno.EROFS, errno.EACCES, errno.EPERM}:
+        return _read_only(place)
+    return f"{place}: {error.strerror or error}"
+
+
+def _disk_full(place: Path) -> str:
+    return f"the disk that holds {place} is full; free some and run again: nothing is lost"
+
+
+def _read_only(place: Path) -> str:
+    return f"{place} cannot be written; make its folder writable, or copy the study elsewhere"

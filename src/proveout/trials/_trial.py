@@ -1,0 +1,84 @@
+"""A trial: one run of (idea, rung, seed), and what it comes to."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Literal
+
+from proveout.study import Study
+
+
+@dataclass(frozen=True, order=True)
+class Trial:
+    """Which idea at which rung with which replicate; all three count from 0."""
+
+    rung: int
+    replicate: int
+    idea: str
+
+    @property
+    def id(self) -> str:
+        """Names the trial's folder and its ledger entries: `rotary-r2-s1`, counted from 1."""
+        return f"{self.idea}-r{self.rung + 1}-s{self.replicate + 1}"
+
+
+def trial_seed(study: Study, trial: Trial) -> int:
+    """The program's seed: a keyed hash of rung and replicate, so no program picks its own.
+
+    It does not depend on the idea: the baseline and every idea share their seeds.
+    """
+    text = f"{study.seeds.key}/{study.rung(trial.rung).compute}/{trial.replicate}"
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=4).digest()) >> 1
+
+
+Trust = Literal["audited", "re-evaluated", "reported"]
+Isolation = Literal["A", "B", "C", "E"]
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A number that an evaluator computed. What was not measured has no Measurement."""
+
+    value: float
+    metric: str
+    unit: str
+    trust: Trust
+    isolation: Isolation
+    items: int
+    """How many scored predictions it averages over."""
+
+
+FailureKind = Literal[
+    "crashed",
+    "diverged",
+    "timed out",
+    "out of memory",
+    "wrote too much",
+    "over budget",
+    "no artifacts",
+    "unscorable",
+]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a trial has no measurement."""
+
+    kind: FailureKind
+    sentence: str
+    """For the report: what happened, in words."""
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a trial used, measured from outside, and what it says it used."""
+
+    wall_seconds: float
+    cpu_seconds: float
+    score_seconds: float
+    """Wall time from its exit to its measurement."""
+    peak_memory_bytes: int
+    leftover_processes: int
+    claimed_compute: float | None
+    """Compute by the program's own count, a hint; None if it reported none."""
