@@ -1,0 +1,177 @@
+"""How much one paired difference (idea minus baseline, same rung and seed) varies by luck.
+
+Two to four seeds say little about one idea at one rung. What they lack is borrowed:
+
+    variance(idea, rung) = variance(rung) * factor(idea)
+    1 / factor ~ Gamma(d / 2, rate d / 2), with d one of 2, 8, 32
+
+A rung's variance is pooled over ideas, each weighted by its expected 1 / factor, so that one wild
+idea cannot drown the others (the t likelihood's robustness, by EM). The factor is learnt from the
+idea's own spread: that of Smyth 2004 (limma), except that d is a mixture. An idea far out is
+most likely drawn with d = 2, which leaves its own spread nearly as it was measured.
+
+All ideas are measured against the same baseline runs, so their spreads are not independent: where
+pairing removes nothing, half of each variance is the baseline's, known only as well as its few
+seeds allow. However many ideas are pooled, the pool's dof therefore stay below 4 (seeds - 1): a
+share of 1/2 with n - 1 dof has 2 / (4 (n - 1)) relative variance. Where pairing does remove the
+baseline's luck this is too careful, which costs a little width.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, NamedTuple, TypeVar
+
+import numpy as np
+
+from proveout.scaling._checks import Floats, vector
+
+Idea = TypeVar("Idea", bound=Hashable)
+Rung = TypeVar("Rung", bound=Hashable)
+
+_FACTOR_DOFS = np.array([2.0, 8.0, 32.0])  # how alike ideas are in their noise
+_FACTOR_WEIGHTS = np.array([0.15, 0.45, 0.4])  # believed before any idea is seen...
+_FACTOR_IDEAS = 5.0  # ...as firmly as if this many ideas had been
+_RUNG_BORROWS = 2.0  # dof that a rung takes from the others
+_OTHER_RUNGS = 0.5  # what an idea's spread at another rung counts for: noise need not go along
+
+
+class NoiseSd(NamedTuple):
+    """The sd of one paired difference, in the unit of the loss, and how well it is known."""
+
+    sd: float
+    dof: float
+
+
+@dataclass(frozen=True)
+class Noise(Generic[Idea, Rung]):
+    """The noise of a study's paired differences.
+
+    Attributes:
+        cells: by (idea, rung), for every idea and rung seen.
+        rungs: by rung, for an idea not seen yet.
+        anywhere: for a rung not seen yet; None where nothing could be learnt.
+        identical: the (idea, rung) whose differences are all exactly 0: the change did nothing
+            at all there. They teach nothing about noise.
+    """
+
+    cells: Mapping[tuple[Idea, Rung], NoiseSd] = field(default_factory=dict)
+    rungs: Mapping[Rung, NoiseSd] = field(default_factory=dict)
+    anywhere: NoiseSd | None = None
+    identical: frozenset[tuple[Idea, Rung]] = frozenset()
+
+    def of(self, idea: Idea, rung: Rung) -> NoiseSd | None:
+        """The noise of one pair; None (not 0) where no idea has two pairs anywhere that differ."""
+        return self.cells.get((idea, rung)) or self.rungs.get(rung) or self.anywhere
+
+
+def pool_noise(differences: Mapping[Idea, Mapping[Rung, Sequence[float]]]) -> Noise[Idea, Rung]:
+    """Learn the noise from all paired differences: idea -> rung -> one number a seed.
+
+    An empty list is a rung without measurements. One pair says nothing about spread, two do.
+
+    Raises:
+        ValueError: a difference is NaN or infinite.
+    """
+    values = {
+        (idea, rung): vector(f"differences of {idea!r} at {rung!r}", pairs)
+        for idea, by_rung in differences.items()
+        for rung, pairs in by_rung.items()
+        if len(pairs)
+    }
+    identical = frozenset(key for key, pairs in values.items() if not pairs.any())
+    spread = {key: v for key, v in values.items() if key not in identical and v.size > 1}
+    if not spread:
+        return Noise(identical=identical)
+    ideas = list(dict.fromkeys(idea for idea, _ in values))
+    rungs = list(dict.fromkeys(rung for _, rung in values))
+    dof = np.zeros((len(ideas), len(rungs)))
+    squares = np.zeros_like(dof)
+    for (idea, rung), pairs in spread.items():
+        cell = ideas.index(idea), rungs.index(rung)
+        dof[cell] = pairs.size - 1
+        squares[cell] = ((pairs - pairs.mean()) ** 2).sum()
+    # A program without any randomness has no spread; its noise is then called tiny, not 0.
+    least = (1e-9 * max(float(np.abs(v).max()) for v in spread.values())) ** 2
+    fit = _pool(dof, squares, least)
+    sds = {
+        (idea, rung): NoiseSd(float(fit.cell_sd[i, r]), float(fit.cell_dof[i, r]))
+        for i, idea in enumerate(ideas)
+        for r, rung in enumerate(rungs)
+    }
+    new = {
+        rung: NoiseSd(math.sqrt(fit.variance[r]), float(fit.new_dof[r]))
+        for r, rung in enumerate(rungs)
+    }
+    anywhere = NoiseSd(math.sqrt(fit.common), min(_RUNG_BORROWS, float(dof.sum())))
+    return Noise(sds, new, anywhere, identical)
+
+
+class _Pool(NamedTuple):
+    variance: Floats  # [rungs]
+    new_dof: Floats  # [rungs], for an idea not seen
+    common: float
+    cell_sd: Floats  # [ideas, rungs]
+    cell_dof: Floats  # [ideas, rungs]
+
+
+def _pool(dof: Floats, squares: Floats, least: float) -> _Pool:
+    """EM over the rungs' variances; `dof` and sums of squares `squares` are [ideas, rungs]."""
+    rung_dof = dof.sum(axis=0)
+    mix = _FACTOR_WEIGHTS
+    variance = np.full(rung_dof.size, max(squares.sum() / rung_dof.sum(), least))
+    common = float(variance[0])
+    for _ in range(100):
+        before = variance
+        chosen = _which_dof(dof.sum(axis=1), (squares / variance).sum(axis=1), mix)
+        mix = (_FACTOR_IDEAS * _FACTOR_WEIGHTS + chosen.weights.sum(axis=0)) / (
+            _FACTOR_IDEAS + len(dof)
+        )
+        weighted = (chosen.precision[:, None] * squares).sum(axis=0)
+        common = max(float(weighted.sum() / rung_dof.sum()), least)
+        variance = (_RUNG_BORROWS * common + weighted) / (_RUNG_BORROWS + rung_dof)
+        variance = np.maximum(variance, least)
+        if np.allclose(variance, before, rtol=1e-9, atol=0):
+            break
+    # 1 / dof is half the relative variance of an estimated variance, so that shares add up.
+    seeds = dof.max(axis=0)
+    others = rung_dof.sum() - rung_dof
+    pool_doubt = 1 / (rung_dof + np.minimum(_RUNG_BORROWS, others) + (rung_dof + others == 0))
+    baseline_doubt = np.divide(1.0, 4 * seeds, out=np.zeros_like(seeds), where=seeds > 0)
+    doubt = pool_doubt + baseline_doubt
+    new_dof = 1 / (doubt + mix @ (1 / _FACTOR_DOFS))
+    cell_sd, cell_dof = _shrink(dof, squares / variance, mix, doubt)
+    return _Pool(variance, new_dof, common, cell_sd * np.sqrt(variance), cell_dof)
+
+
+class _Chosen(NamedTuple):
+    weights: Floats  # [ideas, candidates]
+    precision: Floats  # [ideas], expected 1 / factor
+
+
+def _which_dof(dof: Floats, squares: Floats, mix: Floats) -> _Chosen:
+    """Which d each idea's factor was drawn with, from its standardised sum of squares [ideas]."""
+    half = _FACTOR_DOFS / 2
+    constants = np.array(
+        [[math.lgamma(h + n / 2) - math.lgamma(h) + h * math.log(h) for h in half] for n in dof]
+    )
+    rate = half + squares[:, None] / 2
+    logs = np.log(mix) + constants - (half + dof[:, None] / 2) * np.log(rate)
+    weights = np.exp(logs - logs.max(axis=1, keepdims=True))
+    weights /= weights.sum(axis=1, keepdims=True)
+    precision = (weights * (half + dof[:, None] / 2) / rate).sum(axis=1)
+    return _Chosen(weights, precision)
+
+
+def _shrink(dof: Floats, squares: Floats, mix: Floats, doubt: Floats) -> tuple[Floats, Floats]:
+    """The sd of each cell relative to its rung's, and its dof, both [ideas, rungs]."""
+    own_dof = dof + _OTHER_RUNGS * (dof.sum(axis=1, keepdims=True) - dof)
+    own_squares = squares + _OTHER_RUNGS * (squares.sum(axis=1, keepdims=True) - squares)
+    weights = _which_dof(dof.sum(axis=1), squares.sum(axis=1), mix).weights[:, None, :]
+    total = _FACTOR_DOFS + own_dof[:, :, None]
+    factor = (weights * (_FACTOR_DOFS + own_squares[:, :, None]) / total).sum(axis=2)
+    from_pool = (weights * _FACTOR_DOFS / total).sum(axis=2)
+    own_doubt = (weights / total).sum(axis=2)
+    return np.sqrt(factor), 1 / (own_doubt + from_pool**2 * doubt)
