@@ -79,7 +79,8 @@ class Predictive:
     @property
     def dof(self) -> float:
         """The harmonic mean of the components' dof."""
-        return float(1 / (self.weights @ (1 / self.dofs)))
+        doubt = float(self.weights @ (1 / self.dofs))
+        return 1 / doubt if doubt > 0 else math.inf
 
     def probability_below(self, x: float) -> float:
         """The probability of a value below `x`; a certain value counts half at itself."""
@@ -87,8 +88,6 @@ class Predictive:
 
         with np.errstate(divide="ignore", invalid="ignore"):
             z = (x - self.centres) / self.scales
-        certain = self.scales == 0
-        z[certain] = np.sign(x - self.centres[certain]) * np.inf
         z[np.isnan(z)] = 0.0
         return float(np.clip(self.weights @ stdtr(self.dofs, z), 0.0, 1.0))
 
@@ -111,6 +110,8 @@ class Predictive:
 
     def interval(self, probability: float = 0.8) -> Interval:
         """The central interval that holds the value with this probability."""
+        if not 0 < probability < 1:
+            raise ValueError(f"probability must lie strictly between 0 and 1, got {probability}")
         tail = (1 - probability) / 2
         return Interval(self.quantile(tail), self.quantile(1 - tail))
 
