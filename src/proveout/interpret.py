@@ -1,0 +1,50 @@
+"""Why a trial has no measurement: its failure class, and a sentence for the report."""
+
+from __future__ import annotations
+
+from proveout.trials import Curve, Exit, Failure
+from proveout.units import duration
+
+OVERRUN = 1.02
+"""How many times its grant a program may claim: the last step may be rounded up, no more."""
+
+
+def classify(ended: Exit, curve: Curve, log_tail: str, granted: float) -> Failure | None:
+    """The failure of a trial whose process has ended; None if it may be scored.
+
+    `granted` is the compute it was given, in the unit that its curve counts in.
+    """
+    if breach := _breach(ended):
+        return breach
+    if curve.diverged:
+        return Failure("diverged", "its training loss stopped being a finite number")
+    claimed = curve.claimed_compute
+    if claimed is not None and claimed > OVERRUN * granted:
+        return Failure(
+            "over budget",
+            f"it trained {claimed / granted:.1f} times the compute that it was given",
+        )
+    if ended.code == 0:
+        return None
+    if ended.signal is not None:
+        return Failure("crashed", f"it was ended by signal {ended.signal}{_last_words(log_tail)}")
+    return Failure("crashed", f"it exited with code {ended.code}{_last_words(log_tail)}")
+
+
+def _breach(ended: Exit) -> Failure | None:
+    match ended.ended_by:
+        case "wall-time":
+            ran = duration(ended.wall_seconds)
+            return Failure("timed out", f"it was still running after {ran} and was ended")
+        case "memory":
+            peak = f"{ended.peak_memory_bytes / 1e9:.1f} GB"
+            return Failure("out of memory", f"it used {peak} of memory and was ended")
+        case "disk":
+            return Failure("wrote too much", "it wrote more than it may and was ended")
+        case _:
+            return None
+
+
+def _last_words(log_tail: str) -> str:
+    lines = [line.strip() for line in log_tail.splitlines() if line.strip()]
+    return f": {lines[-1][:200]}" if lines else ""

@@ -1,0 +1,33 @@
+"""Verdicts: what is believed of each idea, the rules that name it, the policy that buys."""
+
+from proveout.verdicts._belief import Belief, Beliefs, believe, paired_gaps
+from proveout.verdicts._forecast import forecast, score_forecast
+from proveout.verdicts._policy import (
+    Action,
+    Buy,
+    MakeForecast,
+    Merge,
+    ScoreForecast,
+    Stop,
+    plan,
+)
+from proveout.verdicts._rules import hold_threshold, is_broken, judge
+
+__all__ = [
+    "Action",
+    "Belief",
+    "Beliefs",
+    "Buy",
+    "MakeForecast",
+    "Merge",
+    "ScoreForecast",
+    "Stop",
+    "believe",
+    "forecast",
+    "hold_threshold",
+    "is_broken",
+    "judge",
+    "paired_gaps",
+    "plan",
+    "score_forecast",
+]

@@ -1,0 +1,187 @@
+"""From beliefs to verdicts: the words, and how sure one must be to say them."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from proveout.ledger import BaselineLaw, History, Verdict, VerdictsRead
+from proveout.scaling import PowerLaw, Predictive, compute_multiplier
+from proveout.study import Study
+from proveout.verdicts._belief import Belief, Beliefs, baseline_law, believe
+
+_ESTABLISHED = 0.975
+"""How sure one must be that an idea gained at the first rung to say that it fades or reverses."""
+_LIKELY = 0.9
+_CURVE_POINTS = 25
+
+
+def judge(study: Study, history: History) -> VerdictsRead:
+    """The verdict on every idea. A pure function of the study and its history."""
+    beliefs = believe(study, history)
+    law = baseline_law(study, history)
+    verdicts = [
+        _verdict(study, history, beliefs, belief, law) for belief in beliefs.by_idea.values()
+    ]
+    verdicts.sort(key=_order)
+    drawn = _draw_law(study, law) if law else None
+    return VerdictsRead(tuple(verdicts), history.finished_trials, drawn)
+
+
+def hold_threshold(study: Study, history: History) -> float:
+    """How sure one must be that an idea helps to say that it holds.
+
+    The chance of error is shared out over the ideas (Bonferroni), so that a study of ideas that
+    do nothing says `holds` with probability at most `policy.error`.
+    """
+    ideas = sum(idea.kind == "idea" for idea in history.ideas.values())
+    return 1.0 - study.policy.error / max(ideas, 1)
+
+
+class _Call(NamedTuple):
+    verdict: str
+    why: str
+
+
+def _verdict(
+    study: Study, history: History, beliefs: Beliefs, belief: Belief, law: PowerLaw | None
+) -> Verdict:
+    call = _call(study, history, beliefs, belief)
+    target = belief.at_target
+    multiplier = (
+        compute_multiplier(law, study.ladder.target.amount, target) if law and target else None
+    )
+    return Verdict(
+        idea=belief.idea,
+        verdict=call.verdict,
+        gap_at_target=target.mean if target else 0.0 if belief.identical else None,
+        interval80=target.interval(0.8) if target else None,
+        compute_multiplier=multiplier.value if multiplier else 1.0 if belief.identical else None,
+        multiplier_interval80=(multiplier.low, multiplier.high) if multiplier else None,
+        probability_helps=target.probability_below(0.0) if target else None,
+        rungs=len(belief.pairs),
+        why=call.why,
+        line=_draw_gap(study, belief),
+        measured=_measured(study, beliefs, belief),
+    )
+
+
+def _call(study: Study, history: History, beliefs: Beliefs, belief: Belief) -> _Call:
+    failures = history.failures(belief.idea)
+    if any(failure.kind == "over budget" for failure in failures):
+        return _Call("rejected", next(f.sentence for f in failures if f.kind == "over budget"))
+    if is_broken(study, history, belief.idea):
+        return _Call("broken", f"{failures[0].kind}: {failures[0].sentence}")
+    if belief.identical:
+        return _Call("no effect", "every paired run came out identical to the last bit")
+    if belief.at_target is None:
+        return _Call("undecided", "not measured against the baseline yet")
+    return _call_gap(study, history, beliefs, belief, belief.at_target)
+
+
+def _call_gap(
+    study: Study, history: History, beliefs: Beliefs, belief: Belief, target: Predictive
+) -> _Call:
+    assert belief.line is not None  # at_target is drawn from it
+    smallest = study.policy.smallest_gap * beliefs.scale
+    helps = target.probability_below(0.0)
+    first = belief.line.at(math.log10(study.rungs[0].compute.amount))
+    gained_small = first.probability_below(0.0) >= _ESTABLISHED
+    measured = len(belief.pairs)
+    if measured >= 2 and helps >= hold_threshold(study, history) and target.mean <= -smallest:
+        return _Call("holds", f"better at the target with probability {_percent(helps)}")
+    if gained_small and 1 - helps >= _LIKELY and measured >= 2:
+        return _Call(
+            "reverses",
+            f"gains {-first.mean:.3f} at the first rung and is worse at the "
+            f"target with probability {_percent(1 - helps)}",
+        )
+    if 1 - helps >= _ESTABLISHED:
+        return _Call("hurts", f"worse at the target with probability {_percent(1 - helps)}")
+    if gained_small and target.mean > first.mean / 2 and measured >= 2:
+        return _Call(
+            "fades",
+            f"gains {-first.mean:.3f} at the first rung; at the target less "
+            "than half of that is expected",
+        )
+    within = target.probability_below(smallest) - target.probability_below(-smallest)
+    if within >= 2 / 3 and measured >= 2:
+        return _Call(
+            "no effect",
+            f"within ±{smallest:.3f} of the baseline at the target with "
+            f"probability {_percent(within)}",
+        )
+    return _Call("undecided", _undecided(belief, helps))
+
+
+def _undecided(belief: Belief, helps: float) -> str:
+    if len(belief.pairs) < 2:
+        return "measured at one rung only, which says nothing about scale"
+    return f"helps at the target with probability {_percent(helps)}: not enough either way"
+
+
+def is_broken(study: Study, history: History, idea: str) -> bool:
+    """Whether at some rung the least number of seeds has run and most of them failed."""
+    failed: dict[int, int] = {}
+    for trial, record in history.trials.items():
+        if trial.idea == idea and record.state == "failed":
+            failed[trial.rung] = failed.get(trial.rung, 0) + 1
+    return any(
+        count >= 2 and count > len(history.losses(idea, rung)) for rung, count in failed.items()
+    )
+
+
+def _order(verdict: Verdict) -> tuple[int, float, str]:
+    ranks = ("holds", "fades", "reverses", "undecided", "no effect", "hurts", "rejected", "broken")
+    gap = verdict.gap_at_target if verdict.gap_at_target is not None else math.inf
+    return ranks.index(verdict.verdict), gap, verdict.idea
+
+
+def _percent(probability: float) -> str:
+    """A probability that never reads 100% or 0%, which no data can show."""
+    return f"{100 * min(max(probability, 0.001), 0.999):.3g}%"
+
+
+def _measured(
+    study: Study, beliefs: Beliefs, belief: Belief
+) -> tuple[tuple[float, float, float, int], ...]:
+    points = []
+    for rung, gaps in belief.pairs.items():
+        noise = beliefs.noise.of(belief.idea, rung)
+        error = noise.sd / math.sqrt(len(gaps)) if noise and not belief.identical else 0.0
+        compute = study.rung(rung).compute.amount
+        points.append((compute, sum(gaps) / len(gaps), error, len(gaps)))
+    return tuple(points)
+
+
+def _draw_gap(study: Study, belief: Belief) -> tuple[tuple[float, float, float, float], ...]:
+    if belief.line is None:
+        return ()
+    points = []
+    for log_compute in _log_grid(study):
+        gap = belief.line.at(log_compute)
+        low, high = gap.interval(0.8)
+        points.append((10**log_compute, gap.mean, low, high))
+    return tuple(points)
+
+
+def _log_grid(study: Study) -> list[float]:
+    low = math.log10(study.rungs[0].compute.amount)
+    high = math.log10(study.ladder.target.amount)
+    return [low + (high - low) * i / (_CURVE_POINTS - 1) for i in range(_CURVE_POINTS)]
+
+
+def _draw_law(study: Study, law: PowerLaw) -> BaselineLaw:
+    points = []
+    for log_compute in _log_grid(study):
+        loss = law.predict(10**log_compute)
+        low, high = loss.interval(0.8)
+        points.append((10**log_compute, law.at(10**log_compute), low, high))
+    return BaselineLaw(tuple(points), _formula(law))
+
+
+def _formula(law: PowerLaw) -> str:
+    if law.form == "constant":
+        return f"L = {law.floor:.3f}"
+    floor = f"{law.floor:.3f} + " if law.floor else ""
+    return f"L = {floor}{math.exp(law.log_amplitude):.3g} C^-{law.exponent:.3f}"
