@@ -1,0 +1,152 @@
+"""Trials on this machine, side by side, each forked from a process that has torch loaded."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from proveout.errors import LauncherDied
+from proveout.runners._runner import Runner
+from proveout.sandbox import Launcher, ProcessExit
+from proveout.trials import Exit, Job
+
+
+def usable_cores() -> int:
+    """The cores that this process may use, which a container may hold below the machine's."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class LocalRunner(Runner):
+    """Runs jobs on this machine; `slots` of them at a time, by default one a core.
+
+    Jobs die with their controller, so there is never one to reattach to. If the launcher dies, its
+    jobs come back as lost and the next job gets a new launcher; if that dies too before a single
+    job has ended, LauncherDied is raised.
+    """
+
+    def __init__(self, slots: int | None = None, preload: Sequence[str] = ("torch",)) -> None:
+        self._slots = slots or usable_cores()
+        self._preload = tuple(preload)
+        self._waiting: dict[str, Job] = {}
+        self._started: dict[str, Job] = {}
+        self._exits: list[Exit] = []
+        self._deaths = 0
+        self._death: LauncherDied | None = None
+        self._launcher: Launcher | None = self._new_launcher()
+
+    @property
+    def slots(self) -> int:
+        return self._slots
+
+    @property
+    def running(self) -> frozenset[str]:
+        return frozenset([*self._waiting, *self._started, *(exit_.job for exit_ in self._exits)])
+
+    @property
+    def preloaded(self) -> tuple[str, ...]:
+        """The modules that jobs find imported already; waits until they are."""
+        return self._living_launcher().preloaded
+
+    def submit(self, job: Job) -> None:
+        if job.id in self.running:
+            raise ValueError(f"job {job.id} is running already")
+        self._waiting[job.id] = job
+        self._fill_slots()
+
+    def poll(self, timeout_seconds: float | None) -> list[Exit]:
+        self._fill_slots()
+        if self._started and not self._exits:
+            try:
+                ended = self._living_launcher().poll(timeout_seconds)
+                # One statement: a Ctrl-C either leaves a report with the launcher or finds it here.
+                self._exits.extend(map(self._take_in, ended))
+            except LauncherDied as death:
+                self._lose_everything(death)
+            self._fill_slots()
+        exits, self._exits = self._exits, []
+        return exits
+
+    def cancel(self, job_id: str) -> None:
+        if self._waiting.pop(job_id, None) is not None:
+            self._exits.append(Exit(job_id, "cancelled", None, None, 0.0, 0.0, 0, 0))
+        elif job_id in self._started:
+            try:
+                self._living_launcher().cancel(job_id)
+            except LauncherDied as death:
+                self._lose_everything(death)
+
+    def reattach(self, job_id: str) -> bool:
+        return False
+
+    def close(self) -> None:
+        launcher, self._launcher = self._launcher, None
+        self._waiting, self._started, self._exits = {}, {}, []
+        if launcher is not None:
+            launcher.close()
+
+    def _new_launcher(self) -> Launcher:
+        launcher = Launcher(self._preload)
+        launcher.start()
+        return launcher
+
+    def _living_launcher(self) -> Launcher:
+        if self._death is not None and self._deaths > 1:
+            raise self._death
+        if self._launcher is None:
+            self._launcher = self._new_launcher()
+        return self._launcher
+
+    def _fill_slots(self) -> None:
+        while self._waiting and len(self._started) < self._slots:
+            job = next(iter(self._waiting.values()))
+            launcher = self._living_launcher()
+            self._started[job.id] = self._waiting.pop(job.id)
+            try:
+                _start(launcher, job)
+            except LauncherDied as death:
+                self._lose_everything(death)
+            except BaseException:
+                self._started.pop(job.id, None)
+                raise
+
+    def _take_in(self, ended: ProcessExit) -> Exit:
+        self._started.pop(ended.launch_id, None)
+        self._deaths = 0
+        return _as_exit(ended)
+
+    def _lose_everything(self, death: LauncherDied) -> None:
+        """The launcher has gone, and by its end every job that it ran."""
+        lost = [Exit(job, "lost", None, None, 0.0, 0.0, 0, 0) for job in self._started]
+        launcher, self._launcher = self._launcher, None
+        self._death, self._deaths = death, self._deaths + 1
+        self._started, self._exits = {}, [*self._exits, *lost]
+        if launcher is not None:
+            launcher.close()
+
+
+def _start(launcher: Launcher, job: Job) -> None:
+    launcher.start_process(
+        job.id,
+        argv=job.argv,
+        directory=job.directory,
+        environment=job.environment,
+        log=job.log,
+        writes=job.writes,
+        **asdict(job.limits),
+    )
+
+
+def _as_exit(ended: ProcessExit) -> Exit:
+    return Exit(
+        job=ended.launch_id,
+        ended_by=ended.ended_by,
+        code=ended.code,
+        signal=ended.signal,
+        wall_seconds=ended.wall_seconds,
+        cpu_seconds=ended.cpu_seconds,
+        peak_memory_bytes=ended.peak_memory_bytes,
+        leftover_processes=ended.leftover_processes,
+    )

@@ -1,0 +1,7 @@
+"""Processes started fast, limited from outside and ended with all that they leave behind."""
+
+from proveout.sandbox._job import not_found, with_this_python
+from proveout.sandbox._launcher import Launcher
+from proveout.sandbox._records import EndedBy, ProcessExit
+
+__all__ = ["EndedBy", "Launcher", "ProcessExit", "not_found", "with_this_python"]

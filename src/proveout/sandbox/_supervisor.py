@@ -1,0 +1,293 @@
+"""One supervisor runs one process at a time: the clock, the limits and the kill are outside of it.
+
+A supervisor is a fork of the launcher that never runs a job's code. It is the reaper of whatever
+its job's orphans are, so nothing of a job escapes it, however often it forks, detaches or ignores
+signals; once its job is over and has no descendant left, it serves the next one. Without Linux's
+child reaper (macOS), only the job's process group is killed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import resource
+import select
+import signal
+import time
+import traceback
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+from proveout.sandbox import _job, _linux, _tree
+from proveout.sandbox._records import (
+    EndedBy,
+    ProcessExit,
+    ProcessStart,
+    exit_line,
+    lost,
+    read_start,
+)
+
+_FIRST_LOOK_SECONDS = 0.01
+_MEMORY_EVERY_SECONDS = 0.1
+_MEMORY_NEAR_LIMIT_SECONDS = 0.02
+_DISK_EVERY_SECONDS = 0.5
+_LOOKING_SHARE = 0.02
+"""The most of a core that looking may take: after a look of 1 ms, none for 50 ms."""
+_CHUNK_BYTES = 1 << 16
+
+
+def serve(channel: int) -> NoReturn:
+    """Run what the launcher asks for over `channel` until it closes."""
+    _linux.adopt_orphans()
+    awake, wake = os.pipe()
+    for end in (awake, wake):
+        os.set_blocking(end, False)
+    signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    requests = _Requests(channel)
+    with contextlib.suppress(ConnectionError):  # the launcher has gone
+        while (messages := requests.read()) is not None:
+            requests.cancelled |= {m["launch_id"] for m in messages if m["kind"] == "cancel"}
+            for message in messages:
+                if message["kind"] == "start":
+                    report = _run(read_start(message), requests, awake)
+                    requests.cancelled.clear()
+                    os.write(channel, exit_line(report))
+    os._exit(0)
+
+
+@dataclass
+class _Requests:
+    """What the launcher asks for: to start a process, or to cancel the one that runs."""
+
+    channel: int
+    cancelled: set[str] = field(default_factory=set)
+    _inbox: bytes = b""
+
+    def read(self) -> list[dict[str, Any]] | None:
+        """Wait for requests; None once the launcher has gone."""
+        chunk = os.read(self.channel, _CHUNK_BYTES)
+        *lines, self._inbox = (self._inbox + chunk).split(b"\n")
+        return [json.loads(line) for line in lines] if chunk else None
+
+
+def _run(start: ProcessStart, requests: _Requests, awake: int) -> ProcessExit:
+    log = os.open(start.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+    try:
+        output, writer = os.pipe()
+        os.set_blocking(output, False)
+        supervisor = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            _job.become(start, writer, supervisor)
+        os.close(writer)
+        watch = _Watch(start, pid, requests, awake, _Log(log, output, start.log_bytes))
+        try:
+            return watch.until_it_ends()
+        except BaseException:
+            watch.kill()
+            os.write(log, traceback.format_exc().encode())
+            return lost(start.launch_id)
+        finally:
+            os.close(output)
+    finally:
+        os.close(log)
+
+
+@dataclass
+class _Log:
+    """Copies a job's output into its log, up to a number of bytes."""
+
+    file: int
+    output: int
+    most_bytes: int
+    kept: int = 0
+    dropped: int = 0
+
+    def copy(self) -> bool:
+        """Take what is there; False once every writer has closed."""
+        try:
+            chunk = os.read(self.output, _CHUNK_BYTES)
+        except BlockingIOError:
+            return True
+        keep = chunk[: self.most_bytes - self.kept]
+        with contextlib.suppress(OSError):  # a full disk loses output, not the job
+            os.write(self.file, keep)
+        self.kept += len(keep)
+        self.dropped += len(chunk) - len(keep)
+        return bool(chunk)
+
+    def finish(self) -> None:
+        """Take what is left in the pipe and say what was dropped."""
+        before = -1
+        while before != self.kept + self.dropped:
+            before = self.kept + self.dropped
+            self.copy()
+        if self.dropped:
+            note = f"\nproveout: the log is full at {self.most_bytes} bytes; {self.dropped} more "
+            with contextlib.suppress(OSError):
+                os.write(self.file, f"{note}bytes of output were dropped\n".encode())
+
+
+@dataclass
+class _Watch:
+    """One job under way."""
+
+    start: ProcessStart
+    pid: int
+    requests: _Requests
+    awake: int
+    log: _Log
+    ended_by: EndedBy = "itself"
+    status: int | None = None
+    peak_bytes: int = 0
+    began: float = field(default_factory=time.monotonic)
+    cpu_before: float = field(default_factory=lambda: _children_cpu_seconds())
+    look_at_memory: float = 0.0
+    look_at_disk: float = 0.0
+    looks: int = 0
+
+    def __post_init__(self) -> None:
+        self.tree = _tree.Tree(os.getpid())
+        if self.start.launch_id in self.requests.cancelled:
+            self.ended_by = "cancelled"
+        self.look_at_memory = self.began + _FIRST_LOOK_SECONDS
+        self.look_at_disk = self.began + _DISK_EVERY_SECONDS
+
+    def until_it_ends(self) -> ProcessExit:
+        waiting = select.poll()
+        for descriptor in (self.requests.channel, self.awake, self.log.output):
+            waiting.register(descriptor, select.POLLIN)
+        while self.status is None and self.ended_by == "itself":
+            ready = {descriptor for descriptor, _ in waiting.poll(self._until_next_look_ms())}
+            if self.log.output in ready and not self.log.copy():
+                waiting.unregister(self.log.output)
+            if self.requests.channel in ready:
+                self._listen()
+            if self.awake in ready:
+                self._reap()
+            if self.status is None and self.ended_by == "itself":
+                self._look()
+        wall_seconds = time.monotonic() - self.began
+        return self._report(wall_seconds, self.kill())
+
+    def _until_next_look_ms(self) -> float:
+        deadline = self.began + self.start.wall_seconds
+        until = min(self.look_at_memory, self.look_at_disk, deadline) - time.monotonic()
+        return max(0.0, until * 1000)
+
+    def _listen(self) -> None:
+        """While a job runs the launcher can cancel it, or end, and then everything ends."""
+        try:
+            messages = self.requests.read()
+        except ConnectionError:
+            messages = None
+        if messages is None:
+            self.kill()
+            os._exit(0)
+        if any(message["launch_id"] == self.start.launch_id for message in messages):
+            self.ended_by = "cancelled"
+
+    def _reap(self) -> None:
+        """Take every child that has ended: the job, or an orphan of it."""
+        with contextlib.suppress(BlockingIOError):
+            os.read(self.awake, _CHUNK_BYTES)
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            if pid == self.pid:
+                self.status = status
+
+    def _look(self) -> None:
+        now = time.monotonic()
+        if now - self.began >= self.start.wall_seconds:
+            self.ended_by = "wall-time"
+        elif now >= self.look_at_memory:
+            self._look_at_memory(now)
+        elif now >= self.look_at_disk:
+            if _tree.folder_bytes(self.start.writes) > self.start.disk_bytes:
+                self.ended_by = "disk"
+            self.look_at_disk = _next_look(now, _DISK_EVERY_SECONDS)
+
+    def _look_at_memory(self, now: float) -> None:
+        processes = list(self.tree.scan())
+        used = sum(map(_tree.resident_bytes, processes))
+        if used > self.start.memory_bytes and len(processes) > 1:
+            # Forked workers share pages; what counts against the limit is each page once.
+            used = sum(map(_tree.proportional_bytes, processes))
+        self.peak_bytes = max(self.peak_bytes, used)
+        if used > self.start.memory_bytes:
+            self.ended_by = "memory"
+        near = used > self.start.memory_bytes // 2
+        self.looks += 1
+        usual = min(_MEMORY_EVERY_SECONDS, _FIRST_LOOK_SECONDS * 2**self.looks)
+        self.look_at_memory = _next_look(now, _MEMORY_NEAR_LIMIT_SECONDS if near else usual)
+
+    def kill(self) -> int:
+        """End the job and all its descendants; how many were left beside it."""
+        left: set[int] = set()
+        # Where we end the job, what is in its process group ends with it and is not left behind.
+        its_own_group = self.pid if self.status is None else None
+        woken = select.poll()
+        woken.register(self.awake, select.POLLIN)
+        pause_ms = 0.5
+        while self._has_children():
+            alive = self.tree.scan()
+            left |= {pid for pid, seen in alive.items() if seen.group != its_own_group}
+            if self.status is None:
+                self._end_group()
+            for pid in alive:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, signal.SIGKILL)
+            woken.poll(pause_ms)
+            pause_ms = min(50.0, pause_ms * 2)
+        return len(left - {self.pid})
+
+    def _has_children(self) -> bool:
+        """Orphans become our children, so having none means that nothing is left at all."""
+        self._reap()
+        try:
+            os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            if not _linux.ON_LINUX:
+                self._end_group()
+            return False
+        return True
+
+    def _end_group(self) -> None:
+        for end in (os.kill, os.killpg):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                end(self.pid, signal.SIGKILL)
+
+    def _report(self, wall_seconds: float, leftover: int) -> ProcessExit:
+        self.log.finish()
+        status = self.status if self.status is not None else 0
+        ended_by = self.ended_by
+        if ended_by == "itself" and _tree.folder_bytes(self.start.writes) > self.start.disk_bytes:
+            ended_by = "disk"
+        return ProcessExit(
+            launch_id=self.start.launch_id,
+            ended_by=ended_by,
+            code=os.WEXITSTATUS(status) if os.WIFEXITED(status) else None,
+            signal=os.WTERMSIG(status) if os.WIFSIGNALED(status) else None,
+            wall_seconds=wall_seconds,
+            cpu_seconds=_children_cpu_seconds() - self.cpu_before,
+            peak_memory_bytes=self.peak_bytes,
+            leftover_processes=leftover,
+        )
+
+
+def _next_look(began: float, every_seconds: float) -> float:
+    now = time.monotonic()
+    return now + max(every_seconds, (now - began) / _LOOKING_SHARE)
+
+
+def _children_cpu_seconds() -> float:
+    used: Any = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return float(used.ru_utime + used.ru_stime)
