@@ -120,3 +120,25 @@ def test_ideas_that_do_nothing_are_seldom_called_anything() -> None:
         target = np.mean([o.target.probability_below(0) > said for o in drawn])
         assert top <= 1 - said
         assert target <= 1 - said
+
+
+@pytest.mark.parametrize(("ideas", "rungs", "seeds"), [(1, 1, 2), (1, 2, 3), (3, 2, 2)])
+def test_the_dof_are_honest_in_the_smallest_studies(ideas: int, rungs: int, seeds: int) -> None:
+    rng = np.random.default_rng(10)
+    ranks = []
+    for _ in range(600 // ideas):
+        rung_sd = np.exp(rng.normal(0, 0.5, rungs))[:, None]
+        baseline = rung_sd * rng.normal(size=(rungs, seeds))
+        own = [
+            rung_sd * math.exp(rng.normal(0, 0.4)) * rng.normal(size=(rungs, seeds))
+            for _ in range(ideas)
+        ]
+        pairs = {i: {r: list((o - baseline)[r]) for r in range(rungs)} for i, o in enumerate(own)}
+        noise = pool_noise(pairs)
+        for i in range(ideas):
+            found = noise.of(i, 0)
+            assert found is not None
+            mean_sd = found.sd / math.sqrt(seeds)
+            mean = Predictive.student(float(np.mean(pairs[i][0])), mean_sd, found.dof)
+            ranks.append(mean.probability_below(0))
+    assert _coverage(np.array(ranks), 0.95) > 0.95 - 3 * math.sqrt(0.95 * 0.05 / (600 / ideas))
