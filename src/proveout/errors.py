@@ -18,6 +18,8 @@ A message says what was got, what is allowed and what to do about it.
 
 from __future__ import annotations
 
+from typing import Literal
+
 
 class ProveoutError(Exception):
     """Base of every error that proveout raises on purpose."""
@@ -70,6 +72,6 @@ class BudgetExceeded(ProveoutError):
 class ScoringFailed(ProveoutError):
     """A trial's artifacts cannot be turned into a measurement; `kind` is the failure class."""
 
-    def __init__(self, kind: str, message: str) -> None:
+    def __init__(self, kind: Literal["unscorable", "diverged"], message: str) -> None:
         super().__init__(message)
         self.kind = kind

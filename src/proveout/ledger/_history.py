@@ -137,9 +137,9 @@ class HistoryBuilder:
         budget = self._opened.budget if self._opened else 0.0
         return Account(budget, self._charged, self._reserved)
 
-    def state(self, trial: str) -> State | None:
-        """Where a trial stands; None if it never started."""
-        return self._trials[self._by_id[trial]].state if trial in self._by_id else None
+    def idea(self, name: str) -> Idea:
+        """One idea by its name."""
+        return self._ideas[name]
 
     def extend(self, entries: Iterable[Entry]) -> HistoryBuilder:
         """Adds entries in order."""

@@ -21,6 +21,7 @@ from proveout.errors import (
     LedgerTooNew,
     StudyBusy,
 )
+from proveout.ideas import Idea
 from proveout.ledger._events import SCHEMA_VERSION, Entry, Event, TrialStarted, decode, encode
 from proveout.ledger._history import History, HistoryBuilder
 
@@ -109,6 +110,10 @@ class Ledger:
     def history(self) -> History:
         """Everything known so far."""
         return self._builder.history()
+
+    def idea(self, name: str) -> Idea:
+        """One idea, without making a whole history."""
+        return self._builder.idea(name)
 
     def append(self, event: Event) -> Entry:
         """Writes one event.

@@ -1,0 +1,225 @@
+"""Opens a study: its ledger, its repository, its baseline and its catalog of ideas."""
+
+from __future__ import annotations
+
+import ast
+import os
+import platform
+import shutil
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from proveout import __version__
+from proveout.errors import EnvironmentFailure, IdeaError, StudyError
+from proveout.ideas import BASELINE, Idea, ProgramRepository, Proposal, read_catalog
+from proveout.ledger import (
+    LEDGER_FILE,
+    Event,
+    History,
+    IdeaAdded,
+    IdeaRefused,
+    Ledger,
+    StudyOpened,
+    TrialInterrupted,
+)
+from proveout.study import STUDY_FILE, Study
+
+REPOSITORY = "program.git"
+TREES = "trials/.trees"
+
+_OWN_FILES = (STUDY_FILE, REPOSITORY, "trials", "report.html", "lock",
+              *(LEDGER_FILE + suffix for suffix in ("", "-wal", "-shm")))  # fmt: skip
+
+_MAY_CHANGE = frozenset({"name", "question", "budget", "ideas", "policy", "limits", "run"})
+"""Tables of study.toml that may be edited while a study is under way."""
+
+_WORTH_PRELOADING = ("torch", "numpy")
+"""Imports that take long and that a process may be forked from."""
+
+Record = Callable[[Event], None]
+
+
+def repository_of(study: Study) -> ProgramRepository:
+    """The study's program repository."""
+    return ProgramRepository(study.folder / REPOSITORY)
+
+
+def open_study(study: Study, ledger: Ledger, record: Record) -> None:
+    """Brings the ledger up to where trials can run; does nothing twice.
+
+    Raises:
+        StudyError: study.toml has changed in a way that would make old and new trials differ.
+        IdeaError: the catalog cannot be read.
+        EnvironmentFailure: git is missing or the folder cannot be written.
+    """
+    history = ledger.history()
+    _declare(study, history, record)
+    shutil.rmtree(study.folder / TREES, ignore_errors=True)
+    if BASELINE not in history.ideas:
+        record(IdeaAdded(_import_program(study)))
+    for trial, past in history.trials.items():
+        if past.state == "running":
+            record(TrialInterrupted(trial.id, "the controller ended while it ran"))
+    add_ideas(study, ledger, record)
+
+
+def add_ideas(study: Study, ledger: Ledger, record: Record) -> None:
+    """Makes every idea of the catalog that is not known yet a commit, or refuses it."""
+    if study.ideas.catalog is None:
+        return
+    history = ledger.history()
+    known = history.ideas.keys() | {refused.name for refused in history.refused}
+    for proposal in read_catalog(study.folder / study.ideas.catalog, study.ideas.only):
+        if proposal.name not in known:
+            record(add_idea(study, history.ideas.get(BASELINE), proposal))
+
+
+def add_idea(study: Study, parent: Idea | None, proposal: Proposal) -> Event:
+    """The event that makes a proposal an idea, or says why it is refused."""
+    assert parent is not None, "the baseline is added first"
+    repository = repository_of(study)
+    try:
+        commit = repository.add(
+            proposal, parent.commit, study.program.editable, study.program.parameters
+        )
+    except IdeaError as error:
+        return IdeaRefused(proposal.name, str(error))
+    idea = Idea(
+        name=proposal.name,
+        kind="idea",
+        commit=commit,
+        parent=parent.commit,
+        hypothesis=proposal.hypothesis,
+        source=proposal.source,
+        predicts=proposal.predicts,
+        category=proposal.category,
+        parameters=repository.parameters(commit),
+    )
+    changed = [line for line in proposal.patch.splitlines() if _is_change(line)]
+    return IdeaAdded(idea, diff_lines=len(changed) + len(proposal.parameters))
+
+
+def _is_change(line: str) -> bool:
+    return line[:1] in {"+", "-"} and not line.startswith(("+++", "---"))
+
+
+def _declare(study: Study, history: History, record: Record) -> None:
+    text = (study.folder / STUDY_FILE).read_text(encoding="utf-8")
+    if history.opened is not None:
+        if text == history.opened.study_toml:
+            return
+        _check_change(study, history, text)
+    record(
+        StudyOpened(
+            name=study.name,
+            proveout_version=__version__,
+            budget=study.budget.compute.amount,
+            unit=study.budget.compute.unit,
+            study_toml=text,
+            machine=describe_machine(),
+        )
+    )
+
+
+def _check_change(study: Study, history: History, text: str) -> None:
+    assert history.opened is not None
+    before, now = tomllib.loads(history.opened.study_toml), tomllib.loads(text)
+    changed = {key for key in before.keys() | now.keys() if before.get(key) != now.get(key)}
+    if fixed := sorted(changed - _MAY_CHANGE):
+        raise StudyError(
+            f"{study.folder / STUDY_FILE} has changed in [{'], ['.join(fixed)}] since the study "
+            "began, so its old trials would not compare with new ones. Undo that, or begin "
+            f"another study; what may change on the way: {', '.join(sorted(_MAY_CHANGE))}"
+        )
+    spent = history.account.charged
+    if study.budget.compute.amount < spent:
+        raise StudyError(
+            f"{study.folder / STUDY_FILE}: budget.compute: {study.budget.compute} is less than "
+            f"what is spent already, {spent:g}"
+        )
+
+
+def _import_program(study: Study) -> Idea:
+    folder = study.folder / REPOSITORY
+    shutil.rmtree(folder, ignore_errors=True)
+    if folder.exists():
+        raise EnvironmentFailure(f"{folder} is in the way and cannot be removed")
+    leave_out = [study.folder / name for name in _OWN_FILES]
+    leave_out += [study.folder / name for name in (*study.program.data, study.score.held_out)]
+    _, commit = ProgramRepository.create(folder, study.folder / study.program.path, leave_out)
+    return Idea(
+        name=BASELINE,
+        kind="baseline",
+        commit=commit,
+        parent=None,
+        hypothesis="The program as it was given.",
+    )
+
+
+def describe_machine() -> str:
+    """Processor, cores, system and Python, for the records."""
+    return (
+        f"{_processor()}, {os.cpu_count()} cores, {platform.system()} {platform.release()}, "
+        f"Python {platform.python_version()}"
+    )
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def modules_to_preload(study: Study) -> tuple[str, ...]:
+    """What the launcher imports once: as the study says, or the heavy imports of its code."""
+    if study.run.preload is not None:
+        return study.run.preload
+    program = study.folder / study.program.path
+    imported = {"numpy"}  # the score server's own
+    for pattern in (*study.program.editable, study.score.serve.rpartition(":")[0]):
+        for file in program.glob(pattern):
+            imported |= _imports(file)
+    return tuple(name for name in _WORTH_PRELOADING if name in imported)
+
+
+def _imports(file: Path) -> set[str]:
+    if file.suffix != ".py":
+        return set()
+    try:
+        tree = ast.parse(file.read_bytes())
+    except (SyntaxError, ValueError, OSError):
+        return set()
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module.partition(".")[0])
+    return names
+
+
+@dataclass
+class Trees:
+    """Exported commits, kept for as long as the controller runs: one export for many trials."""
+
+    study: Study
+
+    def of(self, idea: Idea) -> Path:
+        """The files of an idea's commit. Trials copy them; nobody writes here."""
+        folder = self.study.folder / TREES / idea.commit
+        if not folder.exists():
+            partial = folder.with_suffix(".partial")
+            shutil.rmtree(partial, ignore_errors=True)
+            repository_of(self.study).export(idea.commit, partial)
+            partial.rename(folder)
+        return folder
+
+    def close(self) -> None:
+        """Removes them."""
+        shutil.rmtree(self.study.folder / TREES, ignore_errors=True)

@@ -1,0 +1,219 @@
+"""Runs a set of trials to their measurements, as many side by side as there are slots."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from proveout.errors import EnvironmentFailure, ScoringFailed
+from proveout.interpret import classify
+from proveout.ledger import (
+    Event,
+    Ledger,
+    TrialFailed,
+    TrialInterrupted,
+    TrialScored,
+    TrialStarted,
+)
+from proveout.loop._open import Trees
+from proveout.runners import Runner
+from proveout.scoring import LanguageModelEvaluator
+from proveout.study import Study
+from proveout.trials import (
+    Curve,
+    Exit,
+    Failure,
+    Trial,
+    Usage,
+    check_disk,
+    prepare_trial,
+    read_curve,
+    tail,
+    trial_folder,
+    trial_seed,
+)
+
+_LEAST_CHARGE = 0.05
+"""A trial that crashed is charged what it reported, and at least this share of its grant."""
+
+_MOST_LOSSES = 3
+"""How often a trial may be lost with its launcher before the study stops."""
+
+_POLL_SECONDS = 0.25
+
+
+@dataclass
+class _Active:
+    """A trial that occupies a slot, first in training and then in scoring."""
+
+    trial: Trial
+    device: str | None
+    trained: Exit | None = None
+    trained_at: float = 0.0
+
+
+class Bench:
+    """Where trials run and are scored. Every start and every end goes through the ledger."""
+
+    def __init__(
+        self,
+        study: Study,
+        ledger: Ledger,
+        runner: Runner,
+        record: Callable[[Event], None],
+        tick: Callable[[], None],
+    ) -> None:
+        self._study = study
+        self._ledger = ledger
+        self._runner = runner
+        self._record = record
+        self._tick = tick
+        self._trees = Trees(study)
+        self._evaluator = LanguageModelEvaluator(study)
+        self._active: dict[str, _Active] = {}
+        self._losses: dict[Trial, int] = {}
+        self._devices = deque(study.run.devices)
+
+    def run(self, trials: Iterable[Trial]) -> None:
+        """Runs trials until each is scored or failed.
+
+        Raises:
+            EnvironmentFailure: the machine lets us down (disk full, launcher dead). What has
+                finished is in the ledger; what has not will be asked for again.
+        """
+        waiting = deque(trials)
+        while waiting or self._active:
+            while waiting and len(self._active) < self._runner.slots:
+                self._start(waiting.popleft())
+            for ended in self._runner.poll(_POLL_SECONDS):
+                lost = self._advance(ended)
+                if lost is not None:
+                    waiting.appendleft(lost)
+            self._tick()
+
+    def abandon(self, reason: str) -> None:
+        """Ends what is running and gives its reservations back."""
+        for active in list(self._active.values()):
+            self._runner.cancel(active.trial.id)
+            self._runner.cancel(f"{active.trial.id}.score")
+            self._record(TrialInterrupted(active.trial.id, reason))
+            trial_folder(self._study, active.trial).clear_work()
+        self._active.clear()
+
+    def close(self) -> None:
+        """Removes what was kept for the next trial."""
+        self._trees.close()
+
+    def _start(self, trial: Trial) -> None:
+        study = self._study
+        idea = self._ledger.idea(trial.idea)
+        device = self._devices.popleft() if self._devices else None
+        job = prepare_trial(study, trial, idea, self._trees.of(idea), device)
+        self._record(
+            TrialStarted(
+                trial=trial.id,
+                idea=trial.idea,
+                rung=trial.rung,
+                replicate=trial.replicate,
+                seed=trial_seed(study, trial),
+                reserved=study.rung(trial.rung).compute.amount,
+            )
+        )
+        self._active[trial.id] = _Active(trial, device)
+        self._runner.submit(job)
+
+    def _advance(self, ended: Exit) -> Trial | None:
+        """Takes a trial one step on; returns it if it was lost and has to run again."""
+        active = self._active[ended.job.removesuffix(".score")]
+        if ended.ended_by == "lost":
+            return self._lost(active)
+        if active.trained is None:
+            active.trained, active.trained_at = ended, time.monotonic()
+            self._after_training(active)
+        else:
+            self._after_scoring(active, ended)
+        return None
+
+    def _after_training(self, active: _Active) -> None:
+        assert active.trained is not None
+        folder = trial_folder(self._study, active.trial)
+        failure = classify(
+            active.trained, self._curve(active), tail(folder.log), self._granted(active)
+        )
+        if failure is not None:
+            self._fail(active, failure)
+            return
+        tree = self._trees.of(self._ledger.idea(active.trial.idea))
+        self._runner.submit(self._evaluator.job(active.trial, tree, active.device))
+
+    def _after_scoring(self, active: _Active, ended: Exit) -> None:
+        try:
+            measurement = self._evaluator.measure(active.trial, ended)
+        except ScoringFailed as error:
+            self._fail(active, Failure(error.kind, str(error)))
+            return
+        self._record(
+            TrialScored(active.trial.id, self._charge(active), measurement, self._usage(active))
+        )
+        self._release(active, keep_artifacts=active.trial.rung == len(self._study.rungs))
+
+    def _fail(self, active: _Active, failure: Failure) -> None:
+        # A full disk makes any program fail: that is the machine's fault, not the idea's.
+        check_disk(self._study.folder)
+        charged = self._charge(active, failure)
+        self._record(TrialFailed(active.trial.id, charged, failure, self._usage(active)))
+        self._release(active, keep_artifacts=False)
+
+    def _lost(self, active: _Active) -> Trial:
+        trial = active.trial
+        self._record(TrialInterrupted(trial.id, "its launcher ended"))
+        self._release(active, keep_artifacts=False)
+        self._losses[trial] = self._losses.get(trial, 0) + 1
+        if self._losses[trial] >= _MOST_LOSSES:
+            raise EnvironmentFailure(
+                f"{trial.id} was lost {_MOST_LOSSES} times with the process that started it; its "
+                f"log is {trial_folder(self._study, trial).log}"
+            )
+        return trial
+
+    def _release(self, active: _Active, keep_artifacts: bool) -> None:
+        folder = trial_folder(self._study, active.trial)
+        folder.clear_work()
+        if not keep_artifacts:
+            folder.clear_artifacts()
+        if active.device is not None:
+            self._devices.append(active.device)
+        del self._active[active.trial.id]
+
+    def _granted(self, active: _Active) -> float:
+        return self._study.rung(active.trial.rung).compute.amount
+
+    def _curve(self, active: _Active) -> Curve:
+        return read_curve(trial_folder(self._study, active.trial).metrics)
+
+    def _charge(self, active: _Active, failure: Failure | None = None) -> float:
+        """What a trial costs, never more than was reserved for it.
+
+        It is a function of the trial alone where compute is counted in FLOPs, so that a study
+        spends the same on every machine and after every resume.
+        """
+        granted = self._granted(active)
+        if self._study.budget.compute.unit == "device-seconds":
+            return min(granted, active.trained.wall_seconds if active.trained else granted)
+        if failure is None or failure.kind not in {"crashed", "diverged"}:
+            return granted
+        reported = self._curve(active).claimed_compute or 0.0
+        return min(granted, max(reported, _LEAST_CHARGE * granted))
+
+    def _usage(self, active: _Active) -> Usage:
+        assert active.trained is not None
+        return Usage(
+            wall_seconds=active.trained.wall_seconds,
+            cpu_seconds=active.trained.cpu_seconds,
+            score_seconds=time.monotonic() - active.trained_at,
+            peak_memory_bytes=active.trained.peak_memory_bytes,
+            leftover_processes=active.trained.leftover_processes,
+            claimed_compute=self._curve(active).claimed_compute,
+        )
