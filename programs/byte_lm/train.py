@@ -12,7 +12,7 @@ import json
 import math
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -28,41 +28,38 @@ CURVE_POINTS = 80
 
 @dataclass(frozen=True)
 class Config:
-    """All that the model and its training follow from."""
+    """All that the model and its training follow from. Each field with a default is a flag."""
 
     width: int
     depth: int
     heads: int
-
     batch: int  # sequences of CONTEXT bytes a step
-    learning_rate: float
-    beta1: float
-    beta2: float
-    weight_decay: float
-    gradient_clip: float
-    warmup: float  # fractions of the budget
-    decay: float
-    final_lr: float  # fraction of the peak learning rate
-    init_scale: float
+    learning_rate: float  # the peak
+
+    beta1: float = 0.9
+    beta2: float = 0.98
+    weight_decay: float = 0.01
+    gradient_clip: float = 0.5
+    warmup: float = 0.05  # the first fraction of the budget
+    decay: float = 1.0  # the last fraction of the budget
+    final_lr: float = 0.0  # as a fraction of the peak
+    init_scale: float = 1.0
+
+
+KNOBS = {field.name: field.default for field in fields(Config) if field.default is not MISSING}
 
 
 def configure(args: argparse.Namespace) -> Config:
     """Derive everything from the one dial of size; the scales are there to be tried as ideas."""
-    width = 8 * args.size
+    if args.size < 1:
+        raise ValueError(f"--size {args.size} is not a size; give a whole number from 1 up")
     return Config(
-        width=width,
-        depth=max(1, round(args.size / 2 * args.depth_scale)),
-        heads=max(1, args.size // 2) if args.size % 2 == 0 else args.size,
-        batch=max(1, round(8 * args.batch_scale)),
-        learning_rate=6e-3 * args.lr_scale,
-        beta1=args.beta1,
-        beta2=args.beta2,
-        weight_decay=args.weight_decay,
-        gradient_clip=args.gradient_clip,
-        warmup=args.warmup,
-        decay=args.decay,
-        final_lr=args.final_lr,
-        init_scale=args.init_scale,
+        width=8 * args.size,
+        depth=max(1, int(args.depth_scale * args.size / 3)),
+        heads=args.size,
+        batch=max(1, round(args.batch_scale * max(4, args.size))),
+        learning_rate=args.lr_scale * 0.02 * (2 / args.size) ** 0.7,
+        **{name: getattr(args, name) for name in KNOBS},
     )
 
 
@@ -174,15 +171,15 @@ def initialize(model: Model, config: Config) -> None:
 
             nn.init.normal_(module.weight, std=std)
 
-    nn.init.normal_(model.embedding.weight, std=0.5)
+    nn.init.normal_(model.embedding.weight, std=0.3)
 
-    nn.init.normal_(model.positions, std=0.1)
+    nn.init.normal_(model.positions, std=0.02)
 
 
 # ------------------------------------------------------------------------------- the accounts
 
 
-def forward_flops_per_byte(model: Model, config: Config, context: int = CONTEXT) -> float:
+def forward_flops_per_byte(model: Model, config: Config, context: int = CONTEXT) -> int:
     """Return the FLOPs of the matrix products of one forward pass, per byte.
 
     2 FLOPs a weight (Kaplan et al. 2020, arXiv:2001.08361, table 1, with the output head) and
@@ -192,11 +189,13 @@ def forward_flops_per_byte(model: Model, config: Config, context: int = CONTEXT)
     layer against more than 24 * width: a few per cent at width 128, a tenth or more below 32.
     """
     weights = sum(m.weight.numel() for m in model.modules() if isinstance(m, nn.Linear))
+
     attention = 4 * context * config.width * config.depth
+
     return 2 * weights + attention
 
 
-def step_flops(model: Model, config: Config) -> float:
+def step_flops(model: Model, config: Config) -> int:
     """Return the FLOPs of one training step; the backward pass costs twice the forward pass."""
     bytes_per_step = config.batch * CONTEXT
 
@@ -206,21 +205,37 @@ def step_flops(model: Model, config: Config) -> float:
 # --------------------------------------------------------------------------------- the training
 
 
-def sample(data: Tensor, batch: int, context: int, generator: torch.Generator) -> Tensor:
-    """Return `batch` random windows of the data with their targets, int64 [batch, context + 1]."""
-    starts = torch.randint(len(data) - context, (batch, 1), generator=generator)
-    return data[starts + torch.arange(context + 1)].long()
+class Data:
+    """The training bytes, and the order in which they are seen: the same for any model."""
+
+    def __init__(self, path: Path, seed: int, device: str):
+        self._bytes = torch.from_numpy(np.fromfile(path, dtype=np.uint8))
+        if len(self._bytes) <= CONTEXT:
+            raise ValueError(f"{path} holds {len(self._bytes)} bytes; over {CONTEXT} are needed")
+        self._generator = torch.Generator().manual_seed(seed)
+        self._device = device
+
+    def sample(self, batch: int, context: int) -> Tensor:
+        """Return random windows, each input with its target: int64 [batch, context + 1]."""
+        limit = len(self._bytes) - context
+
+        starts = torch.randint(limit, (batch, 1), generator=self._generator)
+
+        windows = self._bytes[starts + torch.arange(context + 1)]
+        return windows.long().to(self._device)
 
 
-def loss_of(model: Model, windows: Tensor, progress: float) -> Tensor:
+def loss_of(model: Model, windows: Tensor) -> Tensor:
     """Return the training loss of a batch of windows [batch, time + 1], in nats per byte."""
-    logits = model(windows[:, :-1])
+    targets = windows[:, 1:].flatten()
 
-    return F.cross_entropy(logits.flatten(0, 1), windows[:, 1:].flatten())
+    logits = model(windows[:, :-1]).flatten(0, 1)
+
+    return F.cross_entropy(logits, targets)
 
 
 def make_optimizers(model: Model, config: Config) -> list[torch.optim.Optimizer]:
-    """AdamW; only the matrices of linear layers decay. Each group remembers its peak learning rate."""
+    """AdamW; only the weights of linear layers decay. Each group keeps its peak learning rate."""
     matrices = [m.weight for m in model.modules() if isinstance(m, nn.Linear)]
     vectors = [p for p in model.parameters() if not any(p is m for m in matrices)]
 
@@ -248,61 +263,87 @@ def schedule(progress: float, config: Config) -> float:
 
 
 class Curve:
-    """`metrics.jsonl`: one line a point with the mean loss since the point before it."""
+    """The compute spent, and `metrics.jsonl`: a line a point with the mean loss since the last."""
 
     def __init__(self, path: Path, budget_flops: float):
-        self._file = path.open("w", buffering=1)
-        self._budget_flops = budget_flops
+        self.step = 0
+        self.spent_flops = 0
+        self._interval_flops = budget_flops / CURVE_POINTS
+        self._next_flops = 0.0
         self._losses: list[Tensor] = []
-        self._points = 0
+        self._file = path.open("w", buffering=1)
 
-    def add(self, step: int, flops: float, loss: Tensor, last: bool) -> bool:
-        """Take one step's loss in nats; return whether all is still finite."""
+    def add(self, flops: int, loss: Tensor) -> bool:
+        """Take one step's cost and loss in nats per byte; return whether all is still finite."""
+        self.step += 1
+        self.spent_flops += flops
         self._losses.append(loss.detach())
-        if not last and flops * CURVE_POINTS < self._points * self._budget_flops:
+        return self.spent_flops < self._next_flops or self.write()
+
+    def write(self) -> bool:
+        """Write a point where losses wait to be written; return whether all is still finite."""
+        if not self._losses:
             return True
         bits = torch.stack(self._losses).mean().item() / math.log(2)
-        self._losses, self._points = [], self._points + 1
-        line = {"step": step, "flops": flops, "loss": bits}
+        self._losses.clear()
+        self._next_flops += self._interval_flops
+        point = {"step": self.step, "flops": self.spent_flops, "loss": bits}
         if not math.isfinite(bits):
-            line |= {"loss": None, "event": "non-finite loss"}
-        self._file.write(json.dumps(line) + "\n")
+            point |= {"loss": None, "event": "non-finite loss"}
+        self._file.write(json.dumps(point) + "\n")
         return math.isfinite(bits)
 
 
-def train(config: Config, flops: float, seed: int, data: Tensor, out: Path) -> bool:
-    """Train one model and write its artifacts to `out`; return whether the loss stayed finite."""
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    torch.manual_seed(seed)
-    model = Model(config).to(device)
-
+def fit(model: Model, config: Config, budget_flops: float, data: Data, curve: Curve) -> bool:
+    """Train the model until the next step would exceed the budget; return whether it is finite."""
     optimizers = make_optimizers(model, config)
-    generator = torch.Generator().manual_seed(seed)  # its own: any model sees the same data
 
     cost = step_flops(model, config)
-    curve = Curve(out / "metrics.jsonl", flops)
-    spent, step = 0.0, 0
+    if not cost <= budget_flops < math.inf:
+        raise ValueError(
+            f"--flops {budget_flops:.3g} must be finite and at least one step: {cost:.3g}"
+        )
 
-    while spent + cost <= flops:
-        progress = spent / flops
-        windows = sample(data, config.batch, CONTEXT, generator).to(device)
+    spent = 0
 
-        loss = loss_of(model, windows, progress)
+    while spent + cost <= budget_flops:
+        progress = spent / budget_flops
+
+        windows = data.sample(config.batch, CONTEXT)
+
+        loss = loss_of(model, windows)
         loss.backward()
+
         nn.utils.clip_grad_norm_(model.parameters(), config.gradient_clip)
 
         for optimizer in optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = group["peak_lr"] * schedule(progress, config)
             optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
+            optimizer.zero_grad()
 
-        spent, step = spent + cost, step + 1
-        if not curve.add(step, spent, loss, last=spent + cost > flops):
+        spent += cost
+        if not curve.add(cost, loss):
             return False
 
-    save(model, config, out)
-    return True
+    return curve.write()
+
+
+def train(config: Config, flops: float, seed: int, data_path: Path, out: Path) -> bool:
+    """Train one model and write its artifacts to `out`; return whether the loss stayed finite."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    data = Data(data_path, seed, device)
+
+    torch.manual_seed(seed)
+    model = Model(config).to(device)
+
+    out.mkdir(parents=True, exist_ok=True)
+    curve = Curve(out / "metrics.jsonl", flops)
+    finite = fit(model, config, flops, data, curve)
+
+    if finite:
+        save(model, config, out)
+    return finite
 
 
 # -------------------------------------------------------------------------------- the artifacts
@@ -341,14 +382,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--lr_scale", type=float, default=1.0)
     parser.add_argument("--batch_scale", type=float, default=1.0)
     parser.add_argument("--depth_scale", type=float, default=1.0)
-    parser.add_argument("--beta1", type=float, default=0.9)
-    parser.add_argument("--beta2", type=float, default=0.98)
-    parser.add_argument("--weight_decay", type=float, default=0.1)
-    parser.add_argument("--gradient_clip", type=float, default=1.0)
-    parser.add_argument("--warmup", type=float, default=0.05, help="fraction of the budget")
-    parser.add_argument("--decay", type=float, default=1.0, help="last fraction of the budget")
-    parser.add_argument("--final_lr", type=float, default=0.0, help="fraction of the peak")
-    parser.add_argument("--init_scale", type=float, default=1.0)
+    for name, default in KNOBS.items():
+        parser.add_argument(f"--{name}", type=float, default=default)
     return parser.parse_args(argv)
 
 
@@ -357,16 +392,17 @@ def main(argv: list[str] | None = None) -> int:
     torch.set_num_threads(1)  # small models run fastest on one thread, side by side
 
     try:
-        data = torch.from_numpy(np.fromfile(args.data, dtype=np.uint8))
+        finite = train(configure(args), args.flops, args.seed, args.data, args.out)
     except OSError as error:
-        print(f"train.py: cannot read {args.data}: {error.strerror}", file=sys.stderr)
+        print(f"train.py: {error.filename}: {error.strerror}", file=sys.stderr)
+        return 2
+    except ValueError as error:
+        print(f"train.py: {error}", file=sys.stderr)
         return 2
 
-    args.out.mkdir(parents=True, exist_ok=True)
-    if not train(configure(args), args.flops, args.seed, data, args.out):
+    if not finite:
         print("train.py: the loss became non-finite; stopped", file=sys.stderr)
-        return 1
-    return 0
+    return 0 if finite else 1
 
 
 if __name__ == "__main__":
