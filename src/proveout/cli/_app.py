@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from proveout.errors import ProveoutError, UserError
+from proveout.errors import EnvironmentFailure, ProveoutError, UserError
 
 if TYPE_CHECKING:
-    pass
+    from rich.console import Console
+
+    from proveout.ledger import History, Verdict
+    from proveout.study import Study
 
 app = typer.Typer(
     name="proveout",
@@ -46,3 +53,254 @@ def main() -> NoReturn:
 def _fail(message: str, code: int) -> NoReturn:
     print(f"proveout: {message}", file=sys.stderr)
     sys.exit(code)
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        from proveout import __version__
+
+        print(__version__)
+        raise typer.Exit
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A new folder.")],
+    corpus: Annotated[
+        Path | None,
+        typer.Option(help="A folder of text to train on; by default Python's own library."),
+    ] = None,
+) -> None:
+    """Write a study of the reference program: a small byte-level language model."""
+    from proveout.loop import start_reference_study
+
+    file = start_reference_study(folder, corpus)
+    print(f"wrote {file}, its program, its corpus and a catalog of ideas")
+    print(f"go on with: proveout run {folder}")
+
+
+@app.command()
+def run(
+    folder: Folder,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", help="A line for each event, also at a terminal.")
+    ] = False,
+) -> None:
+    """Run a study, or go on with it, until nothing is left to buy."""
+    from proveout.cli._watch import LineWatcher, LiveWatcher
+    from proveout.loop import run_study
+    from proveout.study import read_study
+
+    study = read_study(folder)
+    signal.signal(signal.SIGTERM, _as_keyboard_interrupt)
+    live = sys.stdout.isatty() and not quiet
+    with LiveWatcher(study) if live else LineWatcher(study) as watcher:
+        outcome = run_study(study, watcher)
+    _print_result(study, outcome.history)
+    if not outcome.finished:
+        print(f"\nstopped with work left; go on with: proveout run {folder}")
+        raise typer.Exit(_WORK_LEFT)
+    print(f"\n{outcome.why}")
+    if not outcome.ok:
+        raise typer.Exit(_FAILED)
+
+
+@app.command()
+def status(folder: Folder, as_json: AsJson = False) -> None:
+    """Where a study stands: trials, budget, the last decision."""
+    from proveout.report import as_json as to_json
+    from proveout.report import status_text
+
+    study, history = _read(folder)
+    if as_json:
+        document = to_json(study, history)
+        _print_json({key: document[key] for key in ("study", "account", "counts", "decisions")})
+    else:
+        print(status_text(study, history))
+
+
+@app.command()
+def verdicts(folder: Folder, as_json: AsJson = False) -> None:
+    """The verdict on every idea, with the gap at the target and the compute multiplier."""
+    study, history = _read(folder)
+    if as_json:
+        from proveout.report import as_json as to_json
+
+        document = to_json(study, history)
+        _print_json({key: document[key] for key in ("study", "target", "verdicts", "forecasts")})
+    else:
+        _print_verdicts(study, history)
+
+
+@app.command()
+def show(
+    folder: Folder,
+    idea: Annotated[str, typer.Argument(metavar="IDEA", help="The idea's name.")],
+    as_json: AsJson = False,
+) -> None:
+    """One idea: hypothesis, change, evidence, failures and verdict."""
+    from proveout.report import as_json as to_json
+    from proveout.report import idea_page
+
+    study, history = _read(folder)
+    _check_idea(history, idea)
+    diff = _diffs(study, history, [idea])[idea]
+    if as_json:
+        document = to_json(study, history)
+        (found,) = (each for each in document["ideas"] if each["name"] == idea)
+        trials = [each for each in document["trials"] if each["idea"] == idea]
+        read = [each for each in document["verdicts"] if each["idea"] == idea]
+        _print_json(found | {"diff": diff, "verdict": next(iter(read), None), "trials": trials})
+    else:
+        verdict = next(iter(each for each in _verdicts(history) if each.idea == idea), None)
+        _console().print(idea_page(study, history, verdict, diff))
+
+
+ideas_app = typer.Typer(help="The ideas of a study.", no_args_is_help=True)
+app.add_typer(ideas_app, name="ideas")
+
+
+@ideas_app.command("list")
+def ideas_list(folder: Folder, as_json: AsJson = False) -> None:
+    """Every idea: what it says, where it comes from, what it predicts; and those refused."""
+    from proveout.report import as_json as to_json
+    from proveout.report import ideas_table
+
+    study, history = _read(folder)
+    if as_json:
+        document = to_json(study, history)
+        _print_json({key: document[key] for key in ("ideas", "refused")})
+    else:
+        _console().print(ideas_table(study, history))
+
+
+@app.command()
+def report(
+    folder: Folder,
+    out: Annotated[
+        Path | None, typer.Option(help="Where to write; by default report.html in the study.")
+    ] = None,
+    format: Annotated[
+        str, typer.Option(help="html, md, json; or png or svg for a folder of figures.")
+    ] = "html",
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+) -> None:
+    """Write the report: one self-contained file that works offline."""
+    from proveout.report import as_json as to_json
+    from proveout.report import save_figures, write_html, write_markdown
+
+    study, history = _read(folder)
+    if as_json or (format == "json" and out is None):
+        _print_json(to_json(study, history))
+        return
+    names = {"html": "report.html", "md": "report.md", "json": "report.json",
+             "png": "figures", "svg": "figures"}  # fmt: skip
+    if format not in names:
+        raise UserError(f"--format {format!r} is not known; allowed: {', '.join(names)}")
+    path = out or study.folder / names[format]
+    with _explained(path):
+        match format:
+            case "html":
+                write_html(study, history, _diffs(study, history, history.ideas), path)
+            case "md":
+                write_markdown(study, history, path)
+            case "json":
+                path.write_text(_to_json(to_json(study, history)) + "\n", encoding="utf-8")
+            case "png" | "svg":
+                save_figures(study, history, path, format)
+    print(path)
+
+
+def _read(folder: Path) -> tuple[Study, History]:
+    """A study and its history, with verdicts as fresh as its trials."""
+    from dataclasses import replace
+
+    from proveout.ledger import read_history
+    from proveout.study import read_study
+
+    study = read_study(folder)
+    history = read_history(study.folder)
+    if history.verdicts is None or history.verdicts.trials_finished != history.finished_trials:
+        from proveout.verdicts import judge
+
+        history = replace(history, verdicts=judge(study, history))
+    return study, history
+
+
+def _verdicts(history: History) -> tuple[Verdict, ...]:
+    return history.verdicts.verdicts if history.verdicts else ()
+
+
+def _check_idea(history: History, name: str) -> None:
+    if name not in history.ideas:
+        refused = {each.name: each.reason for each in history.refused}
+        if name in refused:
+            raise UserError(f"{name!r} was refused: {refused[name]}")
+        raise UserError(f"there is no idea {name!r}; there are: {', '.join(history.ideas)}")
+
+
+def _diffs(study: Study, history: History, names: Iterable[str]) -> dict[str, str]:
+    from proveout.loop import repository_of
+
+    repository = repository_of(study)
+    diffs = {}
+    for name in names:
+        idea = history.ideas[name]
+        diffs[name] = repository.diff(idea.parent, idea.commit) if idea.parent else ""
+    return diffs
+
+
+def _print_result(study: Study, history: History) -> None:
+    """What `run` leaves on the screen: the table, the forecasts, the report's path."""
+    from proveout.report import write_html
+
+    _print_verdicts(study, history)
+    path = study.folder / "report.html"
+    with _explained(path):
+        write_html(study, history, _diffs(study, history, history.ideas), path)
+    print(f"\nreport: {path}")
+
+
+def _print_verdicts(study: Study, history: History) -> None:
+    from proveout.report import forecast_lines, verdict_table
+
+    assert history.verdicts is not None
+    console = _console()
+    console.print(verdict_table(study, history.verdicts, history, width=console.width))
+    for line in forecast_lines(history):
+        console.print(line, markup=False, highlight=False)
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    # Without a terminal the table is not squeezed into 80 columns.
+    return Console(width=None if sys.stdout.isatty() else 160)
+
+
+def _print_json(document: object) -> None:
+    print(_to_json(document))
+
+
+def _to_json(document: object) -> str:
+    import json
+
+    return json.dumps(document, indent=1, allow_nan=False)
+
+
+@contextlib.contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        from proveout.ledger import explain
+
+        raise EnvironmentFailure(explain(error, path)) from None
+
+
+def _as_keyboard_interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    """A polite kill ends a study as Ctrl-C does."""
+    raise KeyboardInterrupt

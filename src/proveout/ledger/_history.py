@@ -141,6 +141,10 @@ class HistoryBuilder:
         """One idea by its name."""
         return self._ideas[name]
 
+    def record(self, trial_id: str) -> TrialRecord:
+        """One trial by its id."""
+        return self._trials[self._by_id[trial_id]]
+
     def extend(self, entries: Iterable[Entry]) -> HistoryBuilder:
         """Adds entries in order."""
         for entry in entries:

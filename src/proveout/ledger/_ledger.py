@@ -23,7 +23,7 @@ from proveout.errors import (
 )
 from proveout.ideas import Idea
 from proveout.ledger._events import SCHEMA_VERSION, Entry, Event, TrialStarted, decode, encode
-from proveout.ledger._history import History, HistoryBuilder
+from proveout.ledger._history import History, HistoryBuilder, TrialRecord
 
 LEDGER_FILE = "ledger.sqlite"
 
@@ -114,6 +114,10 @@ class Ledger:
     def idea(self, name: str) -> Idea:
         """One idea, without making a whole history."""
         return self._builder.idea(name)
+
+    def record(self, trial_id: str) -> TrialRecord:
+        """One trial, without making a whole history."""
+        return self._builder.record(trial_id)
 
     def append(self, event: Event) -> Entry:
         """Writes one event.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from proveout.loop._open import Record, add_ideas, modules_to_preload, open_stud
 from proveout.loop._round import Bench
 from proveout.runners import LocalRunner, Runner
 from proveout.study import Study
+from proveout.trials import Trial
 from proveout.verdicts import (
     Buy,
     MakeForecast,
@@ -39,6 +40,9 @@ from proveout.verdicts import (
 
 class Watcher:
     """Is told what happens; the terminal view is one. Does nothing by itself."""
+
+    def planned(self, trials: Sequence[Trial]) -> None:
+        """A round of trials begins."""
 
     def happened(self, entry: Entry, ledger: Ledger) -> None:
         """An event was recorded."""
@@ -82,7 +86,7 @@ def run_study(
         with runner or LocalRunner(slots=slots, preload=modules_to_preload(study)) as runner:
             bench = Bench(study, ledger, runner, record, lambda: watcher.tick(ledger))
             try:
-                stop = _cycle(study, ledger, bench, record)
+                stop = _cycle(study, ledger, bench, record, watcher)
             except KeyboardInterrupt:
                 bench.abandon("interrupted from the keyboard")
                 record(judge(study, ledger.history()))
@@ -92,7 +96,7 @@ def run_study(
         return Outcome(ledger.history(), finished=True, ok=stop.ok, why=stop.why)
 
 
-def _cycle(study: Study, ledger: Ledger, bench: Bench, record: Record) -> Stop:
+def _cycle(study: Study, ledger: Ledger, bench: Bench, record: Record, watcher: Watcher) -> Stop:
     while True:
         action = plan(study, ledger.history())
         if isinstance(action, Stop):
@@ -101,6 +105,7 @@ def _cycle(study: Study, ledger: Ledger, bench: Bench, record: Record) -> Stop:
         _decide(ledger, action, record)
         match action:
             case Buy():
+                watcher.planned(action.trials)
                 bench.run(action.trials)
                 record(judge(study, ledger.history()))
             case Merge():
