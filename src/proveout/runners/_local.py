@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -9,7 +10,7 @@ from dataclasses import asdict
 from proveout.errors import LauncherDied
 from proveout.runners._runner import Runner
 from proveout.sandbox import Launcher, ProcessExit
-from proveout.trials import Exit, Job
+from proveout.trials import EndedBy, Exit, Job
 
 
 def usable_cores() -> int:
@@ -32,6 +33,7 @@ class LocalRunner(Runner):
         self._preload = tuple(preload)
         self._waiting: dict[str, Job] = {}
         self._started: dict[str, Job] = {}
+        self._ended: list[ProcessExit] = []
         self._exits: list[Exit] = []
         self._deaths = 0
         self._death: LauncherDied | None = None
@@ -57,21 +59,28 @@ class LocalRunner(Runner):
         self._fill_slots()
 
     def poll(self, timeout_seconds: float | None) -> list[Exit]:
-        self._fill_slots()
+        """As in Runner. A Ctrl-C, wherever it strikes, loses no exit and starts no job twice."""
+        if not self._exits:
+            self._fill_slots()
         if self._started and not self._exits:
             try:
-                ended = self._living_launcher().poll(timeout_seconds)
-                # One statement: a Ctrl-C either leaves a report with the launcher or finds it here.
-                self._exits.extend(map(self._take_in, ended))
+                # CPython runs signal handlers after calls and at loops, not on the way from one
+                # call's return to the next call: nothing is lost between these two.
+                self._ended.extend(self._living_launcher().poll(timeout_seconds))
             except LauncherDied as death:
                 self._lose_everything(death)
-            self._fill_slots()
+            self._take_in()
+            if self._launcher is not None:
+                self._fill_slots()
         exits, self._exits = self._exits, []
         return exits
 
     def cancel(self, job_id: str) -> None:
-        if self._waiting.pop(job_id, None) is not None:
-            self._exits.append(Exit(job_id, "cancelled", None, None, 0.0, 0.0, 0, 0))
+        self._fill_slots()
+        if job_id in self._waiting:
+            exits = [*self._exits, _unmeasured(job_id, "cancelled")]
+            self._exits = exits
+            del self._waiting[job_id]
         elif job_id in self._started:
             try:
                 self._living_launcher().cancel(job_id)
@@ -83,7 +92,7 @@ class LocalRunner(Runner):
 
     def close(self) -> None:
         launcher, self._launcher = self._launcher, None
-        self._waiting, self._started, self._exits = {}, {}, []
+        self._waiting, self._started, self._ended, self._exits = {}, {}, [], []
         if launcher is not None:
             launcher.close()
 
@@ -93,38 +102,48 @@ class LocalRunner(Runner):
         return launcher
 
     def _living_launcher(self) -> Launcher:
-        if self._death is not None and self._deaths > 1:
-            raise self._death
         if self._launcher is None:
+            if self._death is not None and self._deaths > 1:
+                raise self._death
             self._launcher = self._new_launcher()
         return self._launcher
 
     def _fill_slots(self) -> None:
         while self._waiting and len(self._started) < self._slots:
             job = next(iter(self._waiting.values()))
-            launcher = self._living_launcher()
-            self._started[job.id] = self._waiting.pop(job.id)
             try:
-                _start(launcher, job)
+                _start(self._living_launcher(), job)
             except LauncherDied as death:
+                if self._launcher is None:
+                    raise
                 self._lose_everything(death)
-            except BaseException:
-                self._started.pop(job.id, None)
-                raise
+                continue
+            self._started[job.id] = job
+            del self._waiting[job.id]
 
-    def _take_in(self, ended: ProcessExit) -> Exit:
-        self._started.pop(ended.launch_id, None)
-        self._deaths = 0
-        return _as_exit(ended)
+    def _take_in(self) -> None:
+        ids = {ended.launch_id for ended in self._ended}
+        started = {id_: job for id_, job in self._started.items() if id_ not in ids}
+        exits = [*self._exits, *map(_as_exit, self._ended)]
+        if ids:
+            self._deaths = 0
+        self._started, self._exits, self._ended = started, exits, []
 
     def _lose_everything(self, death: LauncherDied) -> None:
         """The launcher has gone, and by its end every job that it ran."""
-        lost = [Exit(job, "lost", None, None, 0.0, 0.0, 0, 0) for job in self._started]
-        launcher, self._launcher = self._launcher, None
-        self._death, self._deaths = death, self._deaths + 1
-        self._started, self._exits = {}, [*self._exits, *lost]
-        if launcher is not None:
-            launcher.close()
+        if self._launcher is not None:
+            with contextlib.suppress(LauncherDied):
+                self._ended.extend(self._launcher.poll(0))
+            self._take_in()
+            self._launcher.close()
+        exits = [*self._exits, *(_unmeasured(job, "lost") for job in self._started)]
+        self._death, self._deaths, self._launcher = death, self._deaths + 1, None
+        self._started, self._exits = {}, exits
+
+
+def _unmeasured(job_id: str, ended_by: EndedBy) -> Exit:
+    """The exit of a job that was not seen to run: the noughts are no measurements."""
+    return Exit(job_id, ended_by, None, None, 0.0, 0.0, 0, 0)
 
 
 def _start(launcher: Launcher, job: Job) -> None:

@@ -68,8 +68,10 @@ class Launcher:
         self._loaded: tuple[str, ...] | None = None
         self._chunks: list[bytes] = []
         self._exits: list[ProcessExit] = []
-        self._outbox: list[bytes] = []
+        self._outbox = b""
         self._sent: list[int] = []
+        self._asked: frozenset[str] = frozenset()
+        self._delivered: list[ProcessExit] = []
 
     def __enter__(self) -> Self:
         self.start()
@@ -143,9 +145,14 @@ class Launcher:
     ) -> None:
         """Ask for a process. How it ended comes from `poll`, under the same `launch_id`.
 
-        `python` and `python3` as argv[0] mean the Python that runs proveout. Raises LauncherDied,
-        or EnvironmentFailure if the log cannot be written.
+        `python` and `python3` as argv[0] mean the Python that runs proveout. Asking again for an
+        id that `poll` has not returned yet changes nothing, so a call that was interrupted can be
+        repeated. Raises LauncherDied, or EnvironmentFailure if the log cannot be written.
         """
+        self._settle()
+        if launch_id in self._asked:
+            self._send()
+            return
         try:
             log.touch()
         except OSError as error:
@@ -162,12 +169,13 @@ class Launcher:
             disk_bytes=disk_bytes,
             log_bytes=log_bytes,
         )
-        self._outbox.append(start_line(start))
+        text, asked = start_line(start), self._asked | {launch_id}
+        self._outbox, self._asked = self._outbox + text, asked
         self._send()
 
     def cancel(self, launch_id: str) -> None:
         """End a process; it is reported as cancelled, unless it has just ended otherwise."""
-        self._outbox.append(line("cancel", {"launch_id": launch_id}))
+        self._outbox += line("cancel", {"launch_id": launch_id})
         self._send()
 
     def poll(self, timeout_seconds: float | None) -> list[ProcessExit]:
@@ -176,6 +184,7 @@ class Launcher:
         May be interrupted (Ctrl-C): what has not been returned comes with the next call.
         """
         deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
+        self._settle()
         try:
             self._exchange(0)
             while not self._exits:
@@ -187,13 +196,18 @@ class Launcher:
             if not self._exits:
                 raise
         # CPython runs signal handlers after calls only, and there is none from here on.
-        exits, self._exits = self._exits, []
-        return exits
+        self._delivered, self._exits = self._exits, []
+        return self._delivered
 
     def _connection(self) -> socket.socket:
         if self._process is None or self._socket is None:
             raise LauncherDied("the launcher is not running: it was never started, or is closed")
         return self._socket
+
+    def _settle(self) -> None:
+        """What was delivered is over: its ids may be used again."""
+        over = frozenset([exit_.launch_id for exit_ in self._delivered])
+        self._asked, self._delivered = self._asked - over, []
 
     def _send(self) -> None:
         """Give the launcher all requests, taking in reports meanwhile: neither can block."""
@@ -201,7 +215,7 @@ class Launcher:
             self._exchange(None)
 
     def _unsent(self) -> bytes:
-        return b"".join(self._outbox)[sum(self._sent) :]
+        return self._outbox[sum(self._sent) :]
 
     def _exchange(self, timeout_seconds: float | None) -> None:
         """Wait for the launcher, then take what it says and give what it takes."""
@@ -218,7 +232,7 @@ class Launcher:
                 # As below. Written so, the count of what was sent cannot be lost either.
                 self._sent.extend(map(connection.send, (unsent,)))
                 if not self._unsent():
-                    self._outbox, self._sent = [], []
+                    self._outbox, self._sent = b"", []
         except (BlockingIOError, InterruptedError):
             return
         except ConnectionError:

@@ -27,6 +27,7 @@ from proveout.sandbox import _linux
 # given to a fork, so such a script gets a Python of its own.
 _APPLIED_IN_FORK = {"PYTHONUNBUFFERED", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "PYTHONIOENCODING"}
 _HASH_SEED = "PYTHONHASHSEED"
+_PLAIN_LOCALES = ("C", "POSIX", "C.UTF-8", "C.utf8", "UTF-8")
 
 # Listed here, not searched for in the fork: each object that a fork looks at first is a page that
 # the kernel copies, and going through 2000 modules costs milliseconds.
@@ -45,9 +46,17 @@ def can_fork(arguments: Sequence[str], environment: Mapping[str, str]) -> bool:
     """Whether `python *arguments` would be the same run in this process."""
     if not arguments or not arguments[0].endswith(".py") or not os.path.isfile(arguments[0]):
         return False
+    locale = _locale(environment)
+    if locale not in _PLAIN_LOCALES and not locale.lower().endswith(("utf-8", "utf8")):
+        return False
     special = {name for name in environment if name.startswith("PYTHON")} - _APPLIED_IN_FORK
     same_hashes = environment.get(_HASH_SEED, "random") in ("random", os.environ.get(_HASH_SEED))
     return same_hashes and special <= {_HASH_SEED}
+
+
+def _locale(environment: Mapping[str, str]) -> str:
+    given = (environment.get(name) for name in ("LC_ALL", "LC_CTYPE", "LANG"))
+    return next(filter(None, given), "C")
 
 
 def run(arguments: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
@@ -67,15 +76,15 @@ def run(arguments: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
 
 def _open_streams(environment: Mapping[str, str]) -> None:
     at_once = bool(environment.get("PYTHONUNBUFFERED"))
+    usual = "surrogateescape" if _locale(environment) in _PLAIN_LOCALES else "strict"
     encoding, _, errors = environment.get("PYTHONIOENCODING", "").partition(":")
-    encoding = encoding or "utf-8"
     for name, descriptor, mode in (("stdin", 0, "r"), ("stdout", 1, "w"), ("stderr", 2, "w")):
         is_error = name == "stderr"
-        raw = open(descriptor, f"{mode}b", buffering=-1, closefd=False)
+        buffering = 0 if at_once and mode == "w" else -1
         stream = io.TextIOWrapper(
-            raw,
-            encoding=encoding,
-            errors="backslashreplace" if is_error else errors or "strict",
+            open(descriptor, f"{mode}b", buffering=buffering, closefd=False),
+            encoding=encoding or "utf-8",
+            errors="backslashreplace" if is_error else errors or usual,
             line_buffering=is_error,
             write_through=at_once,
         )
@@ -107,6 +116,8 @@ def _main_module(path: str) -> types.ModuleType:
     module = types.ModuleType("__main__")
     loader = importlib.machinery.SourceFileLoader("__main__", path)
     vars(module).update(__file__=path, __cached__=None, __loader__=loader, __builtins__=builtins)
+    if sys.version_info < (3, 14):
+        module.__annotations__ = {}
     sys.modules["__main__"] = module
     return module
 

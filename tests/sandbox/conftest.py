@@ -1,0 +1,106 @@
+"""What the tests of the sandbox share."""
+
+from __future__ import annotations
+
+import os
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from proveout.sandbox import Launcher, ProcessExit, _tree
+
+PATH = "/usr/local/bin:/usr/bin:/bin"
+MEGABYTE = 1_000_000
+
+
+def descriptors() -> int | None:
+    folder = Path("/proc/self/fd")
+    return len(list(folder.iterdir())) if folder.exists() else None
+
+
+def wait_until(holds: Callable[[], bool], seconds: float = 20.0) -> bool:
+    """Whether it comes to hold; the deadline is generous, as machines are busy."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def is_gone(pid: int) -> bool:
+    """No such process, or one that has ended and waits for its parent to notice."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return True
+    return stat.rpartition(")")[2].split()[0] in "ZX"
+
+
+class Bench:
+    """Runs one process after another in a folder, with limits that only the test cares about."""
+
+    def __init__(self, launcher: Launcher, folder: Path) -> None:
+        self.launcher = launcher
+        self.folder = folder
+        self.started = 0
+
+    def start(self, *argv: str, **limits: Any) -> str:
+        self.started += 1
+        launch_id = f"p{self.started}"
+        options: dict[str, Any] = {
+            "directory": self.folder,
+            "environment": {"PATH": PATH},
+            "log": self.folder / f"{launch_id}.log",
+            "writes": self.folder,
+            "wall_seconds": 60.0,
+            "memory_bytes": 2000 * MEGABYTE,
+            "disk_bytes": 100 * MEGABYTE,
+            "log_bytes": 100_000,
+        }
+        self.launcher.start_process(launch_id, argv=argv, **{**options, **limits})
+        return launch_id
+
+    def script(self, source: str, name: str = "script.py") -> str:
+        (self.folder / name).write_text(textwrap.dedent(source))
+        return name
+
+    def wait(self) -> ProcessExit:
+        exits = self.launcher.poll(60)
+        assert len(exits) == 1, exits
+        return exits[0]
+
+    def run(self, *argv: str, **limits: Any) -> ProcessExit:
+        launch_id = self.start(*argv, **limits)
+        ended = self.wait()
+        assert ended.launch_id == launch_id
+        return ended
+
+    def python(self, source: str, *arguments: str, **limits: Any) -> ProcessExit:
+        return self.run("python", self.script(source), *arguments, **limits)
+
+    def log(self) -> str:
+        return (self.folder / f"p{self.started}.log").read_text()
+
+    def cold(self, *arguments: str) -> list[str]:
+        """The same by a Python of its own: `-B` keeps it from being forked."""
+        return [sys.executable, "-B", *arguments]
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left_behind() -> Iterator[None]:
+    before = descriptors()
+    yield
+    assert descriptors() == before
+    assert not _tree.Tree(os.getpid()).scan()
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    with Launcher() as launcher:
+        yield Bench(launcher, tmp_path)

@@ -1,0 +1,146 @@
+"""Nothing outlives its job, and no job outlives the controller."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from tests.sandbox.conftest import PATH, Bench, is_gone, wait_until
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux's child reaper")
+
+DAEMON = """
+    import os, signal, time
+
+    def daemon(name):
+        if os.fork():
+            return
+        os.setsid()
+        if os.fork():
+            os._exit(0)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        with open(f"{name}.tmp", "w") as file:
+            file.write(str(os.getpid()))
+        os.rename(f"{name}.tmp", f"{name}.pid")
+        time.sleep(600)
+
+    names = ["one", "two", "three"]
+    for name in names:
+        daemon(name)
+    while not all(os.path.exists(f"{name}.pid") for name in names):
+        time.sleep(0.01)
+"""
+
+
+def pids_in(folder: Path) -> list[int]:
+    return [int(file.read_text()) for file in folder.glob("*.pid")]
+
+
+def test_daemons_are_found_counted_and_killed(bench: Bench) -> None:
+    ended = bench.python(DAEMON)
+    assert (ended.ended_by, ended.code, ended.leftover_processes) == ("itself", 0, 3)
+    assert len(pids_in(bench.folder)) == 3
+    assert all(map(is_gone, pids_in(bench.folder)))
+
+
+def test_daemons_of_a_job_that_is_ended(bench: Bench) -> None:
+    ended = bench.python(textwrap.dedent(DAEMON) + "time.sleep(600)", wall_seconds=3.0)
+    assert (ended.ended_by, ended.leftover_processes) == ("wall-time", 3)
+    assert all(map(is_gone, pids_in(bench.folder)))
+
+
+def test_plain_children_that_are_left(bench: Bench) -> None:
+    ended = bench.run("sh", "-c", "sleep 600 & sleep 600 & exit 5")
+    assert (ended.code, ended.leftover_processes) == (5, 2)
+
+
+def test_children_that_have_ended_are_not_left_and_their_time_counts(bench: Bench) -> None:
+    source = """
+        import os, time
+        for _ in range(2):
+            if os.fork() == 0:
+                while time.process_time() < 0.1:
+                    pass
+                os._exit(0)
+        os.wait()
+        os.wait()
+    """
+    ended = bench.python(source)
+    assert ended.leftover_processes == 0
+    assert ended.cpu_seconds >= 0.2
+
+
+def test_closing_the_launcher_ends_what_runs(bench: Bench) -> None:
+    bench.start("python", bench.script(textwrap.dedent(DAEMON) + "time.sleep(600)"))
+    assert wait_until(lambda: len(pids_in(bench.folder)) == 3)
+    bench.launcher.close()
+    assert all(map(is_gone, pids_in(bench.folder)))
+
+
+CONTROLLER = """
+    import sys, time
+    from pathlib import Path
+    from proveout.sandbox import Launcher
+
+    folder = Path(sys.argv[1])
+    launcher = Launcher()
+    launcher.start()
+    for name in sys.argv[2:]:
+        launcher.start_process(
+            name, argv=("python", "daemon.py"), directory=folder / name, environment={},
+            log=folder / f"{name}.log", writes=folder, wall_seconds=600, memory_bytes=10**9,
+            disk_bytes=10**9, log_bytes=1000,
+        )
+    Path(folder / "launcher.pid").write_text(str(launcher._process.pid))
+    time.sleep(600)
+"""
+
+
+def start_controller(folder: Path, *jobs: str) -> subprocess.Popen[bytes]:
+    """A controller with jobs that leave daemons, once these are there."""
+    for job in jobs:
+        (folder / job).mkdir()
+        source = textwrap.dedent(DAEMON) + "time.sleep(600)"
+        (folder / job / "daemon.py").write_text(source)
+    script = folder / "controller.py"
+    script.write_text(textwrap.dedent(CONTROLLER))
+    controller = subprocess.Popen(
+        [sys.executable, str(script), str(folder), *jobs],
+        env={"PATH": PATH, "PYTHONPATH": os.pathsep.join(sys.path)},
+        start_new_session=True,
+    )
+    assert wait_until(lambda: len(list(folder.glob("*/*.pid"))) == 3 * len(jobs))
+    assert wait_until(lambda: (folder / "launcher.pid").exists())
+    return controller
+
+
+def test_a_controller_that_is_killed_takes_everything_with_it(tmp_path: Path) -> None:
+    controller = start_controller(tmp_path, "a", "b")
+    controller.kill()
+    controller.wait()
+    pids = [int(file.read_text()) for file in tmp_path.rglob("*.pid")]
+    assert len(pids) == 7
+    assert wait_until(lambda: all(map(is_gone, pids)))
+
+
+def test_so_does_a_launcher_that_is_killed(tmp_path: Path) -> None:
+    controller = start_controller(tmp_path, "a")
+    os.kill(int((tmp_path / "launcher.pid").read_text()), signal.SIGKILL)
+    pids = pids_in(tmp_path / "a")
+    assert wait_until(lambda: all(map(is_gone, pids)))
+    controller.kill()
+    controller.wait()
+
+
+def test_a_job_that_kills_its_supervisor_is_lost_with_all_it_left(bench: Bench) -> None:
+    source = textwrap.dedent(DAEMON) + "os.kill(os.getppid(), signal.SIGKILL)\ntime.sleep(600)"
+    assert bench.python(source).ended_by == "lost"
+    assert all(map(is_gone, pids_in(bench.folder)))
+    assert bench.run("true").code == 0
