@@ -6,6 +6,7 @@ import difflib
 import shlex
 import tomllib
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -168,16 +169,14 @@ def _check_parameter(name: str, where: Where, named: frozenset[str]) -> Iterator
 
 
 def _check_ladder(study: Study) -> Iterator[Mistake]:
-    units = {rung.compute.unit for rung in study.rungs}
-    for index, (below, rung) in enumerate(zip(study.rungs, study.rungs[1:], strict=False), 1):
+    unit = study.rungs[0].compute.unit
+    for index, (below, rung) in enumerate(pairwise(study.rungs), start=1):
         where = ("ladder", "rung", index, "compute")
-        if rung.compute.unit != below.compute.unit:
-            yield Mistake(
-                where,
-                f"every rung must count in one unit; the one before counts in {below.compute.unit}",
-            )
-        elif rung.compute.amount <= below.compute.amount:
+        if rung.compute.unit != unit:
+            yield Mistake(where, f"every rung must count in one unit; the first counts in {unit}")
+        elif below.compute.unit == unit and rung.compute.amount <= below.compute.amount:
             yield Mistake(where, f"rungs must increase; the one before has {below.compute}")
+    units = {rung.compute.unit for rung in study.rungs}
     top, target, budget = study.rungs[-1].compute, study.ladder.target, study.budget.compute
     if len(units) == 1 and target.unit != top.unit:
         yield Mistake(("ladder", "target"), f"must count in {top.unit}, as the rungs do")
