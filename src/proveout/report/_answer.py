@@ -1,0 +1,109 @@
+"""The answer in sentences: what holds, what was forecast and measured, where the commit is."""
+
+from __future__ import annotations
+
+from proveout.ideas import BASELINE
+from proveout.ledger import ForecastMade, ForecastScored, History, VerdictsRead
+from proveout.report._facts import Row, carried, metric_name, table_rows
+from proveout.report._text import (
+    clean,
+    decimals,
+    gap,
+    gap_decimals,
+    gap_with_interval,
+    interval,
+    known,
+    multiplier_with_interval,
+)
+from proveout.study import Study
+
+REPOSITORY = "program.git"
+"""The study's bare repository, in its folder."""
+
+
+def answer(study: Study, history: History, verdicts: VerdictsRead | None = None) -> tuple[str, ...]:
+    """The study's answer, a sentence each; says so where there is none yet."""
+    rows = table_rows(history, verdicts)
+    return (
+        *_what_holds(study, rows),
+        *_what_it_is_worth(study, history, verdicts, rows),
+        *forecast_lines(study, history),
+        *_where_it_stands(history),
+    )
+
+
+def forecast_lines(study: Study, history: History) -> tuple[str, ...]:
+    """Each forecast against what was measured, a sentence each."""
+    return tuple(
+        _forecast_line(study, made, history.forecasts_scored.get(made.idea))
+        for made in history.forecasts.values()
+    )
+
+
+def checkout_command(history: History, verdicts: VerdictsRead | None = None) -> str | None:
+    """The command, run in the study's folder, that checks out what was carried to the target."""
+    name = carried(history, verdicts)
+    idea = history.ideas.get(name) if name else None
+    if idea is None:
+        return None
+    return f"git --git-dir={REPOSITORY} worktree add new-baseline {clean(idea.commit)[:12]}"
+
+
+def _what_holds(study: Study, rows: tuple[Row, ...]) -> tuple[str, ...]:
+    ideas = [row for row in rows if row.record is None or row.record.kind != "stack"]
+    target = study.ladder.target
+    if not ideas:
+        return ("No idea has been tried yet.",)
+    if not any(row.verdict for row in ideas):
+        return (f"Nothing has been judged yet; {_count(len(ideas), 'idea')} wait.",)
+    held = [clean(row.idea, 60) for row in ideas if row.word == "holds"]
+    if not held:
+        return (f"None of {_count(len(ideas), 'idea')} holds at {target} so far.",)
+    verb = "holds" if len(held) == 1 else "hold"
+    of = f"{len(held)} of {_count(len(ideas), 'idea')} {verb}"
+    return (f"{of} at {target}: {', '.join(held)}.",)
+
+
+def _what_it_is_worth(
+    study: Study, history: History, verdicts: VerdictsRead | None, rows: tuple[Row, ...]
+) -> tuple[str, ...]:
+    name = carried(history, verdicts)
+    verdict = next((row.verdict for row in rows if row.idea == name), None)
+    if name is None or verdict is None or verdict.gap_at_target is None:
+        return ()
+    idea = history.ideas.get(name)
+    members = " + ".join(clean(each, 60) for each in idea.members) if idea else ""
+    called = f"{clean(name, 60)} ({members})" if members else clean(name, 60)
+    digits = gap_decimals([verdict])
+    told = (
+        f"{called} changes {metric_name(study)} at the target by "
+        f"{gap_with_interval(verdict, digits)} (80% interval)"
+    )
+    if verdict.compute_multiplier is None:
+        return (f"{told}; its compute multiplier is not known.",)
+    return (f"{told}, a compute multiplier of {multiplier_with_interval(verdict)}.",)
+
+
+def _forecast_line(study: Study, made: ForecastMade, scored: ForecastScored | None) -> str:
+    digits = decimals([(made.interval80[1] - made.interval80[0]) / 2])
+    where = study.ladder.target if made.rung >= len(study.rungs) else study.rung(made.rung).compute
+    text = (
+        f"Forecast for {clean(made.idea, 60)} at {where}: gap {gap(made.mean_gap, digits)} "
+        f"{interval(made.interval80, digits)}"
+    )
+    if scored is None or not known(scored.measured_gap):
+        return f"{text}; not measured."
+    place = "inside" if scored.inside80 else "outside"
+    return f"{text}; measured {gap(scored.measured_gap, digits)}: {place} the 80% interval."
+
+
+def _where_it_stands(history: History) -> tuple[str, ...]:
+    if history.ended is not None:
+        return (f"The study ended: {clean(history.ended.why, 300)}.",)
+    if BASELINE not in history.ideas:
+        return ("The study has not started.",)
+    return ("The study has not ended.",)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

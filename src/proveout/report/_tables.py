@@ -1,0 +1,113 @@
+"""The table of ideas for a terminal or for plain text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from proveout.ledger import History, Verdict, VerdictsRead
+from proveout.report._facts import Row, table_rows
+from proveout.report._text import (
+    DASH,
+    clean,
+    gap_decimals,
+    gap_with_interval,
+    mark,
+    multiplier_with_interval,
+    seeds_of,
+)
+from proveout.study import Study
+
+_WIDE = 118
+"""From this width on the reasons have a column of their own; below it they follow the table."""
+_SPACIOUS = 96
+_NAME_SHORTEST = 12
+
+
+def verdict_table(
+    study: Study, verdicts: VerdictsRead | None, history: History, width: int = 80
+) -> RenderableType:
+    """The table of ideas with the reasons for each verdict, for `width` columns.
+
+    `verdicts` None takes the ones last recorded.
+    """
+    rows = table_rows(history, verdicts)
+    if not rows:
+        return Text("No idea has been tried yet.", style="italic")
+    if width >= _WIDE:
+        return ideas_table(study, rows, width, with_why=True)
+    return Group(ideas_table(study, rows, width), Text(), *_reasons(rows))
+
+
+def ideas_table(
+    study: Study, rows: Sequence[Row], width: int, with_why: bool = False, digits: int | None = None
+) -> Table:
+    """One line an idea; columns are left out from the right where `width` cannot hold them."""
+    verdicts = [row.verdict for row in rows if row.verdict]
+    digits = gap_decimals(verdicts) if digits is None else digits
+    names = [Text(clean(row.idea, 60)) for row in rows]
+    columns = _columns(study, rows, digits, wide=width >= _SPACIOUS)
+    while len(columns) > 1 and _widths(columns) + _NAME_SHORTEST > width:
+        columns.pop()
+    room = min(width - _widths(columns), 28 if with_why else 60)
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column(Text("idea"), no_wrap=True, overflow="ellipsis", max_width=room)
+    for column in columns:
+        table.add_column(Text(column.title), no_wrap=True, min_width=column.width)
+    if with_why:
+        table.add_column(Text("why"), overflow="fold", ratio=1)
+        table.expand = True
+    for row, name, *cells in zip(rows, names, *(each.cells for each in columns), strict=True):
+        why = [Text(clean(_why(row), 200), style="dim")] if with_why else []
+        table.add_row(name, *cells, *why)
+    return table
+
+
+class _Column:
+    def __init__(self, title: str, cells: Sequence[Text]) -> None:
+        self.title = title
+        self.cells = cells
+        self.width = max([len(title), *(cell.cell_len for cell in cells)])
+
+
+def _columns(study: Study, rows: Sequence[Row], digits: int, wide: bool) -> list[_Column]:
+    return [
+        _Column("verdict", [verdict_word(row.word) for row in rows]),
+        _Column(
+            f"gap at {study.target.label} [80%]",
+            _cells(rows, lambda verdict: gap_with_interval(verdict, digits)),
+        ),
+        _Column("compute", _cells(rows, multiplier_with_interval)),
+        _Column("rungs × seeds" if wide else "rungs", _cells(rows, seeds_of)),
+    ]
+
+
+def _widths(columns: Sequence[_Column]) -> int:
+    return sum(column.width + 2 for column in columns)
+
+
+def _cells(rows: Sequence[Row], show: Callable[[Verdict], str]) -> list[Text]:
+    return [Text(show(row.verdict) if row.verdict else DASH) for row in rows]
+
+
+def verdict_word(word: str) -> Text:
+    """A verdict as sign and word, coloured: `✓ holds`."""
+    shown = mark(word)
+    return Text(f"{shown.sign} {clean(word, 20)}", style=shown.terminal)
+
+
+def _reasons(rows: Sequence[Row]) -> list[Text]:
+    lines = []
+    for row in rows:
+        name = Text(f"{clean(row.idea, 60)}: ", style="bold")
+        lines.append(name.append(Text(clean(_why(row), 300), style="not bold dim")))
+    for line in lines:
+        line.overflow = "fold"
+    return lines
+
+
+def _why(row: Row) -> str:
+    return row.verdict.why if row.verdict else "not judged yet"
