@@ -153,10 +153,8 @@ class Launcher:
         if launch_id in self._asked:
             self._send()
             return
-        try:
-            log.touch()
-        except OSError as error:
-            raise EnvironmentFailure(f"cannot write the log {log}: {error.strerror}") from error
+        if not os.access(log if log.exists() else log.parent, os.W_OK):
+            raise EnvironmentFailure(f"cannot write the log {log}: is its folder there?")
         start = ProcessStart(
             launch_id=launch_id,
             argv=tuple(argv),

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import os
+import textwrap
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from proveout.runners import LocalRunner, Runner
+from proveout.trials import Exit, Job, Limits
+
+PATH = "/usr/local/bin:/usr/bin:/bin"
+LIMITS = Limits(wall_seconds=60, memory_bytes=2 * 10**9, disk_bytes=10**8, log_bytes=10_000)
+
+MakeJob = Callable[..., Job]
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left_behind() -> Iterator[None]:
+    folder = Path("/proc/self/fd")
+    before = len(list(folder.iterdir())) if folder.exists() else 0
+    yield
+    assert (len(list(folder.iterdir())) if folder.exists() else 0) == before
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+@pytest.fixture
+def local() -> Iterator[LocalRunner]:
+    with LocalRunner(slots=2, preload=()) as runner:
+        yield runner
+
+
+@pytest.fixture
+def make_job(tmp_path: Path) -> MakeJob:
+    """A job from a script's source, or from a command."""
+
+    def make(job_id: str, source: str | None = None, *argv: str, **limits: Any) -> Job:
+        if source is not None:
+            script = tmp_path / f"{job_id}.py"
+            script.write_text(textwrap.dedent(source))
+            argv = ("python", script.name, *argv)
+        return Job(
+            id=job_id,
+            argv=argv,
+            directory=tmp_path,
+            environment={"PATH": PATH, "GIVEN": "yes"},
+            writes=tmp_path,
+            log=tmp_path / f"{job_id}.log",
+            limits=replace(LIMITS, **limits),
+        )
+
+    return make
+
+
+def collect(runner: Runner) -> list[Exit]:
+    """Wait for everything that was submitted."""
+    exits: list[Exit] = []
+    while runner.running:
+        exits += runner.poll(60)
+    return exits
