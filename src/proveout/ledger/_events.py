@@ -113,8 +113,9 @@ class ForecastMade:
     degrees_of_freedom: float
     interval80: tuple[float, float]
     interval95: tuple[float, float]
-    baseline_loss: float
-    baseline_interval80: tuple[float, float]
+    baseline_loss: float | None
+    """None where the baseline was measured at one scale only."""
+    baseline_interval80: tuple[float, float] | None
 
 
 @dataclass(frozen=True)

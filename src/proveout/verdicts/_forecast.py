@@ -20,7 +20,7 @@ def forecast(study: Study, history: History, idea: str) -> ForecastMade:
     top = len(study.rungs) - 1
     predicted = _predict(study, history, idea)
     law = baseline_law(study, history, up_to=top)
-    loss = law.predict(study.ladder.target.amount) if law else Predictive.student(math.nan, 1.0)
+    loss = law.predict(study.ladder.target.amount) if law else None
     return ForecastMade(
         idea=idea,
         rung=len(study.rungs),
@@ -29,8 +29,8 @@ def forecast(study: Study, history: History, idea: str) -> ForecastMade:
         degrees_of_freedom=min(predicted.dof, 1e6),
         interval80=predicted.interval(0.8),
         interval95=predicted.interval(0.95),
-        baseline_loss=loss.mean,
-        baseline_interval80=loss.interval(0.8),
+        baseline_loss=loss.mean if loss else None,
+        baseline_interval80=loss.interval(0.8) if loss else None,
     )
 
 

@@ -15,7 +15,7 @@ from proveout.ledger import History
 from proveout.study import Study
 from proveout.trials import Trial
 from proveout.verdicts._belief import Belief, believe, compare
-from proveout.verdicts._rules import hold_threshold, is_broken, judge
+from proveout.verdicts._rules import hold_threshold, is_broken, standing
 
 _CANNOT_MATTER = 0.05
 """An idea is set aside when a gain worth having at the target is less likely than this."""
@@ -114,8 +114,7 @@ def _climb(study: Study, history: History) -> Action | None:
 
 def _compound(study: Study, history: History) -> Action:
     """Merges what holds, best first, each merge proven out; then the target."""
-    climbed = judge(study, _ladder_only(study, history)).verdicts
-    held = [verdict.idea for verdict in climbed if verdict.verdict == "holds"]
+    held = standing(study, _ladder_only(study, history))
     if not held:
         return Stop("no idea holds, so there is nothing to carry to the target")
     best, *others = held

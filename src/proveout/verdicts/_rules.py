@@ -28,6 +28,17 @@ def judge(study: Study, history: History) -> VerdictsRead:
     return VerdictsRead(tuple(verdicts), history.finished_trials, drawn)
 
 
+def standing(study: Study, history: History) -> tuple[str, ...]:
+    """The ideas that hold, the greatest gain at the target first."""
+    beliefs = believe(study, history)
+    held = [
+        (belief.at_target.mean, name)
+        for name, belief in beliefs.by_idea.items()
+        if belief.at_target and _call(study, history, beliefs, belief).verdict == "holds"
+    ]
+    return tuple(name for _, name in sorted(held))
+
+
 def hold_threshold(study: Study, history: History) -> float:
     """How sure one must be that an idea helps to say that it holds.
 

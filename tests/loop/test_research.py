@@ -1,0 +1,333 @@
+"""A whole study, run for real: real processes, a real repository, a real ledger."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from proveout.errors import StudyBusy, StudyError
+from proveout.ledger import Entry, History, Ledger, TrialScored, read_history
+from proveout.loop import Outcome, Watcher, run_study
+from proveout.study import read_study
+from proveout.trials import trial_seed
+
+
+def run(toy: Any) -> Outcome:
+    return run_study(read_study(toy.folder))
+
+
+def words(history: History) -> dict[str, str]:
+    assert history.verdicts is not None
+    return {verdict.idea: verdict.verdict for verdict in history.verdicts.verdicts}
+
+
+def events(toy: Any) -> list[tuple[str, dict[str, Any]]]:
+    connection = sqlite3.connect(toy.folder / "ledger.sqlite")
+    rows = connection.execute("SELECT kind, body FROM event ORDER BY sequence").fetchall()
+    connection.close()
+    return [(kind, json.loads(body)) for kind, body in rows]
+
+
+def test_a_study_from_ideas_to_a_forecast_that_is_scored(research_toy: Any) -> None:
+    toy = research_toy
+    outcome = run(toy)
+    history = outcome.history
+
+    assert outcome.finished
+    assert outcome.ok
+    found = words(history)
+    assert {name: found[name] for name in ("surer", "surest", "cooler")} == dict.fromkeys(
+        ("surer", "surest", "cooler"), "holds"
+    )
+    assert found["comment"] == "no effect"
+    assert found["reseed"] != "holds"
+    assert found["crash"] == "broken"
+    assert found["greedy"] == "rejected"
+    assert found["half"] not in {"holds", "no effect"}
+    assert found["blunter"] == "hurts"
+    assert [refused.name for refused in history.refused] == ["stale"]
+
+    # The two that mend different flaws are merged; the two that mend one flaw conflict.
+    stacks = {name: idea.members for name, idea in history.ideas.items() if idea.kind == "stack"}
+    assert len(stacks) == 1
+    (members,) = stacks.values()
+    assert "cooler" in members
+    assert len(history.merges_refused) == 1
+    assert history.merges_refused[0].paths == ("train.py",)
+
+    # The forecast is in the ledger before the first trial at the target begins.
+    log = events(toy)
+    forecast = next(i for i, (kind, _) in enumerate(log) if kind == "ForecastMade")
+    target = [i for i, (kind, body) in enumerate(log) if kind == "TrialStarted" and body["rung"] == 3]
+    assert target
+    assert forecast < min(target)
+    (scored,) = history.forecasts_scored.values()
+    best = history.losses(scored.idea, 3)
+    base = history.losses("baseline", 3)
+    gap = sum(best[i] - base[i] for i in base) / len(base)
+    assert scored.measured_gap == pytest.approx(gap)
+    low, high = history.forecasts[scored.idea].interval80
+    assert scored.inside80 == (low <= gap <= high)
+
+    # The new baseline is a commit that can be checked out.
+    checkout = toy.folder / "checkout"
+    subprocess.run(
+        ["git", "clone", "-q", "-b", "new-baseline", toy.folder / "program.git", checkout],
+        check=True,
+    )
+    text = (checkout / "train.py").read_text()
+    assert "TEMPERATURE = 1.0" in text
+    assert "FORGET = 0.2" not in text
+
+
+def test_a_trial_leaves_its_spec_its_log_and_its_curve_and_nothing_else(research_toy: Any) -> None:
+    toy = research_toy
+    history = run(toy).history
+    trials = toy.folder / "trials"
+    assert {path.name for path in trials.iterdir()} == {trial.id for trial in history.trials}
+    for trial in history.trials:
+        folder = trials / trial.id
+        assert {path.name for path in folder.iterdir()} <= {"spec.json", "log.txt", "out"}
+        kept = {path.name for path in (folder / "out").iterdir()}
+        assert kept <= ({"metrics.jsonl", "model.npy"} if trial.rung == 3 else {"metrics.jsonl"})
+        spec = json.loads((folder / "spec.json").read_text())
+        assert spec["commit"] == history.ideas[trial.idea].commit
+        assert str(spec["seed"]) in spec["command"]
+
+
+def test_idea_and_baseline_share_their_seeds_and_rungs_do_not(research_toy: Any) -> None:
+    study = read_study(research_toy.folder)
+    history = run(research_toy).history
+    seeds: dict[tuple[int, int], set[int]] = {}
+    for trial, record in history.trials.items():
+        assert record.seed == trial_seed(study, trial)
+        seeds.setdefault((trial.rung, trial.replicate), set()).add(record.seed)
+    assert all(len(shared) == 1 for shared in seeds.values())
+    assert len({min(shared) for shared in seeds.values()}) == len(seeds)
+
+
+def test_the_account_is_the_sum_of_what_each_trial_was_charged(research_toy: Any) -> None:
+    history = run(research_toy).history
+    assert history.account.reserved == 0
+    assert history.account.charged == sum(r.charged for r in history.trials.values())
+    for record in history.trials.values():
+        assert 0 < record.charged <= record.reserved
+
+
+def test_a_finished_study_is_not_run_again(research_toy: Any) -> None:
+    run(research_toy)
+    before = events(research_toy)
+    again = run(research_toy)
+    assert again.finished
+    assert events(research_toy) == before
+
+
+FAILURES = {
+    "hangs": ("    args = parse()\n", "    args = parse()\n    import time; time.sleep(600)\n"),
+    "swallows": (
+        "    args = parse()\n",
+        "    args = parse()\n    hog = [np.ones(10**6) for _ in range(10**5)]\n",
+    ),
+    "floods": (
+        "    args = parse()\n",
+        "    args = parse()\n    import time\n    for i in range(60):\n"
+        "        (args.out / str(i)).write_bytes(bytes(10**6))\n    time.sleep(600)\n",
+    ),
+    "diverges": ('"loss": 1.0', '"loss": float("nan")'),
+    "leaves-early": ("    args = parse()\n", "    args = parse()\n    raise SystemExit(0)\n"),
+    "kills-itself": (
+        "    args = parse()\n",
+        "    args = parse()\n    import os; os.kill(os.getpid(), 9)\n",
+    ),
+    "wrong-shape": (
+        "return lambda inputs: logits[inputs] / TEMPERATURE",
+        "return lambda inputs: logits[inputs][:, :, :255]",
+    ),
+    "not-finite": (
+        "return lambda inputs: logits[inputs] / TEMPERATURE",
+        "return lambda inputs: logits[inputs] * np.inf",
+    ),
+    "cannot-load": ('np.load(Path(out) / "model.npy")', "np.load('nowhere.npy')"),
+    "greedy": ("args.share * args.flops", "3 * args.flops"),
+}
+CLASSES = {
+    "hangs": "timed out",
+    "swallows": "out of memory",
+    "floods": "wrote too much",
+    "diverges": "diverged",
+    "leaves-early": "unscorable",
+    "kills-itself": "crashed",
+    "wrong-shape": "unscorable",
+    "not-finite": "diverged",
+    "cannot-load": "unscorable",
+    "greedy": "over budget",
+}
+
+
+@pytest.mark.parametrize("name", sorted(FAILURES))
+def test_each_way_to_fail_is_ended_classified_and_charged(toy: Any, name: str) -> None:
+    toy.idea(name, FAILURES[name])
+    toy.edit('wall_time = "20 s"', 'wall_time = "3 s"')
+    toy.edit('memory = "1 GB"', 'memory = "500 MB"')
+    outcome = run(toy)
+    failures = outcome.history.failures(name)
+    assert [failure.kind for failure in failures] == [CLASSES[name]] * 2
+    assert all(failure.sentence for failure in failures)
+    assert outcome.finished
+    assert words(outcome.history)[name] in {"broken", "rejected"}
+    records = [r for t, r in outcome.history.trials.items() if t.idea == name]
+    assert all(0 < record.charged <= record.reserved for record in records)
+
+
+def test_children_left_behind_are_ended_and_counted(toy: Any) -> None:
+    stays = (
+        "    args = parse()\n",
+        "    args = parse()\n    import subprocess\n"
+        "    child = subprocess.Popen(['sleep', '600'], start_new_session=True)\n"
+        "    (args.out / 'metrics.jsonl.pid').write_text(str(child.pid))\n"
+        "    print('child', child.pid, flush=True)\n",
+    )
+    toy.idea("leaves-children", stays)
+    history = run(toy).history
+    records = [r for t, r in history.trials.items() if t.idea == "leaves-children"]
+    assert records
+    for record in records:
+        assert record.usage is not None
+        assert record.usage.leftover_processes == 1
+        log = (toy.folder / "trials" / record.trial.id / "log.txt").read_text()
+        pid = int(log.split("child ")[1].split()[0])
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
+class InterruptAfter(Watcher):
+    """Presses Ctrl-C once so many trials have been scored."""
+
+    def __init__(self, trials: int) -> None:
+        self.left = trials
+
+    def happened(self, entry: Entry, ledger: Ledger) -> None:
+        self.left -= isinstance(entry.event, TrialScored)
+
+    def tick(self, ledger: Ledger) -> None:
+        if self.left <= 0:
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_an_interrupted_study_gives_reservations_back_and_goes_on(
+    research_toy: Any, make_toy: Any
+) -> None:
+    stopped = run_study(read_study(research_toy.folder), InterruptAfter(7))
+    assert not stopped.finished
+    assert stopped.history.account.reserved == 0
+    assert any(record.state == "scored" for record in stopped.history.trials.values())
+    done = {trial for trial, r in stopped.history.trials.items() if r.state == "scored"}
+    finished = run(research_toy)
+    assert finished.finished
+    starts = [body["trial"] for kind, body in events(research_toy) if kind == "TrialStarted"]
+    assert all(starts.count(trial.id) == 1 for trial in done)
+
+
+def results(history: History) -> dict[str, Any]:
+    return {
+        "losses": {t.id: r.measurement.value for t, r in history.trials.items() if r.measurement},
+        "failures": {t.id: r.failure.kind for t, r in history.trials.items() if r.failure},
+        "charged": history.account.charged,
+        "reserved": history.account.reserved,
+        "words": words(history),
+        "forecasts": history.forecasts,
+    }
+
+
+def test_killed_at_any_moment_it_ends_where_an_undisturbed_study_does(
+    research_toy: Any, make_toy: Any
+) -> None:
+    calm = make_toy("calm")
+    for file in (research_toy.folder / "ideas").iterdir():
+        (calm.folder / "ideas" / file.name).write_bytes(file.read_bytes())
+    undisturbed = results(run(calm).history)
+
+    code = textwrap.dedent(f"""
+        from pathlib import Path
+        from proveout.loop import run_study
+        from proveout.study import read_study
+        run_study(read_study(Path({str(research_toy.folder)!r})))
+    """)
+    kills = 0
+    for delay in (0.2, 0.5, 0.9, 1.3, 1.7, 2.1):
+        process = subprocess.Popen([sys.executable, "-c", code])
+        try:
+            process.wait(timeout=delay)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            kills += 1
+    run(research_toy)
+    assert kills >= 3
+    assert results(read_history(research_toy.folder)) == undisturbed
+    assert not survivors(research_toy.folder)
+
+
+def survivors(folder: Path) -> list[str]:
+    """Processes that still work in a folder, after a grace period for the kernel."""
+    deadline = time.monotonic() + 10
+    while True:
+        found = []
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit() and entry.name != str(os.getpid()):
+                try:
+                    found += [entry.name] * (entry / "cwd").readlink().is_relative_to(folder)
+                except OSError:
+                    continue
+        if not found or time.monotonic() > deadline:
+            return found
+        time.sleep(0.05)
+
+
+def test_a_live_study_is_not_run_twice(toy: Any) -> None:
+    with Ledger(toy.folder), pytest.raises(StudyBusy):
+        run(toy)
+
+
+def test_a_changed_question_is_refused_and_a_larger_budget_is_not(research_toy: Any) -> None:
+    toy = research_toy
+    toy.edit('compute = "4e9 flops"', 'compute = "1e8 flops"')
+    poor = run(toy)
+    assert "budget does not cover" in poor.why
+    assert poor.history.account.charged <= 1e8
+    toy.edit('compute = "1e8 flops"', 'compute = "4e9 flops"')
+    rich = run(toy)
+    assert rich.ok
+    assert rich.history.forecasts_scored
+    toy.edit("context = 32", "context = 16")
+    with pytest.raises(StudyError, match=r"changed in \[score\]"):
+        run(toy)
+
+
+def test_a_baseline_that_fails_stops_the_study_and_says_why(toy: Any) -> None:
+    program = toy.folder / "program" / "train.py"
+    program.write_text(toy.train.replace("    args = parse()\n", "    raise OSError('no luck')\n"))
+    outcome = run(toy)
+    assert not outcome.ok
+    assert "baseline" in outcome.why
+    assert "no luck" in outcome.why
+
+
+def test_an_idea_added_later_climbs_too(toy: Any) -> None:
+    toy.idea("surer", ("FORGET = 0.2", "FORGET = 0.001"))
+    first = run(toy)
+    toy.idea("cooler", ("TEMPERATURE = 1.3", "TEMPERATURE = 1.0"))
+    second = run(toy)
+    assert words(first.history).keys() == {"surer"}
+    assert words(second.history)["cooler"] == "holds"
+    assert any(idea.kind == "stack" for idea in second.history.ideas.values())
