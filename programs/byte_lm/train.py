@@ -86,6 +86,8 @@ class Attention(nn.Module):
         return x.view(batch, time, self.heads, width // self.heads).transpose(1, 2)
 
     def forward(self, x: Tensor) -> Tensor:
+        shape = x.shape
+
         q, k, v = self.qkv(x).chunk(3, dim=-1)
 
         q = self.split_heads(q)
@@ -95,7 +97,7 @@ class Attention(nn.Module):
 
         mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)
 
-        return self.out(mixed.transpose(1, 2).reshape(x.shape))
+        return self.out(mixed.transpose(1, 2).reshape(shape))
 
 
 class MLP(nn.Module):
@@ -147,10 +149,13 @@ class Model(nn.Module):
 
         initialize(self, config)
 
-    def forward(self, tokens: Tensor) -> Tensor:
+    def embed(self, tokens: Tensor) -> Tensor:
         x = self.embedding(tokens)
 
-        x = x + self.positions[: tokens.shape[1]]
+        return x + self.positions[: tokens.shape[1]]
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        x = self.embed(tokens)
 
         for block in self.blocks:
             x = block(x)
@@ -195,11 +200,18 @@ def forward_flops_per_byte(model: Model, config: Config, context: int = CONTEXT)
     return 2 * weights + attention
 
 
+def optimizer_flops(model: Model) -> int:
+    """Return the FLOPs of the matrix products in one step of the optimizer: AdamW has none."""
+    return 0
+
+
 def step_flops(model: Model, config: Config) -> int:
     """Return the FLOPs of one training step; the backward pass costs twice the forward pass."""
     bytes_per_step = config.batch * CONTEXT
 
-    return 3 * forward_flops_per_byte(model, config) * bytes_per_step
+    model_flops = 3 * forward_flops_per_byte(model, config) * bytes_per_step
+
+    return model_flops + optimizer_flops(model)
 
 
 # --------------------------------------------------------------------------------- the training
@@ -271,7 +283,8 @@ class Curve:
         self._interval_flops = budget_flops / CURVE_POINTS
         self._next_flops = 0.0
         self._losses: list[Tensor] = []
-        self._file = path.open("w", buffering=1)
+        self._path = path
+        path.write_text("")
 
     def add(self, flops: int, loss: Tensor) -> bool:
         """Take one step's cost and loss in nats per byte; return whether all is still finite."""
@@ -290,7 +303,8 @@ class Curve:
         point = {"step": self.step, "flops": self.spent_flops, "loss": bits}
         if not math.isfinite(bits):
             point |= {"loss": None, "event": "non-finite loss"}
-        self._file.write(json.dumps(point) + "\n")
+        with self._path.open("a") as file:
+            file.write(json.dumps(point) + "\n")
         return math.isfinite(bits)
 
 
@@ -365,7 +379,7 @@ def load(out_dir: str) -> Callable[[np.ndarray], np.ndarray]:
     model.load_state_dict(artifact["state"])
     model.eval()
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def logits(tokens: np.ndarray) -> np.ndarray:
         return model(torch.from_numpy(tokens).long()).float().numpy()
 
