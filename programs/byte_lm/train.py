@@ -55,7 +55,7 @@ def configure(args: argparse.Namespace) -> Config:
         raise ValueError(f"--size {args.size} is not a size; give a whole number from 1 up")
     return Config(
         width=8 * args.size,
-        depth=max(1, int(args.depth_scale * args.size / 3)),
+        depth=max(1, round(args.depth_scale * max(1, args.size // 3))),
         heads=args.size,
         batch=max(1, round(args.batch_scale * max(4, args.size))),
         learning_rate=args.lr_scale * 0.02 * (2 / args.size) ** 0.7,
@@ -190,8 +190,8 @@ def forward_flops_per_byte(model: Model, config: Config, context: int = CONTEXT)
     2 FLOPs a weight (Kaplan et al. 2020, arXiv:2001.08361, table 1, with the output head) and
     4 * context * width a layer for attention, counted in full as if it were not causal (Hoffmann
     et al. 2022, arXiv:2203.15556, appendix F). Left out: embedding look-ups, norms,
-    nonlinearities, softmax and the optimizer: elementwise work, about 100 FLOPs per channel and
-    layer against more than 24 * width: a few per cent at width 128, a tenth or more below 32.
+    nonlinearities, softmax and AdamW: elementwise work, roughly 100 FLOPs per byte, channel and
+    layer forward; that is a few per cent of the whole at width 128 and a tenth at width 16.
     """
     weights = sum(m.weight.numel() for m in model.modules() if isinstance(m, nn.Linear))
 
