@@ -9,25 +9,35 @@ from proveout.report._figures import (
     loss_figure,
     save_figures,
 )
+from proveout.report._html import render_html, write_html
 from proveout.report._idea_page import idea_page
-from proveout.report._tables import verdict_table, verdict_word
-from proveout.report._terminal import Overview, overview
+from proveout.report._json import JSON_VERSION, as_json
+from proveout.report._markdown import write_markdown
+from proveout.report._tables import ideas_table, verdict_table, verdict_word
+from proveout.report._terminal import Overview, overview, status_text
 from proveout.report._text import trial_line
 
 __all__ = [
+    "JSON_VERSION",
     "Overview",
     "all_figures",
     "answer",
+    "as_json",
     "budget_figure",
     "checkout_command",
     "forecast_figure",
     "forecast_lines",
     "gap_figure",
     "idea_page",
+    "ideas_table",
     "loss_figure",
     "overview",
+    "render_html",
     "save_figures",
+    "status_text",
     "trial_line",
     "verdict_table",
     "verdict_word",
+    "write_html",
+    "write_markdown",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tomllib
+
 from proveout.ideas import BASELINE
 from proveout.ledger import ForecastMade, ForecastScored, History, VerdictsRead
 from proveout.report._facts import Row, carried, metric_name, table_rows
@@ -27,15 +29,16 @@ def answer(study: Study, history: History, verdicts: VerdictsRead | None = None)
     return (
         *_what_holds(study, rows),
         *_what_it_is_worth(study, history, verdicts, rows),
-        *forecast_lines(study, history),
+        *forecast_lines(history),
         *_where_it_stands(history),
     )
 
 
-def forecast_lines(study: Study, history: History) -> tuple[str, ...]:
+def forecast_lines(history: History) -> tuple[str, ...]:
     """Each forecast against what was measured, a sentence each."""
+    where = _target(history)
     return tuple(
-        _forecast_line(study, made, history.forecasts_scored.get(made.idea))
+        _forecast_line(where, made, history.forecasts_scored.get(made.idea))
         for made in history.forecasts.values()
     )
 
@@ -84,9 +87,8 @@ def _what_it_is_worth(
     return (f"{told}, a compute multiplier of {multiplier_with_interval(verdict)}.",)
 
 
-def _forecast_line(study: Study, made: ForecastMade, scored: ForecastScored | None) -> str:
+def _forecast_line(where: str, made: ForecastMade, scored: ForecastScored | None) -> str:
     digits = decimals([(made.interval80[1] - made.interval80[0]) / 2])
-    where = study.ladder.target if made.rung >= len(study.rungs) else study.rung(made.rung).compute
     text = (
         f"Forecast for {clean(made.idea, 60)} at {where}: gap {gap(made.mean_gap, digits)} "
         f"{interval(made.interval80, digits)}"
@@ -95,6 +97,15 @@ def _forecast_line(study: Study, made: ForecastMade, scored: ForecastScored | No
         return f"{text}; not measured."
     place = "inside" if scored.inside80 else "outside"
     return f"{text}; measured {gap(scored.measured_gap, digits)}: {place} the 80% interval."
+
+
+def _target(history: History) -> str:
+    """The target as the study's own text, kept in the ledger, declares it."""
+    try:
+        declared = tomllib.loads(history.opened.study_toml if history.opened else "")
+        return clean(str(declared["ladder"]["target"]), 40)
+    except (tomllib.TOMLDecodeError, KeyError, TypeError):
+        return "the target"
 
 
 def _where_it_stands(history: History) -> tuple[str, ...]:

@@ -28,13 +28,13 @@ _DIFF_LINES = 120
 
 
 def idea_page(
-    study: Study, history: History, idea: str, diff: str = "", verdict: Verdict | None = None
+    study: Study, history: History, verdict: Verdict | None, diff: str = "", idea: str = BASELINE
 ) -> RenderableType:
     """What is known of an idea: hypothesis, source, change, gaps, failures, verdict.
 
-    `diff` is the change as git tells it; `verdict` None takes the one last recorded.
+    `diff` is the change as git tells it; `idea` says which one where it has no verdict.
     """
-    verdict = verdict or recorded_verdict(history, idea)
+    idea = verdict.idea if verdict else idea
     record = history.ideas.get(idea)
     parts: list[RenderableType] = [_heading(idea, record, verdict), *_verdict_lines(study, verdict)]
     parts += [Text(), _facts(history, record), *_measured(study, history, idea, verdict)]
@@ -42,12 +42,6 @@ def idea_page(
     if diff.strip():
         parts += [Text(), Text("change", style="bold"), _diff(diff)]
     return Group(*parts)
-
-
-def recorded_verdict(history: History, idea: str) -> Verdict | None:
-    """The verdict on an idea as it was last recorded."""
-    read = history.verdicts.verdicts if history.verdicts else ()
-    return next((verdict for verdict in read if verdict.idea == idea), None)
 
 
 def _heading(idea: str, record: Idea | None, verdict: Verdict | None) -> Text:

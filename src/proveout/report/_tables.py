@@ -38,11 +38,11 @@ def verdict_table(
     if not rows:
         return Text("No idea has been tried yet.", style="italic")
     if width >= _WIDE:
-        return ideas_table(study, rows, width, with_why=True)
-    return Group(ideas_table(study, rows, width), Text(), *_reasons(rows))
+        return rows_table(study, rows, width, with_why=True)
+    return Group(rows_table(study, rows, width), Text(), *_reasons(rows))
 
 
-def ideas_table(
+def rows_table(
     study: Study, rows: Sequence[Row], width: int, with_why: bool = False, digits: int | None = None
 ) -> Table:
     """One line an idea; columns are left out from the right where `width` cannot hold them."""
@@ -91,6 +91,27 @@ def _widths(columns: Sequence[_Column]) -> int:
 
 def _cells(rows: Sequence[Row], show: Callable[[Verdict], str]) -> list[Text]:
     return [Text(show(row.verdict) if row.verdict else DASH) for row in rows]
+
+
+def ideas_table(study: Study, history: History) -> RenderableType:
+    """Every idea with what it says, where it comes from and what it predicts; and those refused."""
+    rows = table_rows(history, None)
+    if not rows and not history.refused:
+        return Text("The study has no ideas yet.", style="italic")
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column(Text("idea"), overflow="fold", min_width=12, max_width=28)
+    table.add_column(Text("predicts"), no_wrap=True, max_width=10)
+    table.add_column(Text("hypothesis"), overflow="fold", ratio=3)
+    table.add_column(Text("source"), overflow="fold", ratio=2)
+    table.expand = True
+    for row in rows:
+        record = row.record
+        told = (record.predicts, record.hypothesis, record.source) if record else ("", "", "")
+        table.add_row(Text(clean(row.idea, 60)), *(Text(clean(each, 400) or DASH) for each in told))
+    if not history.refused:
+        return table
+    lines = [Text(f"{clean(r.name, 60)}: {clean(r.reason, 400)}") for r in history.refused]
+    return Group(table, Text(), Text("refused", style="bold"), *lines)
 
 
 def verdict_word(word: str) -> Text:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,7 +13,7 @@ from rich.text import Text
 
 from proveout.ledger import History, VerdictsRead
 from proveout.report._facts import count_trials, table_rows
-from proveout.report._tables import ideas_table
+from proveout.report._tables import rows_table
 from proveout.report._text import clean, share
 from proveout.study import Study
 from proveout.units import compact, duration
@@ -30,10 +32,13 @@ class Overview:
     verdicts: VerdictsRead | None
     now: float
     seconds_left: float | None = None
+    height: int | None = None
+    width: int | None = None
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yields the view, a line at a time, within the height there is."""
-        width, room = options.max_width, options.max_height - 1
+        width = min(self.width or options.max_width, options.max_width)
+        room = (self.height or options.max_height) - 1
         head = [*_title(self.study, width), _budget(self.study, self.history, width)]
         head += [_time(self.history, self.now, self.seconds_left), Text()]
         ladder = _ladder(self.study, self.history, width)
@@ -55,12 +60,24 @@ def overview(
     verdicts: VerdictsRead | None,
     now: float,
     seconds_left: float | None = None,
+    height: int | None = None,
+    width: int | None = None,
 ) -> Overview:
     """The live view of a study.
 
-    `now` is seconds since 1970, as in the ledger; `seconds_left` an estimate, where there is one.
+    `now` is seconds since 1970, as in the ledger; `seconds_left` an estimate, where there is one;
+    lines and columns are the console's where they are not given.
     """
-    return Overview(study, history, verdicts, now, seconds_left)
+    return Overview(study, history, verdicts, now, seconds_left, height, width)
+
+
+def status_text(study: Study, history: History, now: float | None = None, width: int = 100) -> str:
+    """The same view as plain text, with the whole table of ideas."""
+    moment = time.time() if now is None else now
+    target = io.StringIO()
+    console = Console(file=target, width=width, height=1000, color_system=None)
+    console.print(overview(study, history, None, moment, height=1000))
+    return "\n".join(line.rstrip() for line in target.getvalue().rstrip().split("\n"))
 
 
 def _one_line(text: Text) -> Text:
@@ -168,7 +185,7 @@ def _ideas(
     room = max(room, _LEAST_TABLE)
     cut = len(rows) + 1 > room
     shown = rows[: room - 2] if cut else rows
-    yield ideas_table(study, shown, width)
+    yield rows_table(study, shown, width)
     if cut:
         words = [row.word for row in rows[len(shown) :]]
         counted = ", ".join(f"{words.count(w)} {clean(w, 20)}" for w in dict.fromkeys(words))

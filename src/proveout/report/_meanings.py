@@ -1,0 +1,34 @@
+"""What the words on the page mean, in a sentence each."""
+
+from __future__ import annotations
+
+VERDICTS = {
+    "holds": "better than the baseline at the target, with the chance of error shared out over "
+    "all ideas of the study",
+    "fades": "gains at small scale; at the target less than half of that is expected",
+    "reverses": "gains at small scale and is worse at the target",
+    "undecided": "what was measured is not enough to say",
+    "no effect": "as good as the baseline at the target, within the least gain worth having",
+    "hurts": "worse than the baseline at the target",
+    "rejected": "failed an audit: what it measured does not count",
+    "broken": "most of its trials failed, so there is nothing to compare",
+}
+
+TRUST = {
+    "audited": "a separate process served the program's raw predictions, and an evaluator that "
+    "never ran the program's code computed the number",
+    "re-evaluated": "the study's own evaluation command, from protected files, computed the number "
+    "in a process of its own",
+    "reported": "the program said so itself; nothing checked it",
+}
+
+ISOLATION = {
+    "A": "trials ran behind namespaces, file and system-call filters and a control group: they "
+    "could not reach the held-out data, the ledger, the network or each other",
+    "B": "trials ran behind namespaces, file and system-call filters, without a control group: "
+    "they could not reach the held-out data, the ledger, the network or each other",
+    "C": "trials ran behind file and system-call filters, without namespaces: they could not open "
+    "the held-out data or the ledger, nor reach the network",
+    "E": "trials ran as ordinary processes with limits on time, memory and disk. The held-out data "
+    "was not given to them, but nothing in the kernel kept a program that looks for it away",
+}
