@@ -217,8 +217,11 @@ def budget_figure(study: Study, history: History, verdicts: VerdictsRead | None 
                 starts[rung] += charge
         budget = history.account.budget
         for place, rung in enumerate(rungs):
-            told = f"  {compact(starts[rung])}, {share(starts[rung], budget)} of the budget"
-            axes.text(starts[rung], place, told, va="center", fontsize=7)
+            told = f"{compact(starts[rung])}, {share(starts[rung], budget)} of the budget"
+            axes.annotate(
+                told, (starts[rung], place), (4, 0), textcoords="offset points", va="center",
+                fontsize=7,
+            )  # fmt: skip
         axes.set_yticks(range(len(rungs)), [rung_name(study, rung) for rung in rungs])
         axes.set_xlim(0, max(starts.values()) * 1.32)
         axes.set_ylim(len(rungs) - 0.5, -0.5)

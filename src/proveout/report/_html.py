@@ -151,6 +151,7 @@ def _anchor(idea: str) -> str:
 
 
 class _Picture(NamedTuple):
+    name: str
     title: str
     caption: str
     svg: Any
@@ -185,7 +186,7 @@ def _figures(
     }  # fmt: skip
     return [
         # Matplotlib escapes the few words of ours that it sets.
-        _Picture(*captions[name], Markup(svg_text(figure, name)))
+        _Picture(name, *captions[name], Markup(svg_text(figure, name)))
         for name, figure in all_figures(study, history, verdicts).items()
     ]
 
@@ -250,8 +251,8 @@ def _idea_rungs(
             {
                 "rung": rung_name(study, rung),
                 "mean": f"{text.gap(point[1], 4)} ± {point[2]:.4f}" if point else text.DASH,
-                "gaps": "  ".join(text.gap(each, 4) for each in gaps.values()) or text.DASH,
-                "losses": "  ".join(text.loss(losses[s]) for s in sorted(losses)) or text.DASH,
+                "gaps": ", ".join(text.gap(each, 4) for each in gaps.values()) or text.DASH,
+                "losses": ", ".join(text.loss(losses[s]) for s in sorted(losses)) or text.DASH,
             }
         )
     return rungs
