@@ -26,6 +26,10 @@ def classify(ended: Exit, curve: Curve, log_tail: str, granted: float) -> Failur
         )
     if ended.code == 0:
         return None
+    if "MemoryError" in log_tail or "can't allocate memory" in log_tail:
+        return Failure(
+            "out of memory", f"it asked for more memory than it may{_last_words(log_tail)}"
+        )
     if ended.signal is not None:
         return Failure("crashed", f"it was ended by signal {ended.signal}{_last_words(log_tail)}")
     return Failure("crashed", f"it exited with code {ended.code}{_last_words(log_tail)}")

@@ -204,7 +204,8 @@ def test_a_name_that_could_not_be_a_folder_or_a_reference_is_refused(
 def test_values_keep_their_types_and_headers_may_go_on(tmp_path: Path) -> None:
     file = tmp_path / "typed.patch"
     file.write_text(
-        "hypothesis: a long\n  story\nsource: s\nset: a=3\nset: b=0.5\nset: c=true\nset: d=x y\n---\n"
+        "hypothesis: a long\n  story\nsource: s\n"
+        "set: a=3\nset: b=0.5\nset: c=true\nset: d=x y\n---\n"
     )
     proposal = read_proposal(file)
     assert proposal.hypothesis == "a long story"

@@ -226,7 +226,7 @@ def test_a_later_versions_ledger_is_left_alone(tmp_path: Path) -> None:
     connection.execute("PRAGMA user_version=99")
     connection.close()
     before = (tmp_path / "ledger.sqlite").read_bytes()
-    with pytest.raises(LedgerTooNew, match="version 99.*Upgrade"):
+    with pytest.raises(LedgerTooNew, match=r"version 99.*Upgrade"):
         Ledger(tmp_path)
     with pytest.raises(LedgerTooNew):
         read_history(tmp_path)

@@ -33,6 +33,7 @@ def research_toy(toy: Any) -> Any:
     half.write_text("hypothesis: less data\nsource: a test\nset: share=0.5\n---\n")
     broken = toy.folder / "ideas" / "stale.patch"
     broken.write_text(
-        "hypothesis: h\nsource: a test\n---\n--- a/train.py\n+++ b/train.py\n@@ -1 +1 @@\n-no\n+yes\n"
+        "hypothesis: h\nsource: a test\n---\n"
+        "--- a/train.py\n+++ b/train.py\n@@ -1 +1 @@\n-no\n+yes\n"
     )
     return toy

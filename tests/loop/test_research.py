@@ -68,7 +68,9 @@ def test_a_study_from_ideas_to_a_forecast_that_is_scored(research_toy: Any) -> N
     # The forecast is in the ledger before the first trial at the target begins.
     log = events(toy)
     forecast = next(i for i, (kind, _) in enumerate(log) if kind == "ForecastMade")
-    target = [i for i, (kind, body) in enumerate(log) if kind == "TrialStarted" and body["rung"] == 3]
+    target = [
+        i for i, (kind, body) in enumerate(log) if kind == "TrialStarted" and body["rung"] == 3
+    ]
     assert target
     assert forecast < min(target)
     (scored,) = history.forecasts_scored.values()

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import signal
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
@@ -95,7 +93,6 @@ def run(
     from proveout.study import read_study
 
     study = read_study(folder)
-    signal.signal(signal.SIGTERM, _as_keyboard_interrupt)
     live = sys.stdout.isatty() and not quiet
     with LiveWatcher(study) if live else LineWatcher(study) as watcher:
         outcome = run_study(study, watcher)
@@ -299,8 +296,3 @@ def _explained(path: Path) -> Iterator[None]:
         from proveout.ledger import explain
 
         raise EnvironmentFailure(explain(error, path)) from None
-
-
-def _as_keyboard_interrupt(number: int, frame: FrameType | None) -> NoReturn:
-    """A polite kill ends a study as Ctrl-C does."""
-    raise KeyboardInterrupt

@@ -20,6 +20,7 @@ from proveout.ledger import (
     StudyEnded,
     explain,
 )
+from proveout.loop._interrupts import Interrupts
 from proveout.loop._open import Record, add_ideas, modules_to_preload, open_study, repository_of
 from proveout.loop._round import Bench
 from proveout.runners import LocalRunner, Runner
@@ -68,7 +69,7 @@ def run_study(
 ) -> Outcome:
     """Runs or resumes a study until its policy has nothing left to buy.
 
-    A keyboard interrupt ends the running trials, gives their reservations back and returns with
+    Ctrl-C or SIGTERM ends the running trials, gives their reservations back and returns with
     `finished=False`. A kill at any moment loses at most the trials that were running.
 
     Raises:
@@ -76,24 +77,33 @@ def run_study(
         EnvironmentFailure: the machine lets us down; what has finished is in the ledger.
     """
     watcher = watcher or Watcher()
-    with _explained(study.folder), Ledger(study.folder) as ledger:
+    with _explained(study.folder), Interrupts() as interrupts, Ledger(study.folder) as ledger:
 
         def record(event: Event) -> None:
             watcher.happened(ledger.append(event), ledger)
 
+        def tick() -> None:
+            watcher.tick(ledger)
+            if interrupts.requested:
+                raise _Interrupted
+
         open_study(study, ledger, record)
         slots = study.run.slots or (len(study.run.devices) or None)
         with runner or LocalRunner(slots=slots, preload=modules_to_preload(study)) as runner:
-            bench = Bench(study, ledger, runner, record, lambda: watcher.tick(ledger))
+            bench = Bench(study, ledger, runner, record, tick)
             try:
                 stop = _cycle(study, ledger, bench, record, watcher)
-            except KeyboardInterrupt:
-                bench.abandon("interrupted from the keyboard")
+            except _Interrupted:
+                bench.abandon("interrupted from outside")
                 record(judge(study, ledger.history()))
                 return Outcome(ledger.history(), finished=False, ok=True, why="interrupted")
             finally:
                 bench.close()
         return Outcome(ledger.history(), finished=True, ok=stop.ok, why=stop.why)
+
+
+class _Interrupted(Exception):
+    """The loop was asked to stop, at a point where its records are in order."""
 
 
 def _cycle(study: Study, ledger: Ledger, bench: Bench, record: Record, watcher: Watcher) -> Stop:

@@ -213,7 +213,7 @@ class Bench:
             wall_seconds=active.trained.wall_seconds,
             cpu_seconds=active.trained.cpu_seconds,
             score_seconds=time.monotonic() - active.trained_at,
-            peak_memory_bytes=active.trained.peak_memory_bytes,
+            peak_memory_bytes=active.trained.peak_memory_bytes or None,
             leftover_processes=active.trained.leftover_processes,
             claimed_compute=self._curve(active).claimed_compute,
         )

@@ -78,7 +78,8 @@ class Usage:
     cpu_seconds: float
     score_seconds: float
     """Wall time from its exit to its measurement."""
-    peak_memory_bytes: int
+    peak_memory_bytes: int | None
+    """None where it ended before anybody looked."""
     leftover_processes: int
     claimed_compute: float | None
     """Compute by the program's own count, a hint; None if it reported none."""

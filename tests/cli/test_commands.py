@@ -1,0 +1,238 @@
+"""Each verb as a person types it: what it prints, its JSON, its exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from proveout.ledger import Ledger
+
+DONE, FAILED, USER_MISTAKE, WORK_LEFT = range(4)
+
+
+@pytest.fixture
+def command(proveout: Path) -> Any:
+    def call(*arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [str(proveout), *map(str, arguments)],
+            capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=120, **options,
+        )  # fmt: skip
+
+    return call
+
+
+@pytest.fixture
+def small(toy: Any) -> Any:
+    """A study of two ideas, one good, one that crashes."""
+    toy.idea("surer", ("FORGET = 0.2", "FORGET = 0.001"))
+    toy.idea(
+        "crash", ("    counts = np.full", "    raise RuntimeError('boom')\n    counts = np.full")
+    )
+    return toy
+
+
+def test_a_study_from_run_to_report(small: Any, command: Any) -> None:
+    ran = command("run", small.folder)
+    assert ran.returncode == DONE, ran.stderr
+    assert "surer" in ran.stdout
+    assert "holds" in ran.stdout
+    assert "broken" in ran.stdout
+    assert "boom" in ran.stdout
+    assert "Forecast for surer" in ran.stdout
+    report = small.folder / "report.html"
+    assert f"report: {report}" in ran.stdout
+    assert report.read_text().startswith("<!")
+
+    verdicts = json.loads(command("verdicts", small.folder, "--json").stdout)
+    found = {each["idea"]: each for each in verdicts["verdicts"]}
+    assert found["surer"]["verdict"] == "holds"
+    assert found["crash"]["gap_at_target"] is None
+    assert "surer" in command("verdicts", small.folder).stdout
+
+    status = json.loads(command("status", small.folder, "--json").stdout)
+    assert status["account"]["reserved"] == 0
+    assert "charged" in command("status", small.folder).stdout
+
+    shown = command("show", small.folder, "surer")
+    assert "+FORGET = 0.001" in shown.stdout
+    page = json.loads(command("show", small.folder, "surer", "--json").stdout)
+    assert "+FORGET = 0.001" in page["diff"]
+    assert page["verdict"]["verdict"] == "holds"
+    assert page["trials"]
+
+    listed = json.loads(command("ideas", "list", small.folder, "--json").stdout)
+    assert {each["name"] for each in listed["ideas"]} >= {"baseline", "surer", "crash"}
+    assert "crash" in command("ideas", "list", small.folder).stdout
+
+    assert json.loads(command("report", small.folder, "--json").stdout)["ideas"]
+    for format, written in (("md", "report.md"), ("json", "report.json"), ("svg", "figures")):
+        done = command("report", small.folder, "--format", format)
+        assert done.returncode == DONE, done.stderr
+        assert (small.folder / written).exists() or format == "json"
+    again = command("run", small.folder)
+    assert again.returncode == DONE
+    assert "new baseline" in again.stdout
+
+
+def test_every_verb_is_in_the_help_and_explains_itself(command: Any) -> None:
+    text = command("--help").stdout
+    for verb in ("init", "run", "status", "verdicts", "show", "ideas", "report"):
+        assert verb in text
+        assert command(verb, "--help").returncode == DONE
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = "import sys, proveout.cli; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
+    assert not {"numpy", "pydantic", "matplotlib", "torch", "sqlite3"} & set(loaded.split())
+
+
+def test_a_mistake_in_the_study_exits_with_2_and_no_traceback(small: Any, command: Any) -> None:
+    small.edit("items = 64", "itmes = 64")
+    done = command("run", small.folder)
+    assert done.returncode == USER_MISTAKE
+    assert "itmes" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("verb", ["run", "status", "verdicts", "report"])
+def test_a_folder_without_a_study_says_how_to_get_one(
+    verb: str, tmp_path: Path, command: Any
+) -> None:
+    done = command(verb, tmp_path / "nowhere")
+    assert done.returncode == USER_MISTAKE
+    assert "proveout init" in done.stderr
+
+
+def test_an_unknown_idea_lists_those_there_are(small: Any, command: Any) -> None:
+    command("run", small.folder)
+    done = command("show", small.folder, "sruer")
+    assert done.returncode == USER_MISTAKE
+    assert "surer" in done.stderr
+
+
+def test_a_second_run_on_a_live_study_says_so_and_exits(small: Any, command: Any) -> None:
+    with Ledger(small.folder):
+        done = command("run", small.folder)
+    assert done.returncode == USER_MISTAKE
+    assert str(os.getpid()) in done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_ends_cleanly_and_says_how_to_go_on(
+    number: int, small: Any, proveout: Path, command: Any
+) -> None:
+    slow = "    args = parse()\n    import time; time.sleep(0.5)\n"
+    small.idea("slow", ("    args = parse()\n", slow))
+    process = subprocess.Popen(
+        [proveout, "run", small.folder], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 60
+    while not list(small.folder.glob("trials/slow-r1-s1/out")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == WORK_LEFT, err
+    assert f"proveout run {small.folder}" in out
+    assert "Traceback" not in err
+    status = json.loads(command("status", small.folder, "--json").stdout)
+    assert status["account"]["reserved"] == 0
+    assert command("run", small.folder).returncode == DONE
+
+
+def test_a_missing_git_is_said_so(small: Any, proveout: Path, command: Any) -> None:
+    done = command("run", small.folder, env={"PATH": str(small.folder)})
+    assert done.returncode == FAILED
+    assert "install git" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_unreadable_corpus_is_said_so(small: Any, command: Any) -> None:
+    (small.folder / "held_out.bin").write_bytes(b"too short")
+    done = command("run", small.folder)
+    assert done.returncode == USER_MISTAKE
+    assert "held_out.bin" in done.stderr
+    assert "9 bytes" in done.stderr
+
+
+def test_a_damaged_ledger_is_said_so(small: Any, command: Any) -> None:
+    (small.folder / "ledger.sqlite").write_bytes(b"something else entirely" * 50)
+    for verb in ("run", "verdicts"):
+        done = command(verb, small.folder)
+        assert done.returncode == USER_MISTAKE
+        assert "not a ledger" in done.stderr
+
+
+def in_a_mount(script: str) -> subprocess.CompletedProcess[str]:
+    """Runs a shell script where it may mount; skips where this user may not."""
+    tried = subprocess.run(["unshare", "-m", "true"], capture_output=True)
+    if tried.returncode != 0:
+        pytest.skip("this user may not make a mount namespace")
+    return subprocess.run(
+        ["unshare", "-m", "sh", "-c", script], capture_output=True, text=True, timeout=120
+    )
+
+
+def test_a_read_only_study_is_said_so_and_can_still_be_read(small: Any, proveout: Path) -> None:
+    if shutil.which("unshare") is None:
+        pytest.skip("no unshare on this machine")
+    first = subprocess.run([proveout, "run", small.folder], capture_output=True, text=True)
+    assert first.returncode == DONE
+    remount = (
+        f"mount --bind {small.folder} {small.folder} && mount -o remount,ro,bind {small.folder}"
+    )
+    done = in_a_mount(f"{remount} && {proveout} run {small.folder}")
+    assert done.returncode == FAILED, done.stderr
+    assert "writable" in done.stderr
+    assert "Traceback" not in done.stderr
+    read = in_a_mount(f"{remount} && {proveout} verdicts {small.folder}")
+    assert "holds" in read.stdout, read.stderr
+
+
+def test_a_full_disk_is_said_so_and_nothing_is_lost(
+    small: Any, proveout: Path, tmp_path: Path, command: Any
+) -> None:
+    if shutil.which("unshare") is None:
+        pytest.skip("no unshare on this machine")
+    disk, kept = tmp_path / "disk", tmp_path / "kept"
+    disk.mkdir()
+    done = in_a_mount(
+        f"mount -t tmpfs -o size=24m none {disk} && cp -r {small.folder} {disk}/study && "
+        f"dd if=/dev/zero of={disk}/fill bs=1M count=8 2>/dev/null; "
+        f"{proveout} run {disk}/study; code=$?; rm -f {disk}/fill; cp -r {disk}/study {kept}; "
+        "exit $code"
+    )
+    assert done.returncode == FAILED, done.stderr
+    assert "full" in done.stderr
+    assert "nothing is lost" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert command("run", kept).returncode == DONE
+
+
+def test_init_writes_a_study_and_never_over_another(tmp_path: Path, command: Any) -> None:
+    corpus = tmp_path / "texts"
+    corpus.mkdir()
+    for number in range(40):
+        words = " ".join(f"word{(number * 7919 + i * 104729) % 9973}" for i in range(2000))
+        (corpus / f"{number}.txt").write_text(words)
+    done = command("init", tmp_path / "study", "--corpus", corpus)
+    assert done.returncode == DONE, done.stderr
+    assert (tmp_path / "study" / "study.toml").is_file()
+    before = (tmp_path / "study" / "study.toml").read_bytes()
+    again = command("init", tmp_path / "study")
+    assert again.returncode == USER_MISTAKE
+    assert "not empty" in again.stderr
+    assert (tmp_path / "study" / "study.toml").read_bytes() == before
+    missing = command("init", tmp_path / "other", "--corpus", tmp_path / "nowhere")
+    assert missing.returncode == USER_MISTAKE
+    assert "nowhere" in missing.stderr
+    assert not (tmp_path / "other").exists()

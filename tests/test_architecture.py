@@ -1,0 +1,97 @@
+"""The rooms and what each may import: this table is the architecture diagram."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+from pathlib import Path
+
+import pytest
+
+SOURCES = Path(__file__).parents[1] / "src" / "proveout"
+
+# Every room may import `errors` and `units`. Data flows down; `loop` is where the arrow turns back.
+MAY_IMPORT: dict[str, set[str]] = {
+    "errors": set(),
+    "units": set(),
+    "study": set(),
+    "ideas": {"study"},
+    "trials": {"study", "ideas"},
+    "sandbox": set(),
+    "runners": {"trials", "sandbox"},
+    "scoring": {"study", "trials", "runners"},
+    "ledger": {"study", "ideas", "trials"},
+    "scaling": set(),
+    "verdicts": {"study", "ideas", "trials", "ledger", "scaling"},
+    "interpret": {"trials", "ledger", "verdicts"},
+    "report": {"study", "ideas", "trials", "ledger", "verdicts", "interpret"},
+}
+MAY_IMPORT["loop"] = set(MAY_IMPORT)
+MAY_IMPORT["cli"] = set(MAY_IMPORT)
+
+CORE = {"jinja2", "markupsafe", "matplotlib", "numpy", "pydantic", "rich", "scipy", "typer"}
+
+
+def files() -> list[Path]:
+    return sorted(SOURCES.rglob("*.py"))
+
+
+def room_of(file: Path) -> str:
+    return file.relative_to(SOURCES).parts[0].removesuffix(".py")
+
+
+def imports(file: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            assert node.level == 0, f"{file} has a relative import"
+            found.add(node.module)
+    return found
+
+
+@pytest.mark.parametrize("file", files(), ids=lambda file: str(file.relative_to(SOURCES)))
+def test_a_room_imports_only_what_it_may(file: Path) -> None:
+    room = room_of(file)
+    if room in {"__init__", "__main__"}:
+        return
+    allowed = MAY_IMPORT[room] | {"errors", "units", room}
+    for module in imports(file):
+        parts = module.split(".")
+        if parts[0] != "proveout" or len(parts) == 1:
+            continue
+        assert parts[1] in allowed, f"{room} may not import {parts[1]}"
+        private = len(parts) > 2
+        assert not private or parts[1] == room, f"{file} reaches into {module}"
+
+
+@pytest.mark.parametrize("room", sorted(MAY_IMPORT))
+def test_every_room_in_the_table_exists_and_says_what_it_exports(room: str) -> None:
+    module = importlib.import_module(f"proveout.{room}")
+    if (SOURCES / room).is_dir():
+        assert sorted(module.__all__) == sorted(set(module.__all__))
+        public = {name for name in vars(module) if not name.startswith("_")}
+        submodules = {path.stem for path in (SOURCES / room).iterdir()}
+        assert public - submodules == set(module.__all__)
+
+
+def test_no_room_is_missing_from_the_table() -> None:
+    rooms = {room_of(file) for file in files()} - {"__init__", "__main__"}
+    assert rooms == set(MAY_IMPORT)
+
+
+def test_the_core_stands_on_its_declared_dependencies_alone() -> None:
+    import sys
+
+    outside = set()
+    for file in files():
+        outside |= {module.split(".")[0] for module in imports(file)}
+    outside -= set(sys.stdlib_module_names) | {"proveout", "__future__"}
+    # The launcher warms torch where the program under research has it; nothing needs it.
+    assert outside - {"torch"} <= CORE
+
+
+@pytest.mark.parametrize("file", files(), ids=lambda file: str(file.relative_to(SOURCES)))
+def test_files_stay_short_enough_to_read(file: Path) -> None:
+    assert len(file.read_text().splitlines()) <= 350
