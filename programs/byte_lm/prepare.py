@@ -129,16 +129,13 @@ def split(files: dict[str, bytes], seed: int) -> tuple[bytes, bytes, dict]:
             kept.append(name)
     joined = b"\n".join(files[name] for name in kept)
     train = cut_shared_lines(joined, forbidden)
-    return (
-        train,
-        held_out,
-        {
-            "train_files": len(kept),
-            "held_out_files": len(held_out_files),
-            "dropped_files": dropped,
-            "cut_bytes": len(joined) - len(train),
-        },
-    )
+    account = {
+        "train_files": len(kept),
+        "held_out_files": len(held_out_files),
+        "dropped_files": dropped,
+        "cut_bytes": len(joined) - len(train),
+    }
+    return train, held_out, account
 
 
 def prepare(corpus_dir: Path | None, out_dir: Path, seed: int = 0) -> dict:
@@ -161,8 +158,8 @@ def prepare(corpus_dir: Path | None, out_dir: Path, seed: int = 0) -> dict:
     train, held_out, account = split(files, seed) if len(files) > 1 else (b"", b"", {})
     if len(train) < LEAST_BYTES or not held_out:
         raise CorpusError(
-            f"{source}: {len(files)} text files leave {len(train)} bytes to train on; "
-            f"at least 2 files and {LEAST_BYTES} bytes are needed"
+            f"{source}: {len(files)} text files leave {len(train)} bytes to train on and "
+            f"{len(held_out)} held out; at least {LEAST_BYTES} and {PIECE_BYTES} are needed"
         )
     record = {"source": source, "python": platform.python_version(), "seed": seed} | account
     try:
