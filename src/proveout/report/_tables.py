@@ -100,7 +100,7 @@ def ideas_table(study: Study, history: History) -> RenderableType:
         return Text("The study has no ideas yet.", style="italic")
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column(Text("idea"), overflow="fold", min_width=12, max_width=28)
-    table.add_column(Text("predicts"), no_wrap=True, max_width=10)
+    table.add_column(Text("predicts"), overflow="fold", ratio=2)
     table.add_column(Text("hypothesis"), overflow="fold", ratio=3)
     table.add_column(Text("source"), overflow="fold", ratio=2)
     table.expand = True
