@@ -82,7 +82,7 @@ if __name__ == "__main__":
     main()
 '''
 
-STUDY = '''\
+STUDY = """\
 name = "toy"
 
 [program]
@@ -127,7 +127,7 @@ disk = "20 MB"
 
 [run]
 slots = 2
-'''
+"""
 
 
 @dataclass(frozen=True)

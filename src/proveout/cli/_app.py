@@ -153,7 +153,7 @@ def show(
         _print_json(found | {"diff": diff, "verdict": next(iter(read), None), "trials": trials})
     else:
         verdict = next(iter(each for each in _verdicts(history) if each.idea == idea), None)
-        _console().print(idea_page(study, history, verdict, diff))
+        _console().print(idea_page(study, history, verdict, diff, idea))
 
 
 ideas_app = typer.Typer(help="The ideas of a study.", no_args_is_help=True)

@@ -167,7 +167,7 @@ class Policy(_Part):
     """What chooses the next trials."""
 
     name: Literal["ladder"] = "ladder"
-    smallest_gap: float = Field(default=0.005, gt=0, lt=1)
+    smallest_gap: float = Field(default=0.01, gt=0, lt=1)
     """The least gain that is worth having, as a share of the baseline's loss."""
     error: float = Field(default=0.05, gt=0, lt=0.5)
     """Chance, over the whole study, that an idea which does nothing is said to hold."""

@@ -17,7 +17,7 @@ from proveout.trials import Trial
 from proveout.verdicts._belief import Belief, believe, compare
 from proveout.verdicts._rules import hold_threshold, is_broken, standing
 
-_CANNOT_MATTER = 0.05
+_CANNOT_MATTER = 0.08
 """An idea is set aside when a gain worth having at the target is less likely than this."""
 
 _STACK_RUNGS = 3
