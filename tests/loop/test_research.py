@@ -316,6 +316,19 @@ def test_a_changed_question_is_refused_and_a_larger_budget_is_not(research_toy: 
         run(toy)
 
 
+def test_a_changed_corpus_is_refused(toy: Any) -> None:
+    toy.idea("surer", ("FORGET = 0.2", "FORGET = 0.001"))
+    run(toy)
+    for name in ("train.bin", "held_out.bin"):
+        file = toy.folder / name
+        before = file.read_bytes()
+        file.write_bytes(before[:-1] + b"!")
+        with pytest.raises(StudyError, match=rf"{name} has changed"):
+            run(toy)
+        file.write_bytes(before)
+    assert run(toy).finished
+
+
 def test_a_baseline_that_fails_stops_the_study_and_says_why(toy: Any) -> None:
     program = toy.folder / "program" / "train.py"
     program.write_text(toy.train.replace("    args = parse()\n", "    raise OSError('no luck')\n"))

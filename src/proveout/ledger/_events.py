@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import types
 import typing
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from typing import Any
 
@@ -27,6 +28,8 @@ class StudyOpened:
     unit: str
     study_toml: str
     machine: str
+    data: Mapping[str, str] = field(default_factory=dict)
+    """Fingerprint of each path of training and held-out data."""
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import os
 import platform
 import shutil
@@ -107,10 +108,19 @@ def _is_change(line: str) -> bool:
 
 def _declare(study: Study, history: History, record: Record) -> None:
     text = (study.folder / STUDY_FILE).read_text(encoding="utf-8")
+    data = {
+        name: fingerprint(study.folder / name)
+        for name in (*study.program.data, study.score.held_out)
+    }
     if history.opened is not None:
+        _check_change(study, history.opened, text, data)
+        if study.budget.compute.amount < history.account.charged:
+            raise StudyError(
+                f"{study.folder / STUDY_FILE}: budget.compute: {study.budget.compute} is less "
+                f"than what is spent already, {history.account.charged:g}"
+            )
         if text == history.opened.study_toml:
             return
-        _check_change(study, history, text)
     record(
         StudyOpened(
             name=study.name,
@@ -119,13 +129,13 @@ def _declare(study: Study, history: History, record: Record) -> None:
             unit=study.budget.compute.unit,
             study_toml=text,
             machine=describe_machine(),
+            data=data,
         )
     )
 
 
-def _check_change(study: Study, history: History, text: str) -> None:
-    assert history.opened is not None
-    before, now = tomllib.loads(history.opened.study_toml), tomllib.loads(text)
+def _check_change(study: Study, opened: StudyOpened, text: str, data: dict[str, str]) -> None:
+    before, now = tomllib.loads(opened.study_toml), tomllib.loads(text)
     changed = {key for key in before.keys() | now.keys() if before.get(key) != now.get(key)}
     if fixed := sorted(changed - _MAY_CHANGE):
         raise StudyError(
@@ -133,12 +143,27 @@ def _check_change(study: Study, history: History, text: str) -> None:
             "began, so its old trials would not compare with new ones. Undo that, or begin "
             f"another study; what may change on the way: {', '.join(sorted(_MAY_CHANGE))}"
         )
-    spent = history.account.charged
-    if study.budget.compute.amount < spent:
-        raise StudyError(
-            f"{study.folder / STUDY_FILE}: budget.compute: {study.budget.compute} is less than "
-            f"what is spent already, {spent:g}"
-        )
+    for name, value in data.items():
+        if opened.data.get(name, value) != value:
+            raise StudyError(
+                f"{study.folder / name} has changed since the study began, so its old trials "
+                "would not compare with new ones. Put it back, or begin another study"
+            )
+
+
+def fingerprint(path: Path) -> str:
+    """A hash of names, sizes and, up to 256 MB in all, contents of a file or a folder."""
+    digest = hashlib.sha256()
+    files = sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
+    room_bytes = 256_000_000
+    for file in files:
+        size_bytes = file.stat().st_size
+        digest.update(f"{file.relative_to(path).as_posix()}\0{size_bytes}\0".encode())
+        if size_bytes <= room_bytes:
+            room_bytes -= size_bytes
+            with file.open("rb") as stream:
+                digest.update(hashlib.file_digest(stream, "sha256").digest())
+    return digest.hexdigest()
 
 
 def _import_program(study: Study) -> Idea:
