@@ -169,8 +169,8 @@ class Policy(_Part):
     name: Literal["ladder"] = "ladder"
     smallest_gap: float = Field(default=0.01, gt=0, lt=1)
     """The least gain that is worth having, as a share of the baseline's loss."""
-    error: float = Field(default=0.05, gt=0, lt=0.5)
-    """Chance, over the whole study, that an idea which does nothing is said to hold."""
+    certainty: float = Field(default=0.975, ge=0.9, lt=1)
+    """How sure one must be that an idea helps at the target to say that it holds."""
 
 
 class Limits(_Part):

@@ -11,7 +11,7 @@ from proveout.verdicts._policy import (
     Stop,
     plan,
 )
-from proveout.verdicts._rules import hold_threshold, is_broken, judge
+from proveout.verdicts._rules import is_broken, judge
 
 __all__ = [
     "Action",
@@ -24,7 +24,6 @@ __all__ = [
     "Stop",
     "believe",
     "forecast",
-    "hold_threshold",
     "is_broken",
     "judge",
     "paired_gaps",

@@ -15,7 +15,7 @@ from proveout.ledger import History
 from proveout.study import Study
 from proveout.trials import Trial
 from proveout.verdicts._belief import Belief, believe, compare
-from proveout.verdicts._rules import hold_threshold, is_broken, standing
+from proveout.verdicts._rules import is_broken, standing
 
 _CANNOT_MATTER = 0.08
 """An idea is set aside when a gain worth having at the target is less likely than this."""
@@ -98,7 +98,7 @@ def _climb(study: Study, history: History) -> Action | None:
         beliefs = believe(study, seen, up_to=rung).by_idea
         survivors = [name for name in alive if _may_matter(study, seen, beliefs[name])]
         why = _narrowing(alive, survivors)
-        doubtful = [name for name in survivors if _is_doubtful(study, seen, beliefs[name])]
+        doubtful = [name for name in survivors if _is_doubtful(study, beliefs[name])]
         extra = most if rung == len(study.rungs) - 1 and doubtful else least
         if missing := _missing(history, [BASELINE, *doubtful], rung, extra):
             reason = f"more seeds for what is in doubt: {', '.join(doubtful)}"
@@ -233,11 +233,11 @@ def _gain_probability(study: Study, history: History, belief: Belief) -> float:
     return belief.at_target.probability_below(-study.policy.smallest_gap * loss)
 
 
-def _is_doubtful(study: Study, history: History, belief: Belief) -> bool:
+def _is_doubtful(study: Study, belief: Belief) -> bool:
     if belief.at_target is None:
         return False
     helps = belief.at_target.probability_below(0.0)
-    return 0.5 <= helps < hold_threshold(study, history)
+    return 0.5 <= helps < study.policy.certainty
 
 
 def _affordable(

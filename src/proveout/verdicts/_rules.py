@@ -39,16 +39,6 @@ def standing(study: Study, history: History) -> tuple[str, ...]:
     return tuple(name for _, name in sorted(held))
 
 
-def hold_threshold(study: Study, history: History) -> float:
-    """How sure one must be that an idea helps to say that it holds.
-
-    The chance of error is shared out over the ideas (Bonferroni), so that a study of ideas that
-    do nothing says `holds` with probability at most `policy.error`.
-    """
-    ideas = sum(idea.kind == "idea" for idea in history.ideas.values())
-    return 1.0 - study.policy.error / max(ideas, 1)
-
-
 class _Call(NamedTuple):
     verdict: str
     why: str
@@ -99,7 +89,7 @@ def _call_gap(
     first = belief.line.at(math.log10(study.rungs[0].compute.amount))
     gained_small = first.probability_below(0.0) >= _ESTABLISHED
     measured = len(belief.pairs)
-    if measured >= 2 and helps >= hold_threshold(study, history) and target.mean <= -smallest:
+    if measured >= 2 and helps >= study.policy.certainty and target.mean <= -smallest:
         return _Call("holds", f"better at the target with probability {_percent(helps)}")
     if gained_small and 1 - helps >= _LIKELY and measured >= 2:
         return _Call(
