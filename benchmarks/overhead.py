@@ -1,0 +1,158 @@
+"""What a trial costs beside its training: trials a minute, and core-seconds of overhead.
+
+    python benchmarks/overhead.py [--ideas 40]
+
+Runs a real study of `byte_lm` through the whole loop - ledger, work dir, launch, score server,
+evaluation, verdicts - with a budget of a few training steps a trial, so that next to everything is
+overhead. Beside it: the same command as a plain subprocess, which imports torch and keeps no books.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from proveout.ledger import Entry, History, Ledger, TrialStarted
+from proveout.loop import Watcher, run_study, start_reference_study
+from proveout.study import read_study
+from proveout.trials import trial_command, trial_folder
+
+os.environ["OMP_NUM_THREADS"] = "1"
+
+STEPS_FLOPS = 3e7
+"""A few steps of the smallest model: some 10 ms of training, counted as overhead here."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of one trial."""
+
+    trials: int
+    wall_seconds: float
+    core_seconds: float
+
+
+class FromFirstTrial(Watcher):
+    """Notes the clocks when the first trial starts: the launcher has then been asked for, and
+    its one import of torch is counted apart."""
+
+    def __init__(self) -> None:
+        self.wall = 0.0
+        self.own_cpu = 0.0
+
+    def happened(self, entry: Entry, ledger: Ledger) -> None:
+        """Takes the time of the first start."""
+        if isinstance(entry.event, TrialStarted) and not self.wall:
+            self.wall, self.own_cpu = time.perf_counter(), own_cpu_seconds()
+
+
+def own_cpu_seconds() -> float:
+    """User and system time of this process."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+def children_cpu_seconds() -> float:
+    """User and system time of all processes that have been waited for, and of theirs."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def make_study(folder: Path, ideas: int) -> None:
+    """A study with one rung, whose ideas set a parameter to values that hardly differ."""
+    start_reference_study(folder)
+    for file in (folder / "ideas").iterdir():
+        file.unlink()
+    for number in range(ideas):
+        (folder / "ideas" / f"idea-{number}.patch").write_text(
+            f"hypothesis: none\nsource: a benchmark\nset: lr_scale={1 + number / 1000}\n---\n"
+        )
+    text = (folder / "study.toml").read_text()
+    rungs = text.index("[[ladder.rung]]")
+    one_rung = (
+        f'[[ladder.rung]]\ncompute = "{STEPS_FLOPS:g} flops"\nparameters = {{ size = 2 }}\n\n'
+    )
+    text = text[:rungs] + one_rung + text[text.index("[budget]") :]
+    text = re.sub(r"only = \[.*?\]\n", "", text, flags=re.DOTALL)
+    (folder / "study.toml").write_text(text)
+
+
+def measure_loop(folder: Path) -> tuple[Cost, History]:
+    """The cost of a trial in the loop, the launcher's start left out."""
+    study, watch = read_study(folder), FromFirstTrial()
+    children_before = children_cpu_seconds()
+    outcome = run_study(study, watch)
+    wall = time.perf_counter() - watch.wall
+    own = own_cpu_seconds() - watch.own_cpu
+    # Waited for at the end, the launcher brings every trial's time with it, and its own imports.
+    children = children_cpu_seconds() - children_before - launcher_start_cpu_seconds()
+    trials = len(outcome.history.trials)
+    return Cost(trials, wall / trials, (own + children) / trials), outcome.history
+
+
+def launcher_start_cpu_seconds() -> float:
+    """What it costs to start a launcher with torch and to close it again."""
+    from proveout.runners import LocalRunner
+
+    before = children_cpu_seconds()
+    with LocalRunner(slots=1, preload=("torch", "numpy")) as runner:
+        assert "torch" in runner.preloaded
+    return children_cpu_seconds() - before
+
+
+def measure_subprocess(folder: Path, history: History, runs: int) -> Cost:
+    """The same training command as plain subprocesses, one after another."""
+    study = read_study(folder)
+    trial = next(iter(history.trials))
+    out = trial_folder(study, trial).out
+    command = trial_command(study, trial, history.ideas[trial.idea], trial_folder(study, trial))
+    began, cpu = time.perf_counter(), children_cpu_seconds()
+    for _ in range(runs):
+        out.mkdir(parents=True, exist_ok=True)
+        subprocess.run([sys.executable, *command[1:]], cwd=folder / "program", check=True)
+    seconds = time.perf_counter() - began
+    return Cost(runs, seconds / runs, (children_cpu_seconds() - cpu) / runs)
+
+
+def main() -> None:
+    """Prints the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--ideas", type=int, default=40)
+    ideas = parser.parse_args().ideas
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "study"
+        make_study(folder, ideas)
+        loop, history = measure_loop(folder)
+        plain = measure_subprocess(folder, history, runs=max(1, min(5, ideas // 4)))
+    table = Table("", "trials", "trials a minute", "core-ms a trial", "x the loop's cores")
+    for name, cost in (("proveout, whole loop", loop), ("plain subprocess, imports torch", plain)):
+        table.add_row(
+            name,
+            str(cost.trials),
+            f"{60 / cost.wall_seconds:.0f}",
+            f"{1000 * cost.core_seconds:.0f}",
+            f"{cost.core_seconds / loop.core_seconds:.1f}",
+        )
+    Console(width=100).print(table)
+    scoring = [r.usage.score_seconds for r in history.trials.values() if r.usage]
+    training = [r.usage.cpu_seconds for r in history.trials.values() if r.usage]
+    print(
+        f"of the loop's: {1000 * sum(training) / len(training):.0f} core-ms in the trial's own "
+        f"process (start, a few steps, end), {1000 * sum(scoring) / len(scoring):.0f} ms of wall "
+        f"time from its exit to its measurement; {os.cpu_count()} cores"
+    )
+
+
+if __name__ == "__main__":
+    main()
