@@ -70,7 +70,7 @@ def _interval(
 ) -> tuple[float | None, float | None]:
     """Quantiles over every law and the gap's quantiles; None for a loss that is never reached."""
     laws = law.laws
-    gaps = np.array([gap.quantile((i + 0.5) / _GAP_POINTS) for i in range(_GAP_POINTS)])
+    gaps = gap.quantiles((np.arange(_GAP_POINTS) + 0.5) / _GAP_POINTS)
     losses = laws.losses(compute)[:, None] + gaps
     middle = np.exp(laws.log_losses)
     floor = middle * laws.shares

@@ -169,7 +169,7 @@ class Policy(_Part):
     name: Literal["ladder"] = "ladder"
     smallest_gap: float = Field(default=0.01, gt=0, lt=1)
     """The least gain that is worth having, as a share of the baseline's loss."""
-    certainty: float = Field(default=0.975, ge=0.9, lt=1)
+    certainty: float = Field(default=0.95, ge=0.9, lt=1)
     """How sure one must be that an idea helps at the target to say that it holds."""
 
 

@@ -13,7 +13,7 @@ from proveout.verdicts._belief import Belief, Beliefs, baseline_law, believe
 _ESTABLISHED = 0.975
 """How sure one must be that an idea gained at the first rung to say that it fades or reverses."""
 _LIKELY = 0.9
-_CURVE_POINTS = 13
+_CURVE_POINTS = 9
 
 
 def judge(study: Study, history: History) -> VerdictsRead:
