@@ -89,7 +89,9 @@ class ProgramRepository:
                 blob = self._git("hash-object", "-w", "--stdin", input=_encode(value))
                 entry = f"100644,{blob},{_OVERRIDES}/{name}"
                 self._git("update-index", "--add", "--cacheinfo", entry, index=index)
-            tree = self._git("write-tree", index=index)
+            tree = before_overrides
+            if proposal.parameters:
+                tree = self._git("write-tree", index=index)
         self._check_changes(proposal, parent, before_overrides, tree, editable)
         message = f"{proposal.name}: {proposal.hypothesis}\n\nSource: {proposal.source}"
         commit = self._commit_tree(tree, (parent,), message)

@@ -96,7 +96,7 @@ def add_idea(study: Study, parent: Idea | None, proposal: Proposal) -> Event:
         source=proposal.source,
         predicts=proposal.predicts,
         category=proposal.category,
-        parameters=repository.parameters(commit),
+        parameters={**parent.parameters, **proposal.parameters},
     )
     changed = [line for line in proposal.patch.splitlines() if _is_change(line)]
     return IdeaAdded(idea, diff_lines=len(changed) + len(proposal.parameters))

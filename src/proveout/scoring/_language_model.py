@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import os
 import shutil
-import stat
 import sys
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ from proveout.trials import (
     Trial,
     clean_environment,
     copy_program,
+    open_regular,
     tail,
     trial_folder,
 )
@@ -121,7 +123,7 @@ class LanguageModelEvaluator:
         try:
             if ended.ended_by != "itself" or ended.code != 0:
                 raise ScoringFailed("unscorable", _why_it_failed(ended, scratch / "log.txt"))
-            value = bits_per_byte(self._reply(scratch / "reply.f32"), self._held_out.targets)
+            value = self._score(scratch / "reply.f32")
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
         return Measurement(
@@ -136,24 +138,24 @@ class LanguageModelEvaluator:
     def _scratch(self, trial: Trial) -> Path:
         return trial_folder(self._study, trial).path / "score"
 
-    def _reply(self, file: Path) -> NDArray[np.float32]:
-        """Logits [items, context, 256]. The file was written by untrusted code: only a regular
-        file of exactly the right size is read."""
-        shape = (*self._held_out.inputs.shape, VOCABULARY)
-        expected_bytes = int(np.prod(shape)) * 4
+    def _score(self, file: Path) -> float:
+        """Bits per byte from a reply. It was written by untrusted code: only a regular file of
+        exactly the right size is read, and no more of it than that."""
+        targets = self._held_out.targets
+        expected_bytes = targets.size * VOCABULARY * 4
         try:
-            descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            stream = open_regular(file)
         except OSError as error:
             raise ScoringFailed("unscorable", f"no logits were returned: {error}") from None
-        with os.fdopen(descriptor, "rb") as stream:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode) or status.st_size != expected_bytes:
+        with stream:
+            size_bytes = os.fstat(stream.fileno()).st_size
+            if size_bytes != expected_bytes:
                 raise ScoringFailed(
                     "unscorable",
-                    f"{status.st_size} bytes of logits were returned; {expected_bytes} are needed "
-                    f"for float32 logits of shape {list(shape)}",
+                    f"{size_bytes} bytes of logits were returned; {expected_bytes} are needed "
+                    f"for float32 logits of shape {[*targets.shape, VOCABULARY]}",
                 )
-            return np.fromfile(stream, dtype="<f4", count=expected_bytes // 4).reshape(shape)
+            return _bits_per_byte(_chunks(stream, targets.size), targets)
 
 
 def bits_per_byte(logits: NDArray[np.float32], targets: NDArray[np.uint8]) -> float:
@@ -165,18 +167,36 @@ def bits_per_byte(logits: NDArray[np.float32], targets: NDArray[np.uint8]) -> fl
         ScoringFailed: a logit is not finite ("diverged").
     """
     rows = logits.reshape(-1, VOCABULARY)
+    chunks = (rows[at : at + _CHUNK_ROWS] for at in range(0, len(rows), _CHUNK_ROWS))
+    return _bits_per_byte(chunks, targets)
+
+
+def _bits_per_byte(chunks: Iterable[NDArray[np.float32]], targets: NDArray[np.uint8]) -> float:
+    """The same from chunks of rows [any, 256], in the order of the flattened targets."""
     wanted = targets.reshape(-1)
-    total_nats = 0.0
-    for start in range(0, len(rows), _CHUNK_ROWS):
-        chunk = rows[start : start + _CHUNK_ROWS].astype(np.float64)
-        peak = chunk.max(axis=1, keepdims=True)
-        if not (np.isfinite(peak).all() and np.isfinite(chunk.min())):
+    total_nats, start = 0.0, 0
+    for chunk in chunks:
+        logits = chunk.astype(np.float64)
+        peak = logits.max(axis=1, keepdims=True)
+        if not (np.isfinite(peak).all() and np.isfinite(logits.min())):
             raise ScoringFailed("diverged", "the model's logits are not finite")
-        right = chunk[np.arange(len(chunk)), wanted[start : start + _CHUNK_ROWS]]
-        chunk -= peak
-        np.exp(chunk, out=chunk)
-        total_nats += float(np.sum(np.log(chunk.sum(axis=1)) + peak[:, 0] - right))
+        # The peak goes first: beside a large constant the logarithm of the sum would be lost.
+        logits -= peak
+        right = logits[np.arange(len(logits)), wanted[start : start + len(logits)]]
+        np.exp(logits, out=logits)
+        total_nats += float(np.sum(np.log(logits.sum(axis=1)) - right))
+        start += len(logits)
     return total_nats / (len(wanted) * float(np.log(2.0)))
+
+
+def _chunks(stream: FileIO, rows: int) -> Iterator[NDArray[np.float32]]:
+    """The rows of a reply, a few at a time in one buffer that is used again."""
+    buffer = np.empty((_CHUNK_ROWS, VOCABULARY), dtype="<f4")
+    for start in range(0, rows, _CHUNK_ROWS):
+        chunk = buffer[: min(_CHUNK_ROWS, rows - start)]
+        if stream.readinto(chunk.view(np.uint8).data) != chunk.nbytes:
+            raise ScoringFailed("unscorable", "the logits changed while they were read")
+        yield chunk
 
 
 def _why_it_failed(ended: Exit, log: Path) -> str:

@@ -1,6 +1,7 @@
 """Trials: (idea, rung, seed) made runnable, and the records of what they come to."""
 
 from proveout.trials._curve import Curve, read_curve, tail
+from proveout.trials._files import open_regular
 from proveout.trials._job import EndedBy, Exit, Job, Limits
 from proveout.trials._trial import (
     Failure,
@@ -39,6 +40,7 @@ __all__ = [
     "check_disk",
     "clean_environment",
     "copy_program",
+    "open_regular",
     "prepare_trial",
     "read_curve",
     "tail",

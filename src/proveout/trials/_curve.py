@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import math
 import os
-import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from proveout.trials._files import open_regular
 
 _LARGEST_BYTES = 4_000_000
 
@@ -43,13 +44,10 @@ def read_curve(file: Path, compute_key: str = "flops") -> Curve:
 
 def _text(file: Path) -> str:
     try:
-        descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with open_regular(file) as stream:
+            return (stream.read(_LARGEST_BYTES) or b"").decode(errors="replace")
     except OSError:
         return ""
-    with os.fdopen(descriptor, "rb") as stream:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return ""
-        return stream.read(_LARGEST_BYTES).decode(errors="replace")
 
 
 def _points(text: str, compute_key: str) -> Iterator[tuple[float, float | None]]:

@@ -63,16 +63,24 @@ def believe(study: Study, history: History, up_to: int | None = None) -> Beliefs
     """Fits every idea's gap to the baseline.
 
     `up_to` is the highest rung to look at, so that a decision taken at a rung stays the same
-    when higher rungs come in; by default all, the target included.
+    when higher rungs come in; by default all, the target included. Noise and scale are learnt
+    from the ideas on the ladder alone: stacks and the target must not change what led to them.
     """
-    rungs = range((len(study.rungs) if up_to is None else up_to) + 1)
+    top = len(study.rungs) if up_to is None else up_to
     pairs = {
-        name: paired_gaps(history, name, BASELINE, rungs)
+        name: paired_gaps(history, name, BASELINE, range(top + 1))
         for name in history.ideas
         if name != BASELINE
     }
-    noise = pool_noise(pairs)
-    scale = _baseline_loss(history, rungs)
+    ladder = range(min(top + 1, len(study.rungs)))
+    noise = pool_noise(
+        {
+            name: {rung: gaps for rung, gaps in by_rung.items() if rung in ladder}
+            for name, by_rung in pairs.items()
+            if history.ideas[name].kind == "idea"
+        }
+    )
+    scale = _baseline_loss(history, ladder)
     beliefs = {name: _belief(study, name, gaps, noise, scale) for name, gaps in pairs.items()}
     return Beliefs(beliefs, noise, scale)
 
