@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 VERDICTS = {
-    "holds": "better than the baseline at the target, with the chance of error shared out over "
-    "all ideas of the study",
+    "holds": "better than the baseline at the target with the certainty that the study asks for, "
+    "measured at two rungs or more",
     "fades": "gains at small scale; at the target less than half of that is expected",
     "reverses": "gains at small scale and is worse at the target",
     "undecided": "what was measured is not enough to say",

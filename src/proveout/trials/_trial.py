@@ -56,7 +56,6 @@ FailureKind = Literal[
     "out of memory",
     "wrote too much",
     "over budget",
-    "no artifacts",
     "unscorable",
 ]
 

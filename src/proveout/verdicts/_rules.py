@@ -13,7 +13,7 @@ from proveout.verdicts._belief import Belief, Beliefs, baseline_law, believe
 _ESTABLISHED = 0.975
 """How sure one must be that an idea gained at the first rung to say that it fades or reverses."""
 _LIKELY = 0.9
-_CURVE_POINTS = 9
+_CURVE_POINTS = 13
 
 
 def judge(study: Study, history: History) -> VerdictsRead:
@@ -167,9 +167,11 @@ def _draw_gap(study: Study, belief: Belief) -> tuple[tuple[float, float, float, 
 
 
 def _log_grid(study: Study) -> list[float]:
+    """Between the rungs, where the curves are smooth: on one, the fit follows its own luck."""
     low = math.log10(study.rungs[0].compute.amount)
     high = math.log10(study.ladder.target.amount)
-    return [low + (high - low) * i / (_CURVE_POINTS - 1) for i in range(_CURVE_POINTS)]
+    grid = [low + (high - low) * i / (_CURVE_POINTS - 1) for i in range(_CURVE_POINTS)]
+    return [*(at + 1e-6 for at in grid[:-1]), high]
 
 
 def _draw_law(study: Study, law: PowerLaw) -> BaselineLaw:

@@ -1,0 +1,35 @@
+"""Every benchmark runs, at a tiny size; what it measures is nobody's assertion."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+TINY = {
+    "command_line.py": ["--trials", "200", "--runs", "1"],
+    "kills.py": ["--kills", "3"],
+    "launch.py": ["--jobs", "2"],
+    "no_change.py": ["--repeats", "1", "--budget", "4e11 flops"],
+    "overhead.py": ["--ideas", "2"],
+}
+NEEDS_TORCH = {"launch.py", "no_change.py", "overhead.py"}
+
+
+def test_each_benchmark_has_a_tiny_size() -> None:
+    assert {path.name for path in BENCHMARKS.glob("*.py")} == set(TINY)
+
+
+@pytest.mark.parametrize("name", sorted(TINY))
+def test_a_benchmark_runs_and_prints(name: str, tmp_path: Path) -> None:
+    if name in NEEDS_TORCH:
+        pytest.importorskip("torch")
+    done = subprocess.run(
+        [sys.executable, BENCHMARKS / name, *TINY[name]],
+        capture_output=True, text=True, cwd=tmp_path, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()

@@ -1,0 +1,103 @@
+"""What the documentation says is there, and what is there is documented."""
+
+from __future__ import annotations
+
+import re
+import runpy
+import shutil
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from proveout.ideas import read_catalog
+from proveout.ledger import SCHEMA_VERSION, Event
+from proveout.loop import run_study
+from proveout.study import Study, read_study
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("examples/*/*.md")])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)", page.read_text()):
+        if not target.startswith("http"):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_every_kind_of_event_is_in_the_records_page() -> None:
+    text = (ROOT / "docs" / "records.md").read_text()
+    for kind in Event.__args__:  # type: ignore[attr-defined]
+        assert f"| `{kind.__name__}` |" in text
+    assert f"schema's version, now {SCHEMA_VERSION};" in text
+
+
+def test_every_failure_class_is_in_the_records_page() -> None:
+    from proveout.trials import FailureKind
+
+    text = (ROOT / "docs" / "records.md").read_text()
+    for kind in FailureKind.__args__:  # type: ignore[attr-defined]
+        assert f"| `{kind}` |" in text
+
+
+def fields(model: type[BaseModel]) -> set[str]:
+    """Every key of study.toml, those of its tables included."""
+    found: set[str] = set()
+    for name, field in model.model_fields.items():
+        if name == "folder":
+            continue
+        found.add(name)
+        for part in (field.annotation, *getattr(field.annotation, "__args__", ())):
+            if isinstance(part, type) and issubclass(part, BaseModel):
+                found |= fields(part)
+    return found
+
+
+def test_the_study_page_shows_every_key_and_its_example_is_a_study() -> None:
+    text = (ROOT / "docs" / "study.md").read_text()
+    example = re.search(r"```toml\n(.*?)```", text, re.DOTALL)
+    assert example
+    declared = tomllib.loads(example[1])
+    assert Study.model_validate(declared)
+    for key in fields(Study) - {"metric", "goal"}:
+        assert re.search(rf"^{key} =|\[+[a-z.]*{key}\]+", example[1], re.MULTILINE), key
+
+
+def test_every_verb_is_in_the_readme() -> None:
+    from proveout.cli import app
+
+    text = (ROOT / "README.md").read_text()
+    verbs = [c.name or c.callback.__name__ for c in app.registered_commands if c.callback]
+    for verb in [*verbs, "ideas list"]:
+        assert f"proveout {verb}" in text, verb
+
+
+def test_the_bigram_example_runs_as_its_page_says(tmp_path: Path) -> None:
+    folder = tmp_path / "bigram"
+    shutil.copytree(
+        ROOT / "examples" / "bigram", folder,
+        ignore=shutil.ignore_patterns("program.git", "trials", "ledger*", "lock", "*.html"),
+    )  # fmt: skip
+    runpy.run_path(str(folder / "corpus.py"))["write_corpus"](folder)
+    history = run_study(read_study(folder)).history
+    assert history.verdicts
+    found = {verdict.idea: verdict.verdict for verdict in history.verdicts.verdicts}
+    assert found["surer"] == found["cooler"] == "holds"
+    assert found["sharper"] in {"fades", "reverses"}
+    assert found["comment"] == "no effect"
+    assert found["crash"] == "broken"
+    assert history.forecasts_scored
+
+
+def test_the_quickstart_takes_ideas_that_exist_and_needs_no_more_parameters() -> None:
+    folder = ROOT / "programs" / "byte_lm"
+    declared: dict[str, Any] = tomllib.loads((folder / "study.toml").read_text())
+    taken = read_catalog(folder / "ideas", declared["ideas"]["only"])
+    assert len(taken) >= 12
+    parameters = declared["program"]["parameters"]
+    for proposal in read_catalog(folder / "ideas"):
+        assert proposal.parameters.keys() <= parameters.keys()
+    assert len(read_catalog(folder / "ideas")) >= 20
