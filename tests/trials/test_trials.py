@@ -67,6 +67,18 @@ def test_the_environment_holds_no_key(
     assert job.environment["CUDA_VISIBLE_DEVICES"] == "3"
 
 
+def test_where_compute_is_time_a_trial_cannot_take_much_more_than_it_was_given(
+    toy: Toy, tree: Path
+) -> None:
+    text = toy.file.read_text()
+    toy.file.write_text(text.replace(" flops", " device-seconds").replace('"20 s"', '"30 days"'))
+    with pytest.raises(Exception, match="days"):
+        read_study(toy.folder)
+    toy.edit('"30 days"', '"100000 h"')
+    job = prepare_trial(read_study(toy.folder), TRIAL, idea(), tree, None)
+    assert job.limits.wall_seconds == pytest.approx(10 + 1.25 * 6e6)
+
+
 def test_what_an_interrupted_trial_left_is_cleared(toy: Toy, tree: Path) -> None:
     study = read_study(toy.folder)
     job = prepare_trial(study, TRIAL, idea(), tree, None)

@@ -205,6 +205,8 @@ def modules_to_preload(study: Study) -> tuple[str, ...]:
     """What the launcher imports once: as the study says, or the heavy imports of its code."""
     if study.run.preload is not None:
         return study.run.preload
+    if study.run.threads > 1:
+        return ()  # a preloaded library has settled on one thread; a fresh import has not
     program = study.folder / study.program.path
     imported = {"numpy"}  # the score server's own
     for pattern in (*study.program.editable, study.score.serve.rpartition(":")[0]):

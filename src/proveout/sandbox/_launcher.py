@@ -15,7 +15,6 @@ import time
 from collections.abc import Mapping, Sequence
 from itertools import repeat
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Any, Self
 
 from proveout.errors import EnvironmentFailure, LauncherDied
@@ -77,12 +76,7 @@ class Launcher:
         self.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def start(self) -> None:

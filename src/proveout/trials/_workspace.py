@@ -19,6 +19,10 @@ from proveout.trials._trial import Trial, trial_seed
 
 _LEAST_FREE_BYTES = 20_000_000
 
+_START_SECONDS = 10.0
+_TIME_OVERRUN = 1.25
+"""A trial that is given device-seconds is ended at this many times as much, and a start's worth."""
+
 _PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT", "TZ", "CUDA_HOME")
 """What a trial sees of the controller's environment: nothing that could hold a key."""
 
@@ -101,11 +105,19 @@ def prepare_trial(study: Study, trial: Trial, idea: Idea, tree: Path, device: st
         writes=folder.path,
         log=folder.log,
         limits=Limits(
-            wall_seconds=study.limits.wall_time,
+            wall_seconds=_wall_seconds(study, trial),
             memory_bytes=study.limits.memory,
             disk_bytes=study.limits.disk,
         ),
     )
+
+
+def _wall_seconds(study: Study, trial: Trial) -> float:
+    """The wall limit; where compute is time, a trial may not take much more than it was given."""
+    compute = study.rung(trial.rung).compute
+    if compute.unit == "flops":
+        return study.limits.wall_time
+    return min(study.limits.wall_time, _START_SECONDS + _TIME_OVERRUN * compute.amount)
 
 
 def check_disk(folder: Path) -> None:
