@@ -40,7 +40,7 @@ def test_a_study_cannot_be_changed(toy: Toy) -> None:
 
 MISTAKES = [
     # what is written instead of what; which line is to be named; words that must be said
-    ('name = "toy"', 'nmae = "toy"', "nmae", ["unknown key", "did you mean 'name'"]),
+    ('name = "bigram"', 'nmae = "bigram"', "nmae", ["unknown key", "did you mean 'name'"]),
     ("items = 64", "itmes = 64", "itmes", ["unknown key", "'items'", "held_out"]),
     ('target = "6e7 flops"', 'target = "6e7"', "target", ["no unit", "1e10 flops"]),
     ('target = "6e7 flops"', "target = 6e7", "target", ["no unit", "quotes"]),

@@ -130,7 +130,9 @@ class ProgramRepository:
         destination.mkdir(parents=True, exist_ok=True)
         with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:
             members = [m for m in tar if PurePosixPath(m.name).parts[:1] != (".proveout",)]
-            tar.extractall(destination, members, filter="data")
+            # The first releases of Python 3.11 know no filters; git wrote this archive itself.
+            safely = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+            tar.extractall(destination, members, **safely)  # type: ignore[arg-type]
 
     def parameters(self, commit: str) -> dict[str, Value]:
         """Every parameter override in force at a commit."""

@@ -97,7 +97,7 @@ def _call_gap(
             f"gains {-first.mean:.3f} at the first rung and is worse at the "
             f"target with probability {_percent(1 - helps)}",
         )
-    if 1 - helps >= _ESTABLISHED:
+    if 1 - helps >= study.policy.certainty:
         return _Call("hurts", f"worse at the target with probability {_percent(1 - helps)}")
     if gained_small and target.mean > first.mean / 2 and measured >= 2:
         return _Call(
