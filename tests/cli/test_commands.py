@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
+import pty
 import shutil
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 from typing import Any
@@ -147,6 +152,29 @@ def test_an_interrupt_ends_cleanly_and_says_how_to_go_on(
     status = json.loads(command("status", small.folder, "--json").stdout)
     assert status["account"]["reserved"] == 0
     assert command("run", small.folder).returncode == DONE
+
+
+def test_at_a_terminal_the_study_is_seen_as_it_goes(small: Any, proveout: Path) -> None:
+    """In a real pseudo-terminal of 80 by 24: the live view first, the table at the end."""
+    controller, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    environment = os.environ | {"TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24"}
+    process = subprocess.Popen(
+        [proveout, "run", small.folder],
+        stdin=terminal, stdout=terminal, stderr=terminal, env=environment,
+    )  # fmt: skip
+    os.close(terminal)
+    shown = b""
+    with contextlib.suppress(OSError):  # how Linux says that the other end has been closed
+        while chunk := os.read(controller, 65536):
+            shown += chunk
+    os.close(controller)
+    assert process.wait(timeout=60) == DONE
+    text = shown.decode()
+    live, _, rest = text.rpartition("budget")
+    assert "trials done" in live
+    assert "running" in live
+    assert "report.html" in rest.replace("\r\n", "")
 
 
 def test_a_missing_git_is_said_so(small: Any, proveout: Path, command: Any) -> None:

@@ -120,6 +120,7 @@ def execute(argv: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
 
 
 def not_found(command: str, environment: Mapping[str, str]) -> str:
+    """The sentence that a job's log gets when its command is not on its PATH."""
     if "/" in command:
         return f"the command {command} does not exist (or the interpreter that it names does not)"
     where = environment.get("PATH", os.defpath)
