@@ -212,6 +212,25 @@ def test_children_left_behind_are_ended_and_counted(toy: Any) -> None:
             os.kill(pid, 0)
 
 
+def test_devices_are_shared_out_one_a_trial(toy: Any) -> None:
+    toy.edit("slots = 2", 'devices = ["5", "7"]')
+    shows = (
+        "    args = parse()\n",
+        "    args = parse()\n    import os, time; time.sleep(0.3)\n"
+        "    print('device', os.environ['CUDA_VISIBLE_DEVICES'])\n",
+    )
+    toy.idea("shows-device", shows)
+    history = run(toy).history
+    used = {
+        (toy.folder / "trials" / trial.id / "log.txt").read_text().split()[1]
+        for trial in history.trials
+        if trial.idea == "shows-device"
+    }
+    assert used <= {"5", "7"}
+    # Two such trials run side by side in the first round, each on a device of its own.
+    assert len(used) == 2
+
+
 class InterruptAfter(Watcher):
     """Presses Ctrl-C once so many trials have been scored."""
 

@@ -10,7 +10,7 @@ from proveout.scaling import PowerLaw, Predictive, compute_multiplier
 from proveout.study import Study
 from proveout.verdicts._belief import Belief, Beliefs, baseline_law, believe
 
-_ESTABLISHED = 0.975
+_ESTABLISHED = 0.99
 """How sure one must be that an idea gained at the first rung to say that it fades or reverses."""
 _LIKELY = 0.9
 _CURVE_POINTS = 13
@@ -87,7 +87,7 @@ def _call_gap(
     smallest = study.policy.smallest_gap * beliefs.scale
     helps = target.probability_below(0.0)
     first = belief.line.at(math.log10(study.rungs[0].compute.amount))
-    gained_small = first.probability_below(0.0) >= _ESTABLISHED
+    gained_small = first.probability_below(0.0) >= _ESTABLISHED and first.mean <= -smallest
     measured = len(belief.pairs)
     if measured >= 2 and helps >= study.policy.certainty and target.mean <= -smallest:
         return _Call("holds", f"better at the target with probability {_percent(helps)}")
