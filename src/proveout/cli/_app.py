@@ -258,7 +258,13 @@ def _print_result(study: Study, history: History) -> None:
     path = study.folder / "report.html"
     with _explained(path):
         write_html(study, history, _diffs(study, history, history.ideas), path)
-    print(f"\nreport: {path}")
+    print(f"\nreport: {_shortest(path)}")
+
+
+def _shortest(path: Path) -> Path:
+    """A path as a person at this place would type it."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def _print_verdicts(study: Study, history: History) -> None:
