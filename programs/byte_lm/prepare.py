@@ -154,6 +154,8 @@ def prepare(corpus_dir: Path | None, out_dir: Path, seed: int = 0) -> dict:
         files = read_files(root, "*.py", LEFT_OUT)
     else:
         source = str(corpus_dir)
+        if not Path(corpus_dir).is_dir():
+            raise CorpusError(f"there is no folder {corpus_dir}; name one that holds text files")
         files = read_files(Path(corpus_dir), "*", set())
     train, held_out, account = split(files, seed) if len(files) > 1 else (b"", b"", {})
     if len(train) < LEAST_BYTES or not held_out:

@@ -72,6 +72,6 @@ class BudgetExceeded(ProveoutError):
 class ScoringFailed(ProveoutError):
     """A trial's artifacts cannot be turned into a measurement; `kind` is the failure class."""
 
-    def __init__(self, kind: Literal["unscorable", "diverged"], message: str) -> None:
+    def __init__(self, kind: Literal["unscorable", "diverged", "not causal"], message: str) -> None:
         super().__init__(message)
         self.kind = kind

@@ -191,7 +191,9 @@ def test_a_malformed_idea_file_is_one_clear_message(tmp_path: Path, text: str, w
         read_proposal(file)
 
 
-@pytest.mark.parametrize("name", ["Upper", "sp ace", "-dash", "dot.dot", "a" * 61, "baseline"])
+@pytest.mark.parametrize(
+    "name", ["Upper", "sp ace", "-dash", "dot.dot", "a" * 61, "baseline", "stack-2"]
+)
 def test_a_name_that_could_not_be_a_folder_or_a_reference_is_refused(
     tmp_path: Path, name: str
 ) -> None:
@@ -237,3 +239,37 @@ def test_data_and_caches_are_left_out_of_the_program(toy: Toy) -> None:
         capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
     assert listing.split() == ["notes.md", "train.py"]
+
+
+def test_what_gitattributes_ask_for_changes_no_file_of_a_trial(toy: Toy, tmp_path: Path) -> None:
+    program = toy.folder / "program"
+    (program / "lib").mkdir()
+    (program / "lib" / "part.py").write_text("x = '$Id$'\r\n")
+    (program / ".gitattributes").write_text("lib export-ignore\n*.py text eol=lf ident\n")
+    folder = toy.folder / "program.git"
+    repository, baseline = ProgramRepository.create(folder, program, [])
+    repository.export(baseline, tmp_path / "tree")
+    assert (tmp_path / "tree" / "lib" / "part.py").read_bytes() == b"x = '$Id$'\r\n"
+    assert repository.holds(baseline, program, [])
+    (program / "lib" / "part.py").write_text("x = 2\n")
+    assert not repository.holds(baseline, program, [])
+
+
+def test_links_inside_are_kept_and_links_that_lead_out_are_refused(
+    toy: Toy, tmp_path: Path
+) -> None:
+    program = toy.folder / "program"
+    (program / "alias.py").symlink_to("train.py")
+    folder = toy.folder / "program.git"
+    repository, baseline = ProgramRepository.create(folder, program, [])
+    repository.export(baseline, tmp_path / "tree")
+    assert (tmp_path / "tree" / "alias.py").read_text() == toy.train
+    (program / "out").symlink_to(tmp_path)
+    with pytest.raises(IdeaError, match="leads out of the program"):
+        ProgramRepository.create(toy.folder / "other.git", program, [])
+
+
+def test_a_setting_that_is_not_finite_is_text(tmp_path: Path) -> None:
+    file = tmp_path / "odd.patch"
+    file.write_text("hypothesis: h\nsource: s\nset: a=NaN\nset: b=1e999\n---\n")
+    assert read_proposal(file).parameters == {"a": "NaN", "b": "1e999"}

@@ -120,9 +120,10 @@ def test_what_was_not_measured_stays_missing(tmp_path: Path) -> None:
 def test_a_number_that_is_not_finite_is_never_written(tmp_path: Path) -> None:
     with Ledger(tmp_path) as ledger:
         ledger.append(OPENED)
+        ledger.append(started())
         with pytest.raises(ValueError, match="not JSON compliant"):
-            ledger.append(replace(started(), reserved=float("nan")))
-    assert read_history(tmp_path).trials == {}
+            ledger.append(replace(scored(), charged=float("nan")))
+    assert read_history(tmp_path).account.charged == 0
 
 
 def test_nothing_can_be_changed_or_taken_back(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from proveout.errors import StudyBusy, StudyError
+from proveout.errors import IdeaError, StudyBusy, StudyError
 from proveout.ledger import Entry, History, Ledger, TrialScored, read_history
 from proveout.loop import Outcome, Watcher, run_study
 from proveout.study import read_study
@@ -191,6 +191,81 @@ def test_each_way_to_fail_is_ended_classified_and_charged(toy: Any, name: str) -
     assert all(0 < record.charged <= record.reserved for record in records)
 
 
+PEEKS = (
+    "return lambda inputs: logits[inputs] / TEMPERATURE",
+    "return lambda inputs: logits[inputs] + np.float32(40) * np.pad(\n"
+    "        np.eye(256, dtype=np.float32)[inputs[:, 1:]], ((0, 0), (0, 1), (0, 0)))",
+)
+
+
+def test_a_model_that_sees_its_targets_is_rejected(toy: Any) -> None:
+    toy.idea("peeks", PEEKS)
+    history = run(toy).history
+    assert words(history)["peeks"] == "rejected"
+    assert {failure.kind for failure in history.failures("peeks")} == {"not causal"}
+    assert not history.losses("peeks", 0)
+
+
+VANDALS = {
+    "removes-its-folder": "import shutil; shutil.rmtree(args.out.parent)",
+    "hides-its-folder": "args.out.chmod(0)",
+    "becomes-a-file": "import shutil; shutil.rmtree(args.out); args.out.write_text('x')",
+    "blocks-the-log": (
+        "import os; log = args.out.parent / 'log.txt'; log.unlink(); os.mkfifo(log);"
+        " raise SystemExit(3)"
+    ),
+    "takes-the-scratch": "(args.out.parent / 'score').write_text('x'); raise SystemExit(3)",
+    "kills-its-supervisor": "import os; os.kill(os.getppid(), 9)",
+}
+
+
+@pytest.mark.parametrize("name", sorted(VANDALS))
+def test_a_program_that_spoils_its_folder_harms_itself_alone(toy: Any, name: str) -> None:
+    toy.idea(name, ("    np.save(args.out", f"    {VANDALS[name]}\n    np.save(args.out"))
+    toy.idea("surer", ("FORGET = 0.2", "FORGET = 0.001"))
+    outcome = run(toy)
+    assert outcome.finished
+    assert words(outcome.history)["surer"] == "holds"
+    if name != "hides-its-folder":  # which root can still write to
+        assert words(outcome.history)[name] == "broken"
+    assert run(toy).finished
+
+
+def test_what_a_link_leads_to_is_never_removed(toy: Any, tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    (precious / "kept.txt").write_text("kept")
+    links = (
+        "    np.save(args.out",
+        f"    (args.out / 'inner').symlink_to({str(precious)!r})\n    np.save(args.out",
+    )
+    toy.idea("links-inside", links)
+    swaps = (
+        "    np.save(args.out",
+        "    import shutil\n    shutil.rmtree(args.out)\n"
+        f"    args.out.symlink_to({str(precious)!r})\n    np.save(args.out",
+    )
+    toy.idea("swaps-its-folder", swaps)
+    history = run(toy).history
+    assert (precious / "kept.txt").read_text() == "kept"
+    assert {f.kind for f in history.failures("swaps-its-folder")} == {"unscorable"}
+
+
+def test_a_study_that_counts_device_seconds(toy: Any) -> None:
+    text = toy.file.read_text()
+    for old, new in (("2e6", "2"), ("6e6", "4"), ("2e7", "6"), ("6e7", "8"), ("4e9", "300")):
+        text = text.replace(f'"{old} flops"', f'"{new} device-seconds"')
+    toy.file.write_text(text)
+    program = toy.folder / "program" / "train.py"
+    program.write_text(toy.train.replace("FLOPS_PER_BYTE = 1000", "FLOPS_PER_BYTE = 1e-3"))
+    (toy.folder / "ideas" / "half.patch").write_text(
+        "hypothesis: less data\nsource: a test\nset: share=0.5\n---\n"
+    )
+    history = run(toy).history
+    assert not any(record.failure for record in history.trials.values())
+    assert 0 < history.account.charged < sum(r.reserved for r in history.trials.values())
+
+
 def test_children_left_behind_are_ended_and_counted(toy: Any) -> None:
     stays = (
         "    args = parse()\n",
@@ -355,6 +430,40 @@ def test_a_baseline_that_fails_stops_the_study_and_says_why(toy: Any) -> None:
     assert not outcome.ok
     assert "baseline" in outcome.why
     assert "no luck" in outcome.why
+
+
+def test_a_changed_program_is_refused_with_what_to_do(toy: Any) -> None:
+    toy.idea("surer", ("FORGET = 0.2", "FORGET = 0.001"))
+    run(toy)
+    program = toy.folder / "program" / "train.py"
+    program.write_text(toy.train.replace("FORGET = 0.2", "FORGET = 0.3"))
+    with pytest.raises(StudyError, match="begin another study"):
+        run(toy)
+    program.write_text(toy.train)
+    assert run(toy).finished
+
+
+def test_a_better_idea_that_comes_later_is_merged_anew(toy: Any) -> None:
+    toy.idea("surer", ("FORGET = 0.2", "FORGET = 0.05"))
+    toy.idea("cooler", ("TEMPERATURE = 1.3", "TEMPERATURE = 1.2"))
+    run(toy)
+    toy.idea("coolest", ("TEMPERATURE = 1.3", "TEMPERATURE = 0.95"))
+    history = run(toy).history
+    stacks = [idea.members for idea in history.ideas.values() if idea.kind == "stack"]
+    assert ("coolest", "surer") in stacks
+    assert len(stacks) == 2
+
+
+def test_a_half_written_idea_does_not_stop_a_live_study(toy: Any) -> None:
+    toy.idea("surer", ("FORGET = 0.2", "FORGET = 0.001"))
+
+    class WritesHalf(Watcher):
+        def tick(self, ledger: Ledger) -> None:
+            (toy.folder / "ideas" / "late.patch").write_text("hypothesis: half writ")
+
+    assert run_study(read_study(toy.folder), WritesHalf()).finished
+    with pytest.raises(IdeaError, match=r"late\.patch"):
+        run(toy)
 
 
 def test_an_idea_added_later_climbs_too(toy: Any) -> None:

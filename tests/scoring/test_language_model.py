@@ -12,9 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proveout.errors import DataError, ScoringFailed
-from proveout.scoring import LanguageModelEvaluator, bits_per_byte, read_held_out
+from proveout.scoring import (
+    HeldOut,
+    LanguageModelEvaluator,
+    bits_per_byte,
+    make_probes,
+    read_held_out,
+)
 from proveout.study import read_study
-from proveout.trials import Exit, Trial, trial_folder
+from proveout.trials import Exit, Trial
 
 Toy = Any
 TRIAL = Trial(rung=0, replicate=0, idea="baseline")
@@ -73,19 +79,71 @@ def test_too_little_held_out_data_says_how_much_is_needed(toy: Toy) -> None:
 def replied(toy: Toy) -> tuple[LanguageModelEvaluator, Path]:
     """An evaluator, and where the score server of `TRIAL` would have left its reply."""
     study = read_study(toy.folder)
-    scratch = trial_folder(study, TRIAL).path / "score"
-    scratch.mkdir(parents=True)
-    return LanguageModelEvaluator(study), scratch / "reply.f32"
+    evaluator = LanguageModelEvaluator(study)
+    evaluator.scratch(TRIAL).mkdir(parents=True)
+    return evaluator, evaluator.scratch(TRIAL) / "reply.f32"
+
+
+def asked(held_out: HeldOut) -> Any:
+    """What a score server is asked: the windows, then the probes."""
+    return np.concatenate([held_out.inputs, make_probes(held_out.inputs).inputs])
+
+
+def bigram(inputs: Any) -> Any:
+    """Logits that depend on the present byte alone."""
+    table = np.random.default_rng(0).normal(size=(256, 256)).astype(np.float32)
+    return table[inputs]
+
+
+def test_probes_are_true_up_to_their_cut_and_different_after_it(toy: Toy) -> None:
+    inputs = read_held_out(read_study(toy.folder)).inputs
+    probes = make_probes(inputs)
+    assert len(probes.windows) == len(set(probes.windows)) == 8
+    for window, cut, probe in zip(probes.windows, probes.cuts, probes.inputs, strict=True):
+        assert (probe[: cut + 1] == inputs[window][: cut + 1]).all()
+        assert (probe[cut + 1 :] != inputs[window][cut + 1 :]).all()
+        assert cut < 31
+
+
+@pytest.mark.parametrize("ahead", [1, 2, 5, 31])
+def test_a_model_that_looks_ahead_is_caught_however_little(
+    replied: Any, toy: Toy, ahead: int
+) -> None:
+    """It scores nearly nothing without the probes: the next byte stands in its input."""
+    evaluator, file = replied
+    inputs = asked(read_held_out(read_study(toy.folder)))
+    logits = bigram(inputs)
+    peeked = np.eye(256, dtype=np.float32)[inputs[:, ahead:]]
+    logits[:, : inputs.shape[1] - ahead] += 50 * peeked
+    file.write_bytes(logits.tobytes())
+    with pytest.raises(ScoringFailed, match="come after") as raised:
+        evaluator.measure(TRIAL, WELL)
+    assert raised.value.kind == "not causal"
+
+
+def test_rounding_between_batches_is_not_taken_for_looking_ahead(replied: Any, toy: Toy) -> None:
+    evaluator, file = replied
+    logits = bigram(asked(read_held_out(read_study(toy.folder))))
+    noise = np.random.default_rng(1).normal(size=logits.shape)
+    file.write_bytes((logits + 1e-5 * noise).astype(np.float32).tobytes())
+    assert 8 < evaluator.measure(TRIAL, WELL).value < 10
+
+
+def test_a_model_far_worse_than_a_guess_has_diverged(replied: Any, toy: Toy) -> None:
+    evaluator, file = replied
+    file.write_bytes((40 * bigram(asked(read_held_out(read_study(toy.folder))))).tobytes())
+    with pytest.raises(ScoringFailed, match="uniform guess") as raised:
+        evaluator.measure(TRIAL, WELL)
+    assert raised.value.kind == "diverged"
 
 
 def test_a_reply_gives_what_its_logits_give(replied: Any, toy: Toy) -> None:
     evaluator, file = replied
-    rng = np.random.default_rng(0)
-    logits = rng.normal(size=(64, 32, 256)).astype(np.float32)
+    held_out = read_held_out(read_study(toy.folder))
+    logits = bigram(asked(held_out))
     file.write_bytes(logits.tobytes())
     measured = evaluator.measure(TRIAL, WELL)
-    targets = read_held_out(read_study(toy.folder)).targets
-    assert measured.value == pytest.approx(bits_per_byte(logits, targets))
+    assert measured.value == pytest.approx(bits_per_byte(logits[:64], held_out.targets))
     assert (measured.unit, measured.trust, measured.items) == ("bits per byte", "audited", 64 * 32)
     assert not file.parent.exists()
 
@@ -93,7 +151,7 @@ def test_a_reply_gives_what_its_logits_give(replied: Any, toy: Toy) -> None:
 def test_a_link_a_pipe_and_a_folder_are_not_read(replied: Any, tmp_path: Path) -> None:
     evaluator, file = replied
     logits = tmp_path / "elsewhere"
-    logits.write_bytes(bytes(64 * 32 * 256 * 4))
+    logits.write_bytes(bytes(72 * 32 * 256 * 4))
     for make in (
         lambda: file.symlink_to(logits),
         lambda: os.mkfifo(file),
@@ -128,8 +186,8 @@ def make_study(tmp_path_factory: pytest.TempPathFactory) -> Any:
     (folder / "ideas").mkdir()
     shutil.copy(example / "study.toml", folder)
     runpy.run_path(str(example / "corpus.py"))["write_corpus"](folder)
-    study = read_study(folder)
-    return LanguageModelEvaluator(study), trial_folder(study, TRIAL).path / "score" / "reply.f32"
+    evaluator = LanguageModelEvaluator(read_study(folder))
+    return evaluator, evaluator.scratch(TRIAL) / "reply.f32"
 
 
 @pytest.mark.parametrize(
@@ -144,6 +202,6 @@ def test_a_server_that_failed_is_no_measurement_even_with_a_reply(
     replied: Any, ended: Exit
 ) -> None:
     evaluator, file = replied
-    file.write_bytes(bytes(64 * 32 * 256 * 4))
+    file.write_bytes(bytes(72 * 32 * 256 * 4))
     with pytest.raises(ScoringFailed, match="score server"):
         evaluator.measure(TRIAL, ended)

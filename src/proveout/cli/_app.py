@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -34,6 +35,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 def main() -> NoReturn:
     """Runs the command line. Exit code 0 done, 1 failed, 2 the user's mistake, 3 work left."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without UTF-8 shows ? for the rest
     try:
         app()
     except UserError as error:
@@ -45,6 +49,8 @@ def main() -> NoReturn:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(_FAILED)
+    except OSError as error:
+        _fail(f"{error.filename or 'the output'}: {error.strerror or error}", _FAILED)
     sys.exit(_DONE)
 
 
@@ -94,8 +100,12 @@ def run(
 
     study = read_study(folder)
     live = sys.stdout.isatty() and not quiet
-    with LiveWatcher(study) if live else LineWatcher(study) as watcher:
-        outcome = run_study(study, watcher)
+    try:
+        with LiveWatcher(study) if live else LineWatcher(study) as watcher:
+            outcome = run_study(study, watcher)
+    except KeyboardInterrupt:  # a second one, or one before there was anything to stop
+        print(f"\nstopped at once; go on with: proveout run {folder}")
+        raise typer.Exit(_WORK_LEFT) from None
     _print_result(study, outcome.history)
     if not outcome.finished:
         print(f"\nstopped with work left; go on with: proveout run {folder}")

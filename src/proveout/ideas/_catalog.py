@@ -12,11 +12,12 @@ diff --git a/train.py b/train.py
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable
 from pathlib import Path
 
 from proveout.errors import IdeaError
-from proveout.ideas._idea import BASELINE, Proposal
+from proveout.ideas._idea import Proposal, check_name
 from proveout.study import Value
 
 _KEYS = ("hypothesis", "source", "predicts", "kind", "set")
@@ -29,7 +30,7 @@ def read_catalog(folder: Path, only: Iterable[str] = ()) -> tuple[Proposal, ...]
         IdeaError: a file that is malformed, or a name in `only` that is not there.
     """
     files = {file.stem: file for file in sorted(folder.glob("*.patch"))}
-    wanted = tuple(only) or tuple(files)
+    wanted = tuple(dict.fromkeys(only)) or tuple(files)
     for name in wanted:
         if name not in files:
             known = ", ".join(files) or "none"
@@ -40,7 +41,7 @@ def read_catalog(folder: Path, only: Iterable[str] = ()) -> tuple[Proposal, ...]
 def read_proposal(file: Path) -> Proposal:
     """One idea file as a `Proposal` named after the file. Raises `IdeaError` with the line."""
     try:
-        text = file.read_text(encoding="utf-8")
+        text = file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise IdeaError(f"{file} cannot be read: {error}") from None
     header, separator, patch = text.partition("\n---\n")
@@ -52,8 +53,12 @@ def read_proposal(file: Path) -> Proposal:
             raise IdeaError(f'{file} has no line "{needed}: ..." in its header')
     if not patch.strip() and not parameters:
         raise IdeaError(f'{file} changes nothing: give a patch, or a line "set: name=value"')
-    if file.stem == BASELINE:
-        raise IdeaError(f"{file}: {BASELINE!r} is the name of what ideas are compared with")
+    if "\0" in header:
+        raise IdeaError(f"{file} has a byte in its header that is no text")
+    try:
+        check_name(file.stem)
+    except IdeaError as error:
+        raise IdeaError(f"{file}: {error}") from None
     return Proposal(
         name=file.stem,
         hypothesis=values["hypothesis"],
@@ -90,9 +95,11 @@ def _header(file: Path, header: str) -> tuple[dict[str, str], dict[str, Value]]:
 
 
 def parse_value(text: str) -> Value:
-    """`3`, `0.5`, `true` as what they say; anything else is text."""
+    """`3`, `0.5`, `true` as what they say; anything else is text, `NaN` too."""
     try:
         value = json.loads(text)
     except ValueError:
+        return text
+    if isinstance(value, float) and not math.isfinite(value):
         return text
     return value if isinstance(value, bool | int | float | str) else text

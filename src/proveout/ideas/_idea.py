@@ -13,6 +13,8 @@ from proveout.study import Value
 Kind = Literal["baseline", "idea", "stack"]
 
 BASELINE = "baseline"
+STACK_PREFIX = "stack-"
+"""Merges are named so by the policy; no idea of a catalog may be."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
 
 
@@ -61,3 +63,5 @@ def check_name(name: str) -> None:
             f"{name!r} cannot name an idea; use at most 60 lower-case letters, digits and dashes, "
             "beginning with a letter or digit"
         )
+    if name == BASELINE or name.startswith(STACK_PREFIX):
+        raise IdeaError(f"{name!r} is a name that proveout gives itself; call the idea otherwise")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import io
 import json
 import os
+import shutil
 import subprocess
 import tarfile
-import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from proveout.errors import EnvironmentFailure, IdeaError, MergeConflict
@@ -45,23 +46,17 @@ class ProgramRepository:
         """
         repository = cls(folder)
         repository._git("init", "--quiet", "--bare", str(folder), inside=False)
-        with tempfile.TemporaryDirectory(prefix="proveout-") as scratch:
-            index = Path(scratch) / "index"
-            names = _program_files(program, leave_out)
-            listing = "\0".join(names).encode()
-            repository._git(
-                f"--work-tree={program}",
-                "update-index",
-                "--add",
-                "-z",
-                "--stdin",
-                index=index,
-                input=listing,
-            )
-            tree = repository._git("write-tree", index=index)
+        # What a program's .gitattributes ask for must not change the files of a trial.
+        (folder / "info" / "attributes").write_text(_PLAIN_FILES)
+        tree = repository._tree_of(program, leave_out)
         commit = repository._commit_tree(tree, (), "The program as it was given: the baseline")
         repository.point("refs/heads/baseline", commit)
         return repository, commit
+
+    def holds(self, commit: str, program: Path, leave_out: Sequence[Path]) -> bool:
+        """Whether a folder still is the program of a commit."""
+        tree = self._tree_of(program, leave_out)
+        return tree == self._git("rev-parse", f"{commit}^{{tree}}")
 
     def add(
         self,
@@ -79,8 +74,8 @@ class ProgramRepository:
                 or overrides a parameter that the program does not declare.
         """
         _check_overrides(proposal, parameters)
-        with tempfile.TemporaryDirectory(prefix="proveout-") as scratch:
-            index = Path(scratch) / "index"
+        with self._scratch() as scratch:
+            index = scratch / "index"
             self._git("read-tree", parent, index=index)
             if proposal.patch:
                 self._apply(proposal, index)
@@ -104,9 +99,9 @@ class ProgramRepository:
         Raises:
             MergeConflict: both change the same lines; names the files.
         """
-        self._git("worktree", "prune")
-        with tempfile.TemporaryDirectory(prefix="proveout-") as scratch:
-            tree = Path(scratch) / "merge"
+        shutil.rmtree(self.folder / "worktrees", ignore_errors=True)  # what a kill left
+        with self._scratch() as scratch:
+            tree = scratch / "merge"
             self._git("worktree", "add", "--quiet", "--detach", str(tree), ours)
             try:
                 merged = self._run(
@@ -149,6 +144,27 @@ class ProgramRepository:
     def point(self, reference: str, commit: str) -> None:
         """Makes a reference such as `refs/heads/baseline` name a commit."""
         self._git("update-ref", reference, commit)
+
+    def _tree_of(self, program: Path, leave_out: Sequence[Path]) -> str:
+        with self._scratch() as scratch:
+            index = scratch / "index"
+            listing = b"\0".join(map(os.fsencode, _program_files(program, leave_out)))
+            self._git(
+                f"--work-tree={program}", "update-index", "--add", "-z", "--stdin",
+                index=index, input=listing,
+            )  # fmt: skip
+            return self._git("write-tree", index=index)
+
+    @contextlib.contextmanager
+    def _scratch(self) -> Iterator[Path]:
+        """A folder inside the repository; what a kill leaves there goes with the next one."""
+        folder = self.folder / "scratch"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _apply(self, proposal: Proposal, index: Path) -> None:
         patch = proposal.patch if proposal.patch.endswith("\n") else proposal.patch + "\n"
@@ -231,6 +247,8 @@ _GIT_OPTIONS = (
     "-c", "merge.conflictStyle=merge",
 )  # fmt: skip
 
+_PLAIN_FILES = "* -export-ignore -export-subst -text -eol -filter -ident -working-tree-encoding\n"
+
 _GIT_ENVIRONMENT = {
     "GIT_CONFIG_NOSYSTEM": "1",
     "GIT_CONFIG_GLOBAL": "/dev/null",
@@ -245,24 +263,24 @@ _GIT_ENVIRONMENT = {
 
 
 def _program_files(program: Path, leave_out: Sequence[Path]) -> list[str]:
-    """Paths relative to `program` of what belongs to it."""
+    """Paths relative to `program` of what belongs to it: files, and links that stay inside."""
     unwanted = {path.resolve() for path in leave_out}
     names: list[str] = []
     size_bytes = 0
     for folder, folders, files in os.walk(program):
         here = Path(folder)
-        folders[:] = sorted(
-            name
-            for name in folders
-            if name not in {".git", "__pycache__", ".venv"}
-            and (here / name).resolve() not in unwanted
-            and not (here / name).is_symlink()
-        )
-        for name in sorted(files):
+        wanted = [
+            name for name in folders if name not in _NEVER and not _is_in(here / name, unwanted)
+        ]
+        folders[:] = sorted(name for name in wanted if not (here / name).is_symlink())
+        links = [name for name in wanted if (here / name).is_symlink()]
+        for name in sorted([*files, *links]):
             file = here / name
-            if file.resolve() in unwanted or file.is_symlink() or not file.is_file():
+            if _is_in(file, unwanted) or not (file.is_symlink() or file.is_file()):
                 continue
-            size_bytes += file.stat().st_size
+            if file.is_symlink():
+                _check_link(file, program)
+            size_bytes += file.lstat().st_size
             names.append(file.relative_to(program).as_posix())
         if size_bytes > _LARGEST_PROGRAM_BYTES:
             raise IdeaError(
@@ -270,6 +288,22 @@ def _program_files(program: Path, leave_out: Sequence[Path]) -> list[str]:
                 "code. List its data under program.data, or move what is not code elsewhere"
             )
     return names
+
+
+_NEVER = frozenset({".git", "__pycache__", ".venv"})
+
+
+def _is_in(path: Path, unwanted: set[Path]) -> bool:
+    return path.resolve() in unwanted
+
+
+def _check_link(link: Path, program: Path) -> None:
+    inside = link.resolve().is_relative_to(program.resolve())
+    if not inside or link.readlink().is_absolute():
+        raise IdeaError(
+            f"{link} is a link that leads out of the program, where a trial could not follow it; "
+            "replace it by what it leads to, or list it under program.data"
+        )
 
 
 def is_editable(path: str, editable: Sequence[str]) -> bool:

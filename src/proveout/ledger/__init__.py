@@ -20,11 +20,12 @@ from proveout.ledger._events import (
     Verdict,
     VerdictsRead,
 )
-from proveout.ledger._history import Account, History, HistoryBuilder, State, TrialRecord
+from proveout.ledger._history import ROUNDING, Account, History, HistoryBuilder, State, TrialRecord
 from proveout.ledger._ledger import LEDGER_FILE, Ledger, explain, read_history
 
 __all__ = [
     "LEDGER_FILE",
+    "ROUNDING",
     "SCHEMA_VERSION",
     "Account",
     "BaselineLaw",

@@ -100,7 +100,7 @@ class Decided:
 class MergeRefused:
     """Git could not merge an idea into the stack."""
 
-    stack: str
+    base: str
     idea: str
     paths: tuple[str, ...]
 

@@ -26,6 +26,9 @@ from proveout.ledger._events import (
 )
 from proveout.trials import Failure, Measurement, Trial, Usage
 
+ROUNDING = 1e-9
+"""Relative error of a sum of prices that is not taken for overspending."""
+
 State = Literal["running", "scored", "failed", "interrupted"]
 
 
@@ -57,6 +60,10 @@ class Account:
     def left(self) -> float:
         """What may still be reserved."""
         return self.budget - self.charged - self.reserved
+
+    def covers(self, price: float) -> bool:
+        """Whether so much may be reserved; sums of fractions are not held to the last bit."""
+        return price <= self.left + ROUNDING * self.budget
 
 
 @dataclass(frozen=True)
@@ -185,6 +192,7 @@ class HistoryBuilder:
                 self._verdicts = verdicts
             case StudyOpened() as opened:
                 self._opened = opened
+                self._ended = None
             case StudyEnded() as ended:
                 self._ended = ended
 
@@ -207,6 +215,7 @@ class HistoryBuilder:
         )
 
     def _start(self, started: TrialStarted, at: float) -> None:
+        self._ended = None
         trial = Trial(rung=started.rung, replicate=started.replicate, idea=started.idea)
         self._by_id[started.trial] = trial
         self._trials[trial] = TrialRecord(

@@ -120,7 +120,7 @@ class Ledger:
             BudgetExceeded: the event would reserve more than is left; nothing is written.
             EnvironmentFailure: the disk is full or the file cannot be written.
         """
-        if isinstance(event, TrialStarted) and event.reserved > self._builder.account.left:
+        if isinstance(event, TrialStarted) and not self._builder.account.covers(event.reserved):
             raise BudgetExceeded(
                 f"{event.trial} would reserve {event.reserved:g}; "
                 f"{self._builder.account.left:g} is left"

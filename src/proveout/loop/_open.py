@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from proveout import __version__
-from proveout.errors import EnvironmentFailure, IdeaError, StudyError
+from proveout.errors import IdeaError, StudyError
 from proveout.ideas import BASELINE, Idea, ProgramRepository, Proposal, read_catalog
 from proveout.ledger import (
     LEDGER_FILE,
@@ -26,12 +26,15 @@ from proveout.ledger import (
     TrialInterrupted,
 )
 from proveout.study import STUDY_FILE, Study
+from proveout.trials import remove
 
 REPOSITORY = "program.git"
 TREES = "trials/.trees"
+_SCORE = "trials/.score"
 
-_OWN_FILES = (STUDY_FILE, REPOSITORY, "trials", "report.html", "lock",
-              *(LEDGER_FILE + suffix for suffix in ("", "-wal", "-shm")))  # fmt: skip
+_REPORTS = ("report.html", "report.md", "report.json", "figures")
+_LEDGER_FILES = tuple(LEDGER_FILE + suffix for suffix in ("", "-wal", "-shm"))
+_OWN_FILES = (STUDY_FILE, REPOSITORY, "trials", "lock", *_REPORTS, *_LEDGER_FILES)
 
 _MAY_CHANGE = frozenset({"name", "question", "budget", "ideas", "policy", "limits", "run"})
 """Tables of study.toml that may be edited while a study is under way."""
@@ -57,8 +60,11 @@ def open_study(study: Study, ledger: Ledger, record: Record) -> None:
     """
     history = ledger.history()
     _declare(study, history, record)
-    shutil.rmtree(study.folder / TREES, ignore_errors=True)
-    if BASELINE not in history.ideas:
+    for left in (TREES, _SCORE):
+        remove(study.folder / left)
+    if BASELINE in history.ideas:
+        _check_program(study, history.baseline)
+    else:
         record(IdeaAdded(_import_program(study)))
     for trial, past in history.trials.items():
         if past.state == "running":
@@ -168,12 +174,9 @@ def fingerprint(path: Path) -> str:
 
 def _import_program(study: Study) -> Idea:
     folder = study.folder / REPOSITORY
-    shutil.rmtree(folder, ignore_errors=True)
-    if folder.exists():
-        raise EnvironmentFailure(f"{folder} is in the way and cannot be removed")
-    leave_out = [study.folder / name for name in _OWN_FILES]
-    leave_out += [study.folder / name for name in (*study.program.data, study.score.held_out)]
-    _, commit = ProgramRepository.create(folder, study.folder / study.program.path, leave_out)
+    remove(folder)
+    program = study.folder / study.program.path
+    _, commit = ProgramRepository.create(folder, program, _not_the_program(study))
     return Idea(
         name=BASELINE,
         kind="baseline",
@@ -181,6 +184,22 @@ def _import_program(study: Study) -> Idea:
         parent=None,
         hypothesis="The program as it was given.",
     )
+
+
+def _check_program(study: Study, baseline: Idea) -> None:
+    program = study.folder / study.program.path
+    if not repository_of(study).holds(baseline.commit, program, _not_the_program(study)):
+        raise StudyError(
+            f"the program in {program} has changed since the study began, which goes on with the "
+            "program as it was. To study the new one, begin another study: a new folder with "
+            "study.toml, the program and the ideas. To go on with this one, undo the change"
+        )
+
+
+def _not_the_program(study: Study) -> list[Path]:
+    """What may lie in the program's folder and is not part of it."""
+    names = [*_OWN_FILES, *study.program.data, study.score.held_out]
+    return [study.folder / name for name in (*names, study.ideas.catalog) if name is not None]
 
 
 def describe_machine() -> str:
@@ -249,4 +268,5 @@ class Trees:
 
     def close(self) -> None:
         """Removes them."""
-        shutil.rmtree(self.study.folder / TREES, ignore_errors=True)
+        for left in (TREES, _SCORE):
+            shutil.rmtree(self.study.folder / left, ignore_errors=True)

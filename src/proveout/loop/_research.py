@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from proveout.errors import EnvironmentFailure, MergeConflict, ProveoutError
+from proveout.errors import EnvironmentFailure, IdeaError, MergeConflict, ProveoutError
 from proveout.ideas import BASELINE, Idea
 from proveout.ledger import (
     Decided,
@@ -34,6 +34,7 @@ from proveout.verdicts import (
     Stop,
     forecast,
     judge,
+    members_of,
     plan,
     score_forecast,
 )
@@ -125,7 +126,8 @@ def _cycle(study: Study, ledger: Ledger, bench: Bench, record: Record, watcher: 
             case ScoreForecast():
                 _crown(study, ledger.history(), action.idea)
                 record(score_forecast(study, ledger.history(), action.idea))
-        add_ideas(study, ledger, record)
+        with contextlib.suppress(IdeaError):  # somebody may be writing it; the next run says so
+            add_ideas(study, ledger, record)
 
 
 def _decide(
@@ -151,8 +153,8 @@ def _merge(study: Study, history: History, merge: Merge) -> Event:
     try:
         commit = repository.merge(base.commit, idea.commit, merge.name)
     except MergeConflict as conflict:
-        return MergeRefused(merge.name, merge.idea, conflict.paths)
-    members = (*(base.members or (base.name,)), idea.name)
+        return MergeRefused(merge.base, merge.idea, conflict.paths)
+    members = (*members_of(base), idea.name)
     return IdeaAdded(
         Idea(
             name=merge.name,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from proveout.errors import EnvironmentFailure, ScoringFailed
+from proveout.errors import ScoringFailed
 from proveout.interpret import classify
 from proveout.ledger import (
     Event,
@@ -39,7 +41,7 @@ _LEAST_CHARGE = 0.05
 """A trial that crashed is charged what it reported, and at least this share of its grant."""
 
 _MOST_LOSSES = 3
-"""How often a trial may be lost with its launcher before the study stops."""
+"""How often a trial may be lost with its launcher before it is said to have crashed."""
 
 _POLL_SECONDS = 0.25
 
@@ -99,7 +101,8 @@ class Bench:
             self._runner.cancel(active.trial.id)
             self._runner.cancel(f"{active.trial.id}.score")
             self._record(TrialInterrupted(active.trial.id, reason))
-            trial_folder(self._study, active.trial).clear_work()
+            with contextlib.suppress(OSError):
+                trial_folder(self._study, active.trial).clear_work()
         self._active.clear()
 
     def close(self) -> None:
@@ -128,20 +131,27 @@ class Bench:
         """Takes a trial one step on; returns it if it was lost and has to run again."""
         active = self._active[ended.job.removesuffix(".score")]
         if ended.ended_by == "lost":
-            return self._lost(active)
-        if active.trained is None:
-            active.trained, active.trained_at = ended, time.monotonic()
-            self._after_training(active)
-        else:
-            self._after_scoring(active, ended)
+            return self._lost(active, ended)
+        try:
+            if active.trained is None:
+                active.trained, active.trained_at = ended, time.monotonic()
+                self._after_training(active)
+            else:
+                self._after_scoring(active, ended)
+        except OSError as error:
+            # A program can make its own folder unusable; that is its failure and not the study's.
+            why = f"its folder can no longer be used: {error.strerror or error}"
+            self._fail(active, Failure("unscorable", why))
         return None
 
     def _after_training(self, active: _Active) -> None:
         assert active.trained is not None
         folder = trial_folder(self._study, active.trial)
         failure = classify(
-            active.trained, self._curve(active), tail(folder.log), self._granted(active)
+            active.trained, self._curve(active), tail(folder.log), self._claimable(active)
         )
+        if failure is None and not folder.is_intact:
+            failure = Failure("unscorable", "its output folder is no longer a folder")
         if failure is not None:
             self._fail(active, failure)
             return
@@ -166,26 +176,32 @@ class Bench:
         self._record(TrialFailed(active.trial.id, charged, failure, self._usage(active)))
         self._release(active, keep_artifacts=False)
 
-    def _lost(self, active: _Active) -> Trial:
+    def _lost(self, active: _Active, ended: Exit) -> Trial | None:
         trial = active.trial
-        self._record(TrialInterrupted(trial.id, "its launcher ended"))
-        self._release(active, keep_artifacts=False)
         self._losses[trial] = self._losses.get(trial, 0) + 1
         if self._losses[trial] >= _MOST_LOSSES:
-            raise EnvironmentFailure(
-                f"{trial.id} was lost {_MOST_LOSSES} times with the process that started it; its "
-                f"log is {trial_folder(self._study, trial).log}"
-            )
+            active.trained = active.trained or ended
+            times = f"{_MOST_LOSSES} times the process that watches it ended with it"
+            self._fail(active, Failure("crashed", times))
+            return None
+        self._record(TrialInterrupted(trial.id, "the process that watches it ended"))
+        self._release(active, keep_artifacts=False)
         return trial
 
     def _release(self, active: _Active, keep_artifacts: bool) -> None:
         folder = trial_folder(self._study, active.trial)
-        folder.clear_work()
-        if not keep_artifacts:
-            folder.clear_artifacts()
+        with contextlib.suppress(OSError):  # what cannot be removed is left; results are safe
+            folder.clear_work()
+            if not keep_artifacts:
+                folder.clear_artifacts()
         if active.device is not None:
             self._devices.append(active.device)
         del self._active[active.trial.id]
+
+    def _claimable(self, active: _Active) -> float:
+        """What its curve may claim; where compute is time, the clock outside decides alone."""
+        counts_flops = self._study.budget.compute.unit == "flops"
+        return self._granted(active) if counts_flops else math.inf
 
     def _granted(self, active: _Active) -> float:
         return self._study.rung(active.trial.rung).compute.amount

@@ -3,8 +3,17 @@
 from proveout.scoring._language_model import (
     HeldOut,
     LanguageModelEvaluator,
+    Probes,
     bits_per_byte,
+    make_probes,
     read_held_out,
 )
 
-__all__ = ["HeldOut", "LanguageModelEvaluator", "bits_per_byte", "read_held_out"]
+__all__ = [
+    "HeldOut",
+    "LanguageModelEvaluator",
+    "Probes",
+    "bits_per_byte",
+    "make_probes",
+    "read_held_out",
+]

@@ -7,8 +7,8 @@ returns can be a score.
 
 from __future__ import annotations
 
+import math
 import os
-import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -26,9 +26,11 @@ from proveout.trials import (
     Limits,
     Measurement,
     Trial,
+    TrialFolder,
     clean_environment,
     copy_program,
     open_regular,
+    remove,
     tail,
     trial_folder,
 )
@@ -36,6 +38,12 @@ from proveout.trials import (
 VOCABULARY = 256
 _BATCH = 32
 _SERVER = Path(__file__).with_name("_serve.py")
+_WORST_BITS = 10.0
+"""A model that knows nothing needs 8 bits; one that needs more than this has diverged."""
+
+_ROUNDING = 1e-3
+"""How much logits may differ between batches, relative to the largest."""
+
 _CHUNK_ROWS = 512
 """Predictions turned into losses at a time: float64 logits of a chunk fit a core's cache."""
 
@@ -73,6 +81,30 @@ def read_held_out(study: Study) -> HeldOut:
     return HeldOut(inputs=windows[:, :-1].copy(), targets=windows[:, 1:].copy())
 
 
+@dataclass(frozen=True)
+class Probes:
+    """Copies of held-out windows whose bytes after a cut are others: a causal model cannot tell."""
+
+    windows: NDArray[np.int64]
+    """[probes], which held-out window each is a copy of."""
+    cuts: NDArray[np.int64]
+    """[probes]; up to and with this position the copy is true."""
+    inputs: NDArray[np.uint8]
+    """[probes, context]"""
+
+
+def make_probes(inputs: NDArray[np.uint8]) -> Probes:
+    """One probe for every eighth window, at least one, cut at random: the same for every trial."""
+    rng = np.random.default_rng(0)
+    items, context = inputs.shape
+    count = max(1, items // 8)
+    windows = np.sort(rng.choice(items, size=count, replace=False))
+    cuts = rng.integers(0, context - 1, size=count)
+    other = rng.integers(1, 256, size=(count, context)).astype(np.uint8)
+    changed = inputs[windows] + other * (np.arange(context) > cuts[:, None])
+    return Probes(windows, cuts, changed.astype(np.uint8))
+
+
 class LanguageModelEvaluator:
     """Turns a trial's artifacts into bits per byte. Lives in the controller."""
 
@@ -80,36 +112,40 @@ class LanguageModelEvaluator:
         """Reads the held-out data. Raises `DataError` as `read_held_out` does."""
         self._study = study
         self._held_out = read_held_out(study)
+        self._probes = make_probes(self._held_out.inputs)
+        self._inputs = np.concatenate([self._held_out.inputs, self._probes.inputs])
+
+    def scratch(self, trial: Trial) -> Path:
+        """Where a score server works: not in the trial's folder, which is the program's."""
+        return self._study.folder / "trials" / ".score" / trial.id
 
     def job(self, trial: Trial, tree: Path, device: str | None) -> Job:
-        """The score server as a job: a fresh copy of the program, the trial's artifacts, and
-        inputs without their targets."""
-        study, folder = self._study, trial_folder(self._study, trial)
-        scratch = self._scratch(trial)
-        shutil.rmtree(scratch, ignore_errors=True)
-        scratch.mkdir()
-        copy_program(study, tree, scratch / "work")
-        np.save(scratch / "inputs.npy", self._held_out.inputs)
-        reply_bytes = self._held_out.inputs.size * VOCABULARY * 4
+        """The score server as a job: a fresh copy of the program without any data, the trial's
+        artifacts, and inputs among which are the probes."""
+        study, scratch = self._study, self.scratch(trial)
+        remove(scratch)
+        (scratch / "tmp").mkdir(parents=True)
+        copy_program(study, tree, scratch / "work", with_data=False)
+        np.save(scratch / "inputs.npy", self._inputs)
         return Job(
             id=f"{trial.id}.score",
             argv=(
                 sys.executable,
                 str(_SERVER),
                 study.score.serve,
-                str(folder.out),
+                str(trial_folder(study, trial).out),
                 str(scratch / "inputs.npy"),
                 str(scratch / "reply.f32"),
                 str(_BATCH),
             ),
             directory=scratch / "work",
-            environment=clean_environment(study, folder, device),
+            environment=clean_environment(study, TrialFolder(scratch), device),
             writes=scratch,
             log=scratch / "log.txt",
             limits=Limits(
                 wall_seconds=study.limits.wall_time,
                 memory_bytes=study.limits.memory,
-                disk_bytes=study.limits.disk + 2 * reply_bytes,
+                disk_bytes=study.limits.disk + 2 * self._inputs.size * VOCABULARY * 4,
             ),
         )
 
@@ -117,15 +153,20 @@ class LanguageModelEvaluator:
         """Bits per byte from what the score server left.
 
         Raises:
-            ScoringFailed: it failed, or its reply is not logits of the exact size, all finite.
+            ScoringFailed: it failed; its reply is not logits of the exact size, all finite; the
+                model looks ahead; or it is far worse than a uniform guess.
         """
-        scratch = self._scratch(trial)
+        scratch = self.scratch(trial)
         try:
             if ended.ended_by != "itself" or ended.code != 0:
                 raise ScoringFailed("unscorable", _why_it_failed(ended, scratch / "log.txt"))
             value = self._score(scratch / "reply.f32")
         finally:
-            shutil.rmtree(scratch, ignore_errors=True)
+            remove(scratch)
+        if value > _WORST_BITS:
+            raise ScoringFailed(
+                "diverged", f"{value:.3g} bits per byte, where a uniform guess needs 8"
+            )
         return Measurement(
             value=value,
             metric="bits_per_byte",
@@ -135,14 +176,10 @@ class LanguageModelEvaluator:
             items=self._held_out.targets.size,
         )
 
-    def _scratch(self, trial: Trial) -> Path:
-        return trial_folder(self._study, trial).path / "score"
-
     def _score(self, file: Path) -> float:
         """Bits per byte from a reply. It was written by untrusted code: only a regular file of
         exactly the right size is read, and no more of it than that."""
-        targets = self._held_out.targets
-        expected_bytes = targets.size * VOCABULARY * 4
+        expected_bytes = self._inputs.size * VOCABULARY * 4
         try:
             stream = open_regular(file)
         except OSError as error:
@@ -153,9 +190,9 @@ class LanguageModelEvaluator:
                 raise ScoringFailed(
                     "unscorable",
                     f"{size_bytes} bytes of logits were returned; {expected_bytes} are needed "
-                    f"for float32 logits of shape {[*targets.shape, VOCABULARY]}",
+                    f"for float32 logits of shape {[*self._inputs.shape, VOCABULARY]}",
                 )
-            return _bits_per_byte(_chunks(stream, targets.size), targets)
+            return _score_windows(_windows(stream, self._inputs), self._held_out, self._probes)
 
 
 def bits_per_byte(logits: NDArray[np.float32], targets: NDArray[np.uint8]) -> float:
@@ -166,36 +203,67 @@ def bits_per_byte(logits: NDArray[np.float32], targets: NDArray[np.uint8]) -> fl
     Raises:
         ScoringFailed: a logit is not finite ("diverged").
     """
-    rows = logits.reshape(-1, VOCABULARY)
-    chunks = (rows[at : at + _CHUNK_ROWS] for at in range(0, len(rows), _CHUNK_ROWS))
-    return _bits_per_byte(chunks, targets)
+    return _nats(logits, targets) / (targets.size * math.log(2.0))
 
 
-def _bits_per_byte(chunks: Iterable[NDArray[np.float32]], targets: NDArray[np.uint8]) -> float:
-    """The same from chunks of rows [any, 256], in the order of the flattened targets."""
-    wanted = targets.reshape(-1)
-    total_nats, start = 0.0, 0
-    for chunk in chunks:
-        logits = chunk.astype(np.float64)
-        peak = logits.max(axis=1, keepdims=True)
-        if not (np.isfinite(peak).all() and np.isfinite(logits.min())):
-            raise ScoringFailed("diverged", "the model's logits are not finite")
-        # The peak goes first: beside a large constant the logarithm of the sum would be lost.
-        logits -= peak
-        right = logits[np.arange(len(logits)), wanted[start : start + len(logits)]]
-        np.exp(logits, out=logits)
-        total_nats += float(np.sum(np.log(logits.sum(axis=1)) - right))
+def _nats(logits: NDArray[np.float32], targets: NDArray[np.uint8]) -> float:
+    """The sum of -ln p(target), for `logits` [items, context, 256]."""
+    rows = logits.reshape(-1, VOCABULARY).astype(np.float64)
+    peak = rows.max(axis=1, keepdims=True)
+    if not (np.isfinite(peak).all() and np.isfinite(rows.min())):
+        raise ScoringFailed("diverged", "the model's logits are not finite")
+    # The peak goes first: beside a large constant the logarithm of the sum would be lost.
+    rows -= peak
+    right = rows[np.arange(len(rows)), targets.reshape(-1)]
+    np.exp(rows, out=rows)
+    return float(np.sum(np.log(rows.sum(axis=1)) - right))
+
+
+def _score_windows(
+    windows: Iterable[NDArray[np.float32]], held_out: HeldOut, probes: Probes
+) -> float:
+    """Bits per byte of the held-out windows, once the probes that follow them have been passed."""
+    items = len(held_out.targets)
+    nats, start = 0.0, 0
+    kept: dict[int, NDArray[np.float32]] = {}
+    for logits in windows:
+        own = logits[: max(0, items - start)]
+        if len(own):
+            nats += _nats(own, held_out.targets[start : start + len(own)])
+        for window in probes.windows[
+            (probes.windows >= start) & (probes.windows < start + len(own))
+        ]:
+            kept[int(window)] = own[window - start].copy()
+        for row in range(len(own), len(logits)):
+            probe = start + row - items
+            cut = int(probes.cuts[probe]) + 1
+            _check_causal(kept[int(probes.windows[probe])][:cut], logits[row, :cut])
         start += len(logits)
-    return total_nats / (len(wanted) * float(np.log(2.0)))
+    return nats / (held_out.targets.size * math.log(2.0))
 
 
-def _chunks(stream: FileIO, rows: int) -> Iterator[NDArray[np.float32]]:
-    """The rows of a reply, a few at a time in one buffer that is used again."""
-    buffer = np.empty((_CHUNK_ROWS, VOCABULARY), dtype="<f4")
-    for start in range(0, rows, _CHUNK_ROWS):
-        chunk = buffer[: min(_CHUNK_ROWS, rows - start)]
-        if stream.readinto(chunk.view(np.uint8).data) != chunk.nbytes:
-            raise ScoringFailed("unscorable", "the logits changed while they were read")
+def _check_causal(told: NDArray[np.float32], again: NDArray[np.float32]) -> None:
+    """Logits [time, 256] of one prefix, followed by different bytes, must be the same."""
+    allowed = _ROUNDING * (1.0 + np.abs(told).max())
+    if not (np.abs(told - again) <= allowed).all():
+        raise ScoringFailed(
+            "not causal", "its predictions depend on bytes that come after the predicted one"
+        )
+
+
+def _windows(stream: FileIO, inputs: NDArray[np.uint8]) -> Iterator[NDArray[np.float32]]:
+    """The windows of a reply, a few at a time [some, context, 256], in a buffer used again."""
+    count, context = inputs.shape
+    some = max(1, _CHUNK_ROWS // context)
+    buffer = np.empty((some, context, VOCABULARY), dtype="<f4")
+    for start in range(0, count, some):
+        chunk = buffer[: min(some, count - start)]
+        unread = memoryview(chunk.view(np.uint8).reshape(-1).data)
+        while unread:
+            read_bytes = stream.readinto(unread)
+            if not read_bytes:
+                raise ScoringFailed("unscorable", "the logits changed while they were read")
+            unread = unread[read_bytes:]
         yield chunk
 
 

@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+VOCABULARY = 256
+
 
 def main(serve: str, out: str, inputs_file: str, reply_file: str, batch: str) -> None:
     """Writes float32 logits [items, context, 256] for uint8 inputs [items, context]."""
@@ -22,8 +24,14 @@ def main(serve: str, out: str, inputs_file: str, reply_file: str, batch: str) ->
     predict = load_function(serve)(out)
     with Path(reply_file).open("wb") as reply:
         for start in range(0, len(inputs), int(batch)):
-            logits = predict(inputs[start : start + int(batch)])
-            reply.write(np.ascontiguousarray(logits, dtype="<f4").tobytes())
+            chunk = inputs[start : start + int(batch)]
+            logits = np.asarray(predict(chunk))
+            if logits.shape != (*chunk.shape, VOCABULARY) or logits.dtype.kind != "f":
+                raise ValueError(
+                    f"the function must return float logits of shape {(*chunk.shape, VOCABULARY)} "
+                    f"and returned {logits.dtype} of shape {logits.shape}"
+                )
+            reply.write(memoryview(np.ascontiguousarray(logits, dtype="<f4").data).cast("B"))
 
 
 def load_function(serve: str) -> Any:

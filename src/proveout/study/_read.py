@@ -34,7 +34,7 @@ def read_study(path: Path) -> Study:
     Raises:
         StudyError: with every mistake found, each with its line and what is allowed.
     """
-    file = path / STUDY_FILE if path.is_dir() else path
+    file = path if path.is_file() or path.name == STUDY_FILE else path / STUDY_FILE
     text = _text(file)
     try:
         declared = tomllib.loads(text)

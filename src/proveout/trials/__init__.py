@@ -1,9 +1,10 @@
 """Trials: (idea, rung, seed) made runnable, and the records of what they come to."""
 
 from proveout.trials._curve import Curve, read_curve, tail
-from proveout.trials._files import open_regular
+from proveout.trials._files import open_regular, remove
 from proveout.trials._job import EndedBy, Exit, Job, Limits
 from proveout.trials._trial import (
+    AUDITS,
     Failure,
     FailureKind,
     Isolation,
@@ -24,6 +25,7 @@ from proveout.trials._workspace import (
 )
 
 __all__ = [
+    "AUDITS",
     "Curve",
     "EndedBy",
     "Exit",
@@ -43,6 +45,7 @@ __all__ = [
     "open_regular",
     "prepare_trial",
     "read_curve",
+    "remove",
     "tail",
     "trial_command",
     "trial_folder",

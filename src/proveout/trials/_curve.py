@@ -77,8 +77,8 @@ def _number(value: object) -> float | None:
 def tail(file: Path, most_bytes: int = 2000) -> str:
     """The end of a log, for a failure's record."""
     try:
-        with file.open("rb") as stream:
+        with open_regular(file) as stream:
             stream.seek(max(0, os.fstat(stream.fileno()).st_size - most_bytes))
-            return stream.read(most_bytes).decode(errors="replace")
+            return (stream.read(most_bytes) or b"").decode(errors="replace")
     except OSError:
         return ""

@@ -1,8 +1,9 @@
-"""Opening what an untrusted program left: regular files only, never through a link."""
+"""Opening and removing what an untrusted program left: regular files, never through a link."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 from io import FileIO
 from pathlib import Path
@@ -20,3 +21,24 @@ def open_regular(file: Path) -> FileIO:
         os.close(descriptor)
         raise OSError(f"{file} is not a regular file")
     return os.fdopen(descriptor, "rb", buffering=0)
+
+
+def remove(path: Path) -> None:
+    """Removes a file, a link (not what it leads to) or a folder, whatever its permissions.
+
+    Raises:
+        OSError: it cannot be removed.
+    """
+    if path.is_symlink() or not path.is_dir():
+        path.unlink(missing_ok=True)
+        return
+    try:
+        shutil.rmtree(path)
+    except OSError:
+        # A program may have taken its folders' permissions away; they are still ours.
+        path.chmod(0o700)
+        for folder, below, _ in os.walk(path):
+            for name in below:
+                if not (Path(folder) / name).is_symlink():
+                    (Path(folder) / name).chmod(0o700)
+        shutil.rmtree(path)

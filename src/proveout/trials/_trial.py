@@ -56,8 +56,12 @@ FailureKind = Literal[
     "out of memory",
     "wrote too much",
     "over budget",
+    "not causal",
     "unscorable",
 ]
+
+AUDITS: frozenset[FailureKind] = frozenset({"over budget", "not causal"})
+"""Failures of honesty rather than of health: the idea is rejected, whatever else it shows."""
 
 
 @dataclass(frozen=True)

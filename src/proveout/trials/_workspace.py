@@ -14,6 +14,7 @@ from pathlib import Path
 from proveout.errors import EnvironmentFailure
 from proveout.ideas import Idea
 from proveout.study import PLACEHOLDER, Study, Value
+from proveout.trials._files import remove
 from proveout.trials._job import Job, Limits
 from proveout.trials._trial import Trial, trial_seed
 
@@ -53,19 +54,24 @@ class TrialFolder:
         """The curve that the program reports."""
         return self.out / "metrics.jsonl"
 
+    @property
+    def is_intact(self) -> bool:
+        """Whether the output folder is still a folder of its own, as it was made."""
+        return self.out.is_dir() and not self.out.is_symlink()
+
     def clear_work(self) -> None:
         """Removes the program's copy and its temporary files."""
-        shutil.rmtree(self.work, ignore_errors=True)
-        shutil.rmtree(self.path / "tmp", ignore_errors=True)
+        remove(self.work)
+        remove(self.path / "tmp")
 
     def clear_artifacts(self) -> None:
-        """Removes what the trial made, all but its curve."""
-        if self.out.is_dir():
-            for entry in self.out.iterdir():
-                if entry.is_dir() and not entry.is_symlink():
-                    shutil.rmtree(entry, ignore_errors=True)
-                elif entry != self.metrics:
-                    entry.unlink(missing_ok=True)
+        """Removes what the trial made, all but its curve; never through a link."""
+        if not self.is_intact:
+            remove(self.out)
+            return
+        for entry in self.out.iterdir():
+            if entry != self.metrics or entry.is_symlink():
+                remove(entry)
 
 
 def trial_folder(study: Study, trial: Trial) -> TrialFolder:
@@ -83,7 +89,7 @@ def prepare_trial(study: Study, trial: Trial, idea: Idea, tree: Path, device: st
     """
     folder = trial_folder(study, trial)
     check_disk(study.folder)
-    shutil.rmtree(folder.path, ignore_errors=True)
+    remove(folder.path)
     folder.out.mkdir(parents=True)
     (folder.path / "tmp").mkdir()
     copy_program(study, tree, folder.work)
@@ -130,10 +136,10 @@ def check_disk(folder: Path) -> None:
         )
 
 
-def copy_program(study: Study, tree: Path, destination: Path) -> None:
+def copy_program(study: Study, tree: Path, destination: Path, with_data: bool = True) -> None:
     """Copies an exported program and links the data beside it, at the paths the study gives."""
-    shutil.copytree(tree, destination)
-    for name in study.program.data:
+    shutil.copytree(tree, destination, symlinks=True)
+    for name in study.program.data if with_data else ():
         source = (study.folder / name).resolve()
         link = destination / Path(name).name if Path(name).is_absolute() else destination / name
         if ".." in Path(name).parts or link.exists():

@@ -9,6 +9,7 @@ from proveout.verdicts._policy import (
     Merge,
     ScoreForecast,
     Stop,
+    members_of,
     plan,
 )
 from proveout.verdicts._rules import is_broken, judge
@@ -26,6 +27,7 @@ __all__ = [
     "forecast",
     "is_broken",
     "judge",
+    "members_of",
     "paired_gaps",
     "plan",
     "score_forecast",

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from proveout.ideas import BASELINE
-from proveout.ledger import History
+from proveout.ideas import BASELINE, STACK_PREFIX, Idea
+from proveout.ledger import ROUNDING, History
 from proveout.study import Study
-from proveout.trials import Trial
+from proveout.trials import AUDITS, Trial
 from proveout.verdicts._belief import Belief, believe, compare
 from proveout.verdicts._rules import is_broken, standing
 
@@ -102,7 +102,9 @@ def _climb(study: Study, history: History) -> Action | None:
         extra = most if rung == len(study.rungs) - 1 and doubtful else least
         if missing := _missing(history, [BASELINE, *doubtful], rung, extra):
             reason = f"more seeds for what is in doubt: {', '.join(doubtful)}"
-            return _afford(study, history, missing, _at(study, rung, reason), optional=True)
+            bought = _afford(study, history, missing, _at(study, rung, reason), optional=True)
+            if isinstance(bought, Buy):
+                return bought
         if not survivors:
             return None
         if rung + 1 < len(study.rungs):
@@ -116,15 +118,17 @@ def _compound(study: Study, history: History) -> Action:
     """Merges what holds, best first, each merge proven out; then the target."""
     held = standing(study, _ladder_only(study, history))
     if not held:
-        return Stop("no idea holds, so there is nothing to carry to the target")
+        ideas = any(idea.kind == "idea" for idea in history.ideas.values())
+        why = "no idea holds" if ideas else "the study has no ideas"
+        return Stop(f"{why}, so there is nothing to carry to the target")
     best, *others = held
-    refused = {(merge.stack, merge.idea) for merge in history.merges_refused}
-    for number, idea in enumerate(others, start=2):
-        name = f"stack-{number}"
-        if (name, idea) in refused:
+    refused = {(merge.base, merge.idea) for merge in history.merges_refused}
+    for idea in others:
+        if (best, idea) in refused:
             continue
-        if name not in history.ideas:
-            return Merge(name, best, idea, f"does {idea} add to {best}?")
+        name = _stack_of(history, best, idea)
+        if name is None:
+            return Merge(_next_stack(history), best, idea, f"does {idea} add to {best}?")
         rungs = range(max(0, len(study.rungs) - _STACK_RUNGS), len(study.rungs))
         arms = (BASELINE, best, name)
         missing = [
@@ -141,6 +145,23 @@ def _compound(study: Study, history: History) -> Action:
         if _adds_up(study, history, name, best):
             best = name
     return _finale(study, history, best)
+
+
+def members_of(idea: Idea) -> tuple[str, ...]:
+    """The ideas that a stack is made of; an idea is made of itself."""
+    return idea.members or (idea.name,)
+
+
+def _stack_of(history: History, base: str, idea: str) -> str | None:
+    """The stack that adds an idea to a base, if it has been merged."""
+    wanted = (*members_of(history.ideas[base]), idea)
+    return next((name for name, each in history.ideas.items() if each.members == wanted), None)
+
+
+def _next_stack(history: History) -> str:
+    """Stacks are numbered as they are tried, those that conflicted included."""
+    tried = sum(idea.kind == "stack" for idea in history.ideas.values())
+    return f"{STACK_PREFIX}{1 + tried + len(history.merges_refused)}"
 
 
 def _finale(study: Study, history: History, best: str) -> Action:
@@ -205,12 +226,12 @@ def _afford(
         if record.state == "running" and trial in trials
     )
     left = history.account.left + running
-    if price <= left:
+    if price <= left + ROUNDING * history.account.budget:
         return Buy(tuple(trials), why)
     unit = study.budget.compute.unit
     return Stop(
-        f"the budget does not cover the next step ({why}): it costs {price:.3g} {unit} and "
-        f"{left:.3g} is left",
+        f"the budget does not cover the next step ({why}): it costs {price:.6g} {unit} and "
+        f"{left:.6g} is left",
         ok=optional,
     )
 
@@ -218,7 +239,7 @@ def _afford(
 def _may_matter(study: Study, history: History, belief: Belief) -> bool:
     if is_broken(study, history, belief.idea) or belief.identical:
         return False
-    if any(failure.kind == "over budget" for failure in history.failures(belief.idea)):
+    if any(failure.kind in AUDITS for failure in history.failures(belief.idea)):
         return False
     if belief.at_target is None:
         return False

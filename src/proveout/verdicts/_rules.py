@@ -8,6 +8,7 @@ from typing import NamedTuple
 from proveout.ledger import BaselineLaw, History, Verdict, VerdictsRead
 from proveout.scaling import PowerLaw, Predictive, compute_multiplier
 from proveout.study import Study
+from proveout.trials import AUDITS
 from proveout.verdicts._belief import Belief, Beliefs, baseline_law, believe
 
 _ESTABLISHED = 0.99
@@ -69,8 +70,8 @@ def _verdict(
 
 def _call(study: Study, history: History, beliefs: Beliefs, belief: Belief) -> _Call:
     failures = history.failures(belief.idea)
-    if any(failure.kind == "over budget" for failure in failures):
-        return _Call("rejected", next(f.sentence for f in failures if f.kind == "over budget"))
+    if audits := [failure for failure in failures if failure.kind in AUDITS]:
+        return _Call("rejected", f"{audits[0].kind}: {audits[0].sentence}")
     if is_broken(study, history, belief.idea):
         return _Call("broken", f"{failures[0].kind}: {failures[0].sentence}")
     if belief.identical:
