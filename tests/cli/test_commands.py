@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from proveout.ledger import Ledger
+from proveout.ledger import Ledger, read_history
 
 DONE, FAILED, USER_MISTAKE, WORK_LEFT = range(4)
 
@@ -175,6 +175,32 @@ def test_at_a_terminal_the_study_is_seen_as_it_goes(small: Any, proveout: Path) 
     assert "trials done" in live
     assert "running" in live
     assert "report.html" in rest.replace("\r\n", "")
+
+
+def test_a_reader_that_goes_away_costs_no_trial(small: Any, proveout: Path, command: Any) -> None:
+    piped = subprocess.run(
+        f"{proveout} run {small.folder} | head -2", shell=True, capture_output=True, timeout=120
+    )
+    assert b"Traceback" not in piped.stderr
+    history = read_history(small.folder)
+    settled = [r for r in history.trials.values() if r.state in {"scored", "failed"}]
+    assert history.account.reserved == 0
+    assert history.account.charged == sum(record.charged for record in settled)
+    assert {r.trial.idea for r in settled if r.state == "failed"} <= {"crash"}
+    assert command("run", small.folder).returncode == DONE
+
+
+def test_an_edited_rule_is_read_at_once_and_an_edited_ladder_refused(
+    small: Any, command: Any
+) -> None:
+    command("run", small.folder)
+    small.edit("[limits]", "[policy]\nsmallest_gap = 0.9\n\n[limits]")
+    for verb in ("verdicts", "run", "verdicts"):
+        assert "holds" not in command(verb, small.folder).stdout.partition("no idea holds")[0]
+    small.edit('compute = "6e6 flops"', 'compute = "7e6 flops"')
+    done = command("verdicts", small.folder)
+    assert done.returncode == USER_MISTAKE
+    assert "changed in [ladder]" in done.stderr
 
 
 def test_a_missing_git_is_said_so(small: Any, proveout: Path, command: Any) -> None:

@@ -250,9 +250,10 @@ def test_what_gitattributes_ask_for_changes_no_file_of_a_trial(toy: Toy, tmp_pat
     repository, baseline = ProgramRepository.create(folder, program, [])
     repository.export(baseline, tmp_path / "tree")
     assert (tmp_path / "tree" / "lib" / "part.py").read_bytes() == b"x = '$Id$'\r\n"
-    assert repository.holds(baseline, program, [])
+    (program / "new.py").write_text("x = 1\n")
+    assert repository.changed_files(baseline, program) == ()
     (program / "lib" / "part.py").write_text("x = 2\n")
-    assert not repository.holds(baseline, program, [])
+    assert repository.changed_files(baseline, program) == ("lib/part.py",)
 
 
 def test_links_inside_are_kept_and_links_that_lead_out_are_refused(

@@ -190,6 +190,22 @@ def test_the_account_is_exact_under_any_interleaving(
     assert account.charged + account.reserved <= account.budget
 
 
+def test_a_trial_is_settled_once(tmp_path: Path) -> None:
+    with Ledger(tmp_path) as ledger:
+        for event in (OPENED, started(), scored()):
+            ledger.append(event)
+        for event in (scored(), failed(), TrialInterrupted("a-r1-s1", "late")):
+            with pytest.raises(ValueError, match="settled once"):
+                ledger.append(event)
+    assert read_history(tmp_path).account.charged == 10.0
+
+
+def test_a_file_without_any_event_is_no_ledger_yet(tmp_path: Path) -> None:
+    (tmp_path / "ledger.sqlite").touch()
+    with pytest.raises(DataError, match="no ledger yet"):
+        read_history(tmp_path)
+
+
 def test_a_second_writer_is_told_who_the_first_is(tmp_path: Path) -> None:
     with Ledger(tmp_path), pytest.raises(StudyBusy, match=str(os.getpid())):
         Ledger(tmp_path)

@@ -34,7 +34,7 @@ def test_ignoring_signals_does_not_help(bench: Bench) -> None:
 def test_memory_is_limited(bench: Bench) -> None:
     source = """
         import time
-        kept = [bytearray(b"x" * 1_000_000) for _ in range(200)]
+        kept = [bytearray(b"x" * 1_000_000) for _ in range(150)]
         time.sleep(600)
     """
     ended = bench.python(source, memory_bytes=100 * MEGABYTE)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from proveout.ideas import BASELINE
-from proveout.ledger import HistoryBuilder
+from proveout.ledger import HistoryBuilder, TrialFailed, TrialStarted
+from proveout.trials import Failure, Usage
 from proveout.verdicts import Buy, MakeForecast, Merge, ScoreForecast, judge, plan
 
 Simulate = Any
@@ -169,6 +170,25 @@ def _heads(world: Any) -> list[Any]:
     heads = [Entry(0, 0.0, world.history.opened)]
     ideas = (idea for idea in world.history.ideas.values() if idea.kind != "stack")
     return heads + [Entry(0, 0.0, IdeaAdded(idea)) for idea in ideas]
+
+
+def test_a_failure_in_a_half_done_round_does_not_change_the_round(simulate: Simulate) -> None:
+    """So that a study that was killed there asks for the same trials as one that was not."""
+    world = simulate({"one": steady(-0.2), "two": steady(-0.1)})
+    first = plan(world.study, world.history)
+    assert isinstance(first, Buy)
+    for trial in first.trials:
+        world.buy(trial)
+    second = plan(world.study, world.history)
+    assert isinstance(second, Buy)
+    (hit,) = (t for t in second.trials if t.idea == "one" and t.replicate == 0)
+    price = world.study.rung(hit.rung).compute.amount
+    world.add(TrialStarted(hit.id, hit.idea, hit.rung, hit.replicate, 0, price))
+    failure = Failure("not causal", "it looks ahead")
+    world.add(TrialFailed(hit.id, price, failure, Usage(1.0, 1.0, 0.0, 1, 0, None)))
+    resumed = plan(world.study, world.history)
+    assert isinstance(resumed, Buy)
+    assert set(resumed.trials) == set(second.trials) - {hit}
 
 
 def test_a_round_half_done_is_asked_for_again_and_nothing_else(simulate: Simulate) -> None:

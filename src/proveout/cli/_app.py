@@ -226,11 +226,14 @@ def _read(folder: Path) -> tuple[Study, History]:
     from dataclasses import replace
 
     from proveout.ledger import read_history
+    from proveout.loop import check_unchanged
     from proveout.study import read_study
 
     study = read_study(folder)
     history = read_history(study.folder)
-    if history.verdicts is None or history.verdicts.trials_finished != history.finished_trials:
+    edited = history.opened is not None and check_unchanged(study, history.opened)
+    read = history.verdicts
+    if read is None or read.trials_finished != history.finished_trials or edited:
         from proveout.verdicts import judge
 
         history = replace(history, verdicts=judge(study, history))

@@ -53,10 +53,15 @@ class ProgramRepository:
         repository.point("refs/heads/baseline", commit)
         return repository, commit
 
-    def holds(self, commit: str, program: Path, leave_out: Sequence[Path]) -> bool:
-        """Whether a folder still is the program of a commit."""
-        tree = self._tree_of(program, leave_out)
-        return tree == self._git("rev-parse", f"{commit}^{{tree}}")
+    def changed_files(self, commit: str, program: Path) -> tuple[str, ...]:
+        """The files of a commit that are others in a folder, or missing; new ones do not count."""
+        with self._scratch() as scratch:
+            index, there = scratch / "index", f"--work-tree={program}"
+            self._git("read-tree", commit, index=index)
+            self._run(["git", f"--git-dir={self.folder}", there, "update-index", "-q", "--refresh"],
+                      index=index)  # fmt: skip
+            listing = self._git(there, "diff-files", "-z", "--name-only", index=index)
+        return tuple(name for name in listing.split("\0") if name)
 
     def add(
         self,
@@ -188,7 +193,7 @@ class ProgramRepository:
         fields = changes.split("\0")
         for raw, path in zip(fields[::2], fields[1::2], strict=False):
             new_mode = raw.split()[1]
-            if not is_editable(path, editable):
+            if not is_editable(path, editable) or path.startswith(_OVERRIDES.split("/")[0] + "/"):
                 raise IdeaError(
                     f"{proposal.name!r} changes {path!r}, which is not editable; "
                     f"the study lets an idea change: {', '.join(editable)}"
@@ -231,11 +236,17 @@ class ProgramRepository:
             environment["GIT_INDEX_FILE"] = str(index)
         argv = [argv[0], *_GIT_OPTIONS, *argv[1:]]
         try:
-            return subprocess.run(argv, env=environment, input=input, capture_output=True)
+            # In a session of its own, so that Ctrl-C in the terminal does not end it half-way.
+            done = subprocess.run(
+                argv, env=environment, input=input, capture_output=True, start_new_session=True
+            )
         except FileNotFoundError:
             raise EnvironmentFailure(
                 "the `git` program is not on PATH; install git, which keeps the ideas as commits"
             ) from None
+        if done.returncode < 0:
+            raise EnvironmentFailure(f"git was ended by signal {-done.returncode}; run again")
+        return done
 
 
 _GIT_OPTIONS = (
@@ -276,7 +287,11 @@ def _program_files(program: Path, leave_out: Sequence[Path]) -> list[str]:
         links = [name for name in wanted if (here / name).is_symlink()]
         for name in sorted([*files, *links]):
             file = here / name
-            if _is_in(file, unwanted) or not (file.is_symlink() or file.is_file()):
+            if (
+                name.endswith(_JUNK)
+                or _is_in(file, unwanted)
+                or not (file.is_symlink() or file.is_file())
+            ):
                 continue
             if file.is_symlink():
                 _check_link(file, program)
@@ -290,7 +305,8 @@ def _program_files(program: Path, leave_out: Sequence[Path]) -> list[str]:
     return names
 
 
-_NEVER = frozenset({".git", "__pycache__", ".venv"})
+_NEVER = frozenset({".git", "__pycache__", ".venv", ".pytest_cache", ".DS_Store"})
+_JUNK = (".log", ".pyc", ".swp", "~")
 
 
 def _is_in(path: Path, unwanted: set[Path]) -> bool:

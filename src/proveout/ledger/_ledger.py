@@ -21,7 +21,17 @@ from proveout.errors import (
     StudyBusy,
 )
 from proveout.ideas import Idea
-from proveout.ledger._events import SCHEMA_VERSION, Entry, Event, TrialStarted, decode, encode
+from proveout.ledger._events import (
+    SCHEMA_VERSION,
+    Entry,
+    Event,
+    TrialFailed,
+    TrialInterrupted,
+    TrialScored,
+    TrialStarted,
+    decode,
+    encode,
+)
 from proveout.ledger._history import History, HistoryBuilder, TrialRecord
 
 LEDGER_FILE = "ledger.sqlite"
@@ -53,7 +63,8 @@ def read_history(folder: Path) -> History:
     with _explained(file):
         connection = _open_to_read(file)
         with contextlib.closing(connection):
-            _check_version(connection, file)
+            if _check_version(connection, file) == 0:
+                raise DataError(f"{folder} has no ledger yet; `proveout run {folder}` starts it")
             return HistoryBuilder().extend(_entries(connection)).history()
 
 
@@ -125,6 +136,9 @@ class Ledger:
                 f"{event.trial} would reserve {event.reserved:g}; "
                 f"{self._builder.account.left:g} is left"
             )
+        ends = isinstance(event, TrialScored | TrialFailed | TrialInterrupted)
+        if ends and self.record(event.trial).state != "running":  # type: ignore[union-attr]
+            raise ValueError(f"a trial is settled once, and it is not running: {event}")
         body = json.dumps(encode(event), allow_nan=False, separators=(",", ":"))
         at = self._clock()
         with _explained(self._file):
@@ -158,13 +172,14 @@ def _open_to_read(file: Path) -> sqlite3.Connection:
     return connection
 
 
-def _check_version(connection: sqlite3.Connection, file: Path) -> None:
+def _check_version(connection: sqlite3.Connection, file: Path) -> int:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > SCHEMA_VERSION:
         raise LedgerTooNew(
             f"{file} is of version {version}, written by a later proveout; this one reads up to "
             f"version {SCHEMA_VERSION}. Upgrade proveout; the ledger was not touched"
         )
+    return int(version)
 
 
 def _take_lock(folder: Path) -> IO[str]:
@@ -202,7 +217,11 @@ def _explained(file: Path) -> Iterator[None]:
             raise EnvironmentFailure(_read_only(file)) from None
         if code.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
             raise DataError(f"{file} is damaged or not a ledger: {error}") from None
-        raise
+        if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+            raise EnvironmentFailure(
+                f"another program holds {file}; close it and run again"
+            ) from None
+        raise EnvironmentFailure(f"{file}: {error}") from None
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"{file} holds an entry that cannot be read: {error!r}") from None
 

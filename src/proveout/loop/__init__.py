@@ -1,6 +1,12 @@
 """The loop: the research cycle that turns a study into verdicts."""
 
-from proveout.loop._open import describe_machine, modules_to_preload, open_study, repository_of
+from proveout.loop._open import (
+    check_unchanged,
+    describe_machine,
+    modules_to_preload,
+    open_study,
+    repository_of,
+)
 from proveout.loop._research import NEW_BASELINE, Outcome, Watcher, run_study
 from proveout.loop._round import Bench
 from proveout.loop._start import reference_program, start_reference_study
@@ -10,6 +16,7 @@ __all__ = [
     "Bench",
     "Outcome",
     "Watcher",
+    "check_unchanged",
     "describe_machine",
     "modules_to_preload",
     "open_study",

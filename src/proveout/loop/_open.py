@@ -140,7 +140,20 @@ def _declare(study: Study, history: History, record: Record) -> None:
     )
 
 
+def check_unchanged(study: Study, opened: StudyOpened) -> bool:
+    """Whether study.toml has been edited since, in a way that is allowed.
+
+    Raises:
+        StudyError: it has been edited in a way that makes its old trials mean something else.
+    """
+    text = (study.folder / STUDY_FILE).read_text(encoding="utf-8")
+    _check_change(study, opened, text, {})
+    return text != opened.study_toml
+
+
 def _check_change(study: Study, opened: StudyOpened, text: str, data: dict[str, str]) -> None:
+    if not opened.study_toml:
+        return  # made by a tool and not by `run`: there is nothing to compare with
     before, now = tomllib.loads(opened.study_toml), tomllib.loads(text)
     changed = {key for key in before.keys() | now.keys() if before.get(key) != now.get(key)}
     if fixed := sorted(changed - _MAY_CHANGE):
@@ -188,11 +201,12 @@ def _import_program(study: Study) -> Idea:
 
 def _check_program(study: Study, baseline: Idea) -> None:
     program = study.folder / study.program.path
-    if not repository_of(study).holds(baseline.commit, program, _not_the_program(study)):
+    if changed := repository_of(study).changed_files(baseline.commit, program):
         raise StudyError(
-            f"the program in {program} has changed since the study began, which goes on with the "
-            "program as it was. To study the new one, begin another study: a new folder with "
-            "study.toml, the program and the ideas. To go on with this one, undo the change"
+            f"the program in {program} has changed since the study began ({', '.join(changed)}), "
+            "which goes on with the program as it was. To study the new one, begin another study: "
+            "a new folder with study.toml, the program and the ideas. To go on with this one, undo "
+            "the change"
         )
 
 

@@ -81,7 +81,11 @@ def run_study(
     with _explained(study.folder), Interrupts() as interrupts, Ledger(study.folder) as ledger:
 
         def record(event: Event) -> None:
-            watcher.happened(ledger.append(event), ledger)
+            entry = ledger.append(event)
+            try:
+                watcher.happened(entry, ledger)
+            except OSError:  # nobody listens any more, as in `proveout run | head`
+                interrupts.requested = True
 
         def tick() -> None:
             watcher.tick(ledger)
@@ -141,8 +145,9 @@ def _decide(
 
 def _stop(study: Study, ledger: Ledger, stop: Stop, record: Record) -> None:
     history = ledger.history()
-    if history.verdicts is None or history.verdicts.trials_finished != history.finished_trials:
-        record(judge(study, history))
+    verdicts = judge(study, history)
+    if verdicts != history.verdicts:
+        record(verdicts)
     if history.ended is None or history.ended.why != stop.why:
         record(StudyEnded(stop.why))
 

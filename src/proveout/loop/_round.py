@@ -28,6 +28,7 @@ from proveout.trials import (
     Exit,
     Failure,
     Trial,
+    TrialFolder,
     Usage,
     check_disk,
     prepare_trial,
@@ -132,16 +133,11 @@ class Bench:
         active = self._active[ended.job.removesuffix(".score")]
         if ended.ended_by == "lost":
             return self._lost(active, ended)
-        try:
-            if active.trained is None:
-                active.trained, active.trained_at = ended, time.monotonic()
-                self._after_training(active)
-            else:
-                self._after_scoring(active, ended)
-        except OSError as error:
-            # A program can make its own folder unusable; that is its failure and not the study's.
-            why = f"its folder can no longer be used: {error.strerror or error}"
-            self._fail(active, Failure("unscorable", why))
+        if active.trained is None:
+            active.trained, active.trained_at = ended, time.monotonic()
+            self._after_training(active)
+        else:
+            self._after_scoring(active, ended)
         return None
 
     def _after_training(self, active: _Active) -> None:
@@ -150,7 +146,7 @@ class Bench:
         failure = classify(
             active.trained, self._curve(active), tail(folder.log), self._claimable(active)
         )
-        if failure is None and not folder.is_intact:
+        if failure is None and not _is_intact(folder):
             failure = Failure("unscorable", "its output folder is no longer a folder")
         if failure is not None:
             self._fail(active, failure)
@@ -233,3 +229,11 @@ class Bench:
             leftover_processes=active.trained.leftover_processes,
             claimed_compute=self._curve(active).claimed_compute,
         )
+
+
+def _is_intact(folder: TrialFolder) -> bool:
+    """A program can make its own folder unusable; that is its failure and not the study's."""
+    try:
+        return folder.is_intact
+    except OSError:
+        return False

@@ -47,7 +47,8 @@ def read_study(path: Path) -> Study:
     if "folder" in declared:
         mistakes = [Mistake(("folder",), "unknown key; a study lies where its study.toml lies")]
     else:
-        mistakes = [*_check_commands(study), *_check_ladder(study), *_check_paths(study)]
+        mistakes = [*_check_commands(study), *_check_ladder(study)]
+        mistakes += [*_check_slots(study), *_check_paths(study)]
     if mistakes:
         raise StudyError(_render(file, text, mistakes))
     return study
@@ -198,6 +199,13 @@ def _check_ladder(study: Study) -> Iterator[Mistake]:
                 ("ladder", "target_parameters"),
                 f"parameter {name!r} is given at the rungs and missing here",
             )
+
+
+def _check_slots(study: Study) -> Iterator[Mistake]:
+    devices, slots = study.run.devices, study.run.slots
+    if devices and slots and slots > len(devices):
+        yield Mistake(("run", "slots"), f"{slots} trials cannot share {len(devices)} devices; "
+                                        "give one device a slot, or fewer slots")  # fmt: skip
 
 
 def _check_paths(study: Study) -> Iterator[Mistake]:

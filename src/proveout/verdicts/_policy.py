@@ -85,15 +85,16 @@ def _climb(study: Study, history: History) -> Action | None:
     later cannot change a choice that was already acted upon.
     """
     least, most = study.seeds.per_rung
-    seen = _ladder_only(study, history, replicates=least)
-    alive = [name for name, idea in seen.ideas.items() if idea.kind == "idea"]
+    alive = [name for name, idea in history.ideas.items() if idea.kind == "idea"]
     why = "every idea starts at the first rung"
     for rung in range(len(study.rungs)):
         arms = [BASELINE, *alive]
         if missing := _missing(history, arms, rung, least):
             return _afford(study, history, missing, _at(study, rung, why))
-        if is_broken(study, history, BASELINE):
-            failure = history.failures(BASELINE)[0]
+        # What a later rung has shown since must not change who was let climb to it.
+        seen = _ladder_only(study, history, replicates=least, top=rung)
+        if is_broken(study, seen, BASELINE):
+            failure = seen.failures(BASELINE)[0]
             return Stop(f"the baseline itself fails: {failure.kind}: {failure.sentence}", ok=False)
         beliefs = believe(study, seen, up_to=rung).by_idea
         survivors = [name for name in alive if _may_matter(study, seen, beliefs[name])]
@@ -183,14 +184,18 @@ def _finale(study: Study, history: History, best: str) -> Action:
     return Stop(f"{best} is the new baseline: proven at the target")
 
 
-def _ladder_only(study: Study, history: History, replicates: int | None = None) -> History:
-    """The history without stacks and the target, so that neither changes what led to them."""
+def _ladder_only(
+    study: Study, history: History, replicates: int | None = None, top: int | None = None
+) -> History:
+    """The history without stacks and the target, so that neither changes what led to them; and
+    with the first replicates, or up to a rung, alone."""
     most = study.seeds.per_rung[1] if replicates is None else replicates
+    highest = len(study.rungs) - 1 if top is None else top
     ideas = {name: idea for name, idea in history.ideas.items() if idea.kind != "stack"}
     trials = {
         trial: record
         for trial, record in history.trials.items()
-        if trial.idea in ideas and trial.rung < len(study.rungs) and trial.replicate < most
+        if trial.idea in ideas and trial.rung <= highest and trial.replicate < most
     }
     return replace(history, ideas=ideas, trials=trials)
 
