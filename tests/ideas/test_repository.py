@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -225,6 +227,21 @@ def test_a_missing_git_is_said_so(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("PATH", str(toy.folder))
     with pytest.raises(EnvironmentFailure, match="install git"):
         ProgramRepository.create(toy.folder / "program.git", toy.folder / "program", [])
+
+
+def test_a_git_that_is_killed_refuses_no_idea(
+    toy: Toy, imported: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its death says nothing about the patch: the idea must be tried again."""
+    repository, baseline = imported
+    real = shutil.which("git")
+    wrapper = tmp_path / "bin" / "git"
+    wrapper.parent.mkdir()
+    wrapper.write_text(f'#!/bin/sh\ncase " $* " in *" apply "*) kill -9 $$;; esac\n{real} "$@"\n')
+    wrapper.chmod(0o755)
+    monkeypatch.setenv("PATH", str(wrapper.parent), prepend=os.pathsep)
+    with pytest.raises(EnvironmentFailure, match="signal 9"):
+        add(toy, repository, baseline, "sharper", SMOOTHING)
 
 
 def test_data_and_caches_are_left_out_of_the_program(toy: Toy) -> None:
