@@ -1,0 +1,262 @@
+"""Which laws of one form could be true: weighted draws of all its parameters.
+
+Only what the form is not linear in is searched, from the prior inwards, by adaptive importance
+sampling (Cornuet et al. 2012): each round draws from a Student's t at the mean and covariance of
+the draws so far. Given those parameters and the noise, the coefficients are normal and above zero;
+they are drawn one after the other, each cut off at zero, and weighted for it (the
+Geweke-Hajivassiliou-Keane simulator; Hajivassiliou et al. 1996). The noise has a scaled inverse
+chi-squared prior. Runs that lie off the best law weigh less (Huber), with weights held fixed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from scipy.stats import qmc
+
+from proveout.scaling._checks import Floats
+from proveout.scaling._projection import Problem, Projected, project
+from proveout.scaling._search import Loss, descend, sweep
+
+_FIRST = (256, 1024, 2048, 3072)  # draws from the prior, for 1, 2, 3 and 4 or more parameters
+_ROUND, _ROUNDS = 512, 4
+_KEPT = 500  # draws in the end
+_NOISE_SD, _NOISE_DOF = 0.005, 1.0  # relative, of one run; as firmly as one run tells
+_TAIL_DOF = 4.0
+
+
+class Draws(NamedTuple):
+    """Equally likely laws of one form, m of them.
+
+    Attributes:
+        problem: the form and the runs.
+        z: [m, q], the parameters in spreads from their priors' medians.
+        shares: [m, k], the coefficients.
+        noise_sd: [m], relative, of a run of weight 1.
+        log_evidence: natural log of the average likelihood under the prior, up to a constant
+            that depends on the runs alone.
+        effective: how many independent draws the weighted ones were worth.
+    """
+
+    problem: Problem
+    z: Floats
+    shares: Floats
+    noise_sd: Floats
+    log_evidence: float
+    effective: float
+
+    def log_losses(self, inputs: Mapping[str, Floats]) -> Floats:
+        """The natural log of each law's loss at `inputs` [t], [m, t]."""
+        columns = self.problem.columns(self.z, inputs)
+        losses: Floats = np.einsum("mtk,mk->mt", columns, self.shares)
+        logs: Floats = np.log(losses * self.problem.level)
+        return logs
+
+
+def draw_laws(problem: Problem, *, seed: int = 0, informative: float = 1.0) -> Draws:
+    """Draw from the posterior of one form.
+
+    Args:
+        problem: the form and the runs.
+        seed: draws are the same for the same seed.
+        informative: what a run counts for, where neighbouring runs miss the law alike.
+    """
+    from scipy import special  # not at import: it takes a while
+    from scipy.stats import qmc
+
+    random = np.random.default_rng(seed)
+    q = len(problem.form.parameters)
+    sampler = qmc.Sobol(q, seed=random)
+    first = _FIRST[min(q, 4) - 1]
+    edge = special.ndtr(-_reach(problem))
+    z = special.ndtri(edge + (1 - 2 * edge) * sampler.random(first))
+    weight = problem.weight * informative
+    weight = robust_weight(problem, weight)
+    parts = [_Component(first, None, None)]
+    found = _Sample(z, project(problem, z, weight))
+    for _ in range(_ROUNDS):
+        parts.append(_adapt(found, _log_target(problem, found, weight), parts))
+        z = _draw_t(parts[-1], q, sampler, problem)
+        found = found.join(_Sample(z, project(problem, z, weight)))
+    logs = _log_target(problem, found, weight) - _log_proposal(found.z, parts)
+    return _with_coefficients(problem, found, logs, weight, random)
+
+
+class _Sample(NamedTuple):
+    z: Floats
+    at: Projected
+
+    def join(self, other: _Sample) -> _Sample:
+        pairs = zip(vars_of(self.at), vars_of(other.at), strict=True)
+        both = (np.concatenate(pair) for pair in pairs)
+        return _Sample(np.concatenate([self.z, other.z]), Projected(*both))
+
+
+def vars_of(projected: Projected) -> tuple[Floats, ...]:
+    """The arrays of a projection, in the order of its fields."""
+    return tuple(vars(projected).values())
+
+
+class _Component(NamedTuple):
+    """What `size` draws came from: Student's t, or the prior where `mean` is None."""
+
+    size: int
+    mean: Floats | None
+    root: Floats | None  # lower Cholesky factor of its scale matrix
+
+
+def _reach(problem: Problem) -> Floats:
+    return np.array([p.reach for p in problem.form.parameters])
+
+
+def robust_weight(problem: Problem, weight: Floats) -> Floats:
+    """What each run counts for, [n], by the Student's t fit: a run that went wrong hardly does."""
+    loss = Loss(None)
+    laws = descend(problem, sweep(problem, weight, starts=4), weight, loss, steps=25)
+    terms = laws.at.shape[1]
+    every = np.broadcast_to(weight, laws.residual.shape)
+    scale = loss.scale(laws.residual, every, terms)
+    likely = -loss.total(laws.residual, every, scale) / scale[:, 0] ** 2
+    best = int((likely - effective_count(weight) * np.log(scale[:, 0])).argmax())
+    counted: Floats = loss.weights(laws.residual, every, scale)[best]
+    return counted
+
+
+def _log_target(problem: Problem, sample: _Sample, weight: Floats) -> Floats:
+    """Log posterior density [b] of z, up to a constant, coefficients and noise integrated out.
+
+    The cut of the coefficients at zero enters through the constrained misfit here; the last step
+    corrects it exactly.
+    """
+    count = effective_count(weight)
+    dof = _NOISE_DOF + count - sample.at.shares.shape[1]
+    volume = np.linalg.slogdet(sample.at.normal)[1] / 2
+    before = _NOISE_DOF * _NOISE_SD**2
+    logs: Floats = -max(dof, 0.5) / 2 * np.log(before + sample.at.misfit) - volume
+    logs -= (sample.z**2).sum(axis=1) / 2
+    return np.where((abs(sample.z) <= _reach(problem)).all(axis=1), logs, -np.inf)
+
+
+def effective_count(weight: Floats) -> float:
+    """How many runs of weight 1 the weights add up to, at most as many as there are."""
+    return float(np.minimum(weight, 1.0).sum())
+
+
+def _adapt(sample: _Sample, target: Floats, parts: list[_Component]) -> _Component:
+    """A Student's t where the draws so far say the posterior is."""
+    logs = target - _log_proposal(sample.z, parts)
+    q = sample.z.shape[1]
+    least = 8.0 * (q + 1)
+    temper = 1.0
+    for _ in range(40):  # few draws carry the weight at first: flatten until enough do
+        weight = _normalised(temper * logs)
+        if 1 / (weight**2).sum() >= least:
+            break
+        temper *= 0.8
+    mean = weight @ sample.z
+    off = sample.z - mean
+    scatter = (off * weight[:, None]).T @ off
+    root: Floats = np.linalg.cholesky(scatter * 1.3 + 1e-10 * np.eye(q)).astype(np.float64)
+    return _Component(_ROUND, mean, root)
+
+
+def _draw_t(part: _Component, q: int, sampler: qmc.Sobol, problem: Problem) -> Floats:
+    from scipy import special  # not at import: it takes a while
+
+    assert part.mean is not None and part.root is not None
+    uniform = np.clip(sampler.random(part.size), 1e-9, 1 - 1e-9)
+    normal = special.ndtri(uniform)
+    # One heavy tail for all coordinates, from the same low-discrepancy point's first coordinate.
+    stretch = np.sqrt(_TAIL_DOF / special.chdtri(_TAIL_DOF, _scrambled(uniform)))
+    reach = _reach(problem)
+    drawn: Floats = part.mean + (normal * stretch[:, None]) @ part.root.T
+    return np.clip(drawn, -reach * (1 + 1e-9), reach * (1 + 1e-9))
+
+
+def _scrambled(uniform: Floats) -> Floats:
+    """A number in (0, 1) for each row that does not go along with its coordinates, [b]."""
+    golden = (uniform * 7919.0).sum(axis=1) + np.arange(len(uniform)) * 0.6180339887498949
+    tail: Floats = np.clip(golden % 1.0, 1e-6, 1 - 1e-6)
+    return tail
+
+
+def _log_proposal(z: Floats, parts: list[_Component]) -> Floats:
+    """Log density of the mixture that all draws came from, [b]."""
+    from scipy import special  # not at import: it takes a while
+
+    total = sum(part.size for part in parts)
+    q = z.shape[1]
+    logs = []
+    for part in parts:
+        if part.mean is None or part.root is None:
+            log = -(z**2).sum(axis=1) / 2 - q / 2 * math.log(2 * math.pi)
+        else:
+            from_mean = np.linalg.solve(part.root, (z - part.mean).T)
+            square = (from_mean**2).sum(axis=0)
+            log = math.lgamma((_TAIL_DOF + q) / 2) - math.lgamma(_TAIL_DOF / 2)
+            log = log - q / 2 * math.log(_TAIL_DOF * math.pi) - np.log(np.diag(part.root)).sum()
+            log = log - (_TAIL_DOF + q) / 2 * np.log1p(square / _TAIL_DOF)
+        logs.append(log + math.log(part.size / total))
+    mixed: Floats = special.logsumexp(np.stack(logs), axis=0)
+    return mixed
+
+
+def _normalised(logs: Floats) -> Floats:
+    weight = np.exp(logs - logs.max())
+    normalised: Floats = weight / weight.sum()
+    return normalised
+
+
+def _with_coefficients(
+    problem: Problem, sample: _Sample, logs: Floats, weight: Floats, random: np.random.Generator
+) -> Draws:
+    """Draw noise and coefficients for the likely z, and make the draws equally likely."""
+    from scipy import special  # not at import: it takes a while
+
+    evidence = float(special.logsumexp(logs) - math.log(logs.size))
+    chosen = _systematic(_normalised(logs), 4 * _KEPT, random)
+    at = Projected(*(array[chosen] for array in vars_of(sample.at)))
+    k = at.shares.shape[1]
+    dof = max(_NOISE_DOF + effective_count(weight) - k, 0.5)
+    variance = (_NOISE_DOF * _NOISE_SD**2 + at.misfit) / random.chisquare(dof, chosen.size)
+    shares, fits = _truncated(at, variance, random)
+    # The stand-in used for z was the constrained misfit; here is what it stood in for.
+    change = fits - (at.free_misfit - at.misfit) / (2 * variance)
+    weights = _normalised(change)
+    kept = _systematic(weights, _KEPT, random)
+    effective = min(1 / float((_normalised(logs) ** 2).sum()), 1 / float((weights**2).sum()))
+    noise = np.sqrt(variance)[kept]
+    return Draws(problem, sample.z[chosen][kept], shares[kept], noise, evidence, effective)
+
+
+def _truncated(
+    at: Projected, variance: Floats, random: np.random.Generator
+) -> tuple[Floats, Floats]:
+    """Normal coefficients above zero [b, k] and the log probability of there being any [b]."""
+    from scipy import special  # not at import: it takes a while
+
+    covariance = np.linalg.inv(at.normal) * variance[:, None, None]
+    root = np.linalg.cholesky((covariance + np.swapaxes(covariance, 1, 2)) / 2)
+    shares = np.zeros_like(at.free)
+    logs = np.zeros(len(variance))
+    normal = np.zeros_like(at.free)
+    for j in range(shares.shape[1]):
+        centre = at.free[:, j] + np.einsum("bi,bi->b", root[:, j, :j], normal[:, :j])
+        scale = root[:, j, j]
+        above = special.log_ndtr(centre / scale)
+        uniform = np.log1p(-random.random(len(variance)))
+        normal[:, j] = -special.ndtri_exp(above + uniform)
+        shares[:, j] = np.maximum(centre + scale * normal[:, j], 0.0)
+        logs += above
+    return shares, logs
+
+
+def _systematic(weight: Floats, count: int, random: np.random.Generator) -> np.ndarray:
+    """Indices [count] drawn in proportion to weight, as evenly as can be."""
+    places = (np.arange(count) + random.random()) / count
+    return np.minimum(np.searchsorted(np.cumsum(weight), places), weight.size - 1)
