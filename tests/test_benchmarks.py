@@ -11,6 +11,7 @@ import pytest
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 TINY = {
     "command_line.py": ["--trials", "200", "--runs", "1"],
+    "gaps.py": ["--what", "default"],
     "kills.py": ["--kills", "3"],
     "launch.py": ["--jobs", "2"],
     "no_change.py": ["--repeats", "1", "--budget", "4e11 flops"],
