@@ -16,6 +16,7 @@ TINY = {
     "launch.py": ["--jobs", "2"],
     "no_change.py": ["--repeats", "1", "--budget", "4e11 flops"],
     "overhead.py": ["--ideas", "2"],
+    "scaling.py": ["--tiny"],
 }
 NEEDS_TORCH = {"launch.py", "no_change.py", "overhead.py"}
 
