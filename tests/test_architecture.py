@@ -22,6 +22,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "scoring": {"study", "trials", "runners"},
     "ledger": {"study", "ideas", "trials"},
     "scaling": set(),
+    "points": set(),
     "verdicts": {"study", "ideas", "trials", "ledger", "scaling"},
     "interpret": {"trials", "ledger", "verdicts"},
     "report": {"study", "ideas", "trials", "ledger", "verdicts", "interpret"},

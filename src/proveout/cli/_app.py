@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from proveout.cli._fit import fit
 from proveout.errors import EnvironmentFailure, ProveoutError, UserError
 
 if TYPE_CHECKING:
@@ -182,6 +183,9 @@ def ideas_list(folder: Folder, as_json: AsJson = False) -> None:
         _print_json({key: document[key] for key in ("ideas", "refused")})
     else:
         _console().print(ideas_table(study, history))
+
+
+app.command()(fit)
 
 
 @app.command()

@@ -12,6 +12,15 @@ from proveout.report._figures import (
 from proveout.report._html import render_html, write_html
 from proveout.report._idea_page import idea_page
 from proveout.report._json import JSON_VERSION, as_json
+from proveout.report._law_figure import (
+    LawLine,
+    LawPicture,
+    RunPoint,
+    TargetPoint,
+    check_figure_path,
+    law_figure,
+    save_law_figure,
+)
 from proveout.report._markdown import write_markdown
 from proveout.report._tables import ideas_table, verdict_table, verdict_word
 from proveout.report._terminal import Overview, overview, status_text
@@ -19,21 +28,28 @@ from proveout.report._text import trial_line
 
 __all__ = [
     "JSON_VERSION",
+    "LawLine",
+    "LawPicture",
     "Overview",
+    "RunPoint",
+    "TargetPoint",
     "all_figures",
     "answer",
     "as_json",
     "budget_figure",
+    "check_figure_path",
     "checkout_command",
     "forecast_figure",
     "forecast_lines",
     "gap_figure",
     "idea_page",
     "ideas_table",
+    "law_figure",
     "loss_figure",
     "overview",
     "render_html",
     "save_figures",
+    "save_law_figure",
     "status_text",
     "trial_line",
     "verdict_table",

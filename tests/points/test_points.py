@@ -1,0 +1,211 @@
+"""A table of runs as people have it, and every mistake in one named where it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from proveout.errors import DataError, UserError
+from proveout.points import parse_scale, read_runs, role_of
+
+Write = Callable[..., Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    def write(text: str | bytes, name: str = "runs.csv") -> Path:
+        path = tmp_path / name
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return path
+
+    return write
+
+
+def refused(path: Path, **columns: str) -> str:
+    with pytest.raises(DataError) as error:
+        read_runs(path, columns)
+    assert str(path) in str(error.value)
+    return str(error.value)
+
+
+def test_params_tokens_and_loss_are_read_as_they_stand(write: Write) -> None:
+    runs = read_runs(write("params,tokens,loss\n1e8,2e9,3.1\n2e8,4_000_000_000,2.9\n"))
+    assert runs.scales == {"params": [1e8, 2e8], "tokens": [2e9, 4e9]}
+    assert runs.loss == [3.1, 2.9]
+    assert runs.inputs == ("params", "tokens")
+    assert runs.compute == [6 * 1e8 * 2e9, 6 * 2e8 * 4e9]
+    assert runs.lines == [2, 3]
+    assert (runs.weight, runs.run, runs.ignored) == (None, None, ())
+
+
+def test_a_compute_column_is_taken_at_its_word(write: Write) -> None:
+    runs = read_runs(write("N,D,C,loss\n1e8,2e9,1.3e18,3.1\n2e8,4e9,5e18,2.9\n"))
+    assert runs.inputs == ("params", "tokens")
+    assert runs.compute == [1.3e18, 5e18]
+
+
+def test_compute_alone_leaves_a_lone_size_aside(write: Write) -> None:
+    runs = read_runs(write("params,flops,loss\n1e8,1e18,3.1\n2e8,4e18,2.9\n"))
+    assert runs.inputs == ("compute",)
+    assert runs.scales == {"compute": [1e18, 4e18]}
+    assert runs.ignored == ("params",)
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["N,D,L", "n,t,l", "Params, Tokens ,Loss", "n_params,n_tokens,val_loss",
+     "parameters;training tokens;Validation Loss", "num_params\tnum_tokens\tbits_per_byte",
+     '"N", "D", "eval-loss"', "N,T,loss,", " N , tokens , bpb "],
+)  # fmt: skip
+def test_columns_are_found_by_the_names_that_people_give_them(header: str, write: Write) -> None:
+    separator = ";" if ";" in header else "\t" if "\t" in header else ","
+    rows = [separator.join(row) for row in (("1e8", "2e9", "3.1"), ("2e8", "4e9", "2.9"))]
+    runs = read_runs(write("\n".join([header, *(r + "," * header.endswith(",") for r in rows)])))
+    assert runs.scales == {"params": [1e8, 2e8], "tokens": [2e9, 4e9]}
+    assert runs.loss == [3.1, 2.9]
+
+
+def test_a_word_is_taken_before_a_lone_letter(write: Write) -> None:
+    runs = read_runs(write("tokens,T,params,N,loss\n2e9,hot,1e8,x,3\n4e9,cold,2e8,y,2\n"))
+    assert runs.scales == {"params": [1e8, 2e8], "tokens": [2e9, 4e9]}
+    assert runs.ignored == ("T", "N")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"\xef\xbb\xbfcompute,loss\r\n1e18,3\r\n4e18,2\r\n",
+        b"compute,loss\r1e18,3\r4e18,2",
+        b"\n\ncompute , loss\n\n 1e18 , 3 \n,\n   \n4e18,2\n\n",
+        b'"compute","loss"\n"1e18","3"\n"4e18","2"\n',
+        "compute\tloss\r\n1e18\t3\r\n4e18\t2\r\n".encode("utf-16"),
+        b"note;compute;loss\na, b and c, d;1e18;3\n;4e18;2\n",
+    ],
+    ids=["byte order mark", "carriage returns", "blanks", "quotes", "utf-16", "commas in cells"],
+)
+def test_the_ways_that_spreadsheets_write_a_table(text: bytes, write: Write) -> None:
+    runs = read_runs(write(text))
+    assert runs.scales == {"compute": [1e18, 4e18]}
+    assert runs.loss == [3.0, 2.0]
+
+
+def test_weight_run_seed_and_unique_tokens_have_their_place(write: Write) -> None:
+    text = "run,seed,N,D,U,loss,weight\na,0,1e8,2e9,1e9,3.1,1\nb,1,2e8,4e9,1B,2.9,0.5\n"
+    runs = read_runs(write(text))
+    assert runs.inputs == ("params", "tokens", "unique_tokens")
+    assert runs.scales["unique_tokens"] == [1e9, 1e9]
+    assert runs.weight == [1.0, 0.5]
+    assert runs.run == ["a", "b"]
+    assert runs.ignored == ()
+
+
+def test_columns_can_be_named_and_left_out(write: Write) -> None:
+    path = write("size,N,T,L_c4,L_pile,run\n7,1e8,2e9,3.1,2.1,x\n8,2e8,4e9,2.9,2.0,x\n")
+    assert "L_c4" in refused(path)
+    runs = read_runs(path, {"loss": "l_pile", "params": "size", "run": ""})
+    assert runs.loss == [2.1, 2.0]
+    assert runs.scales["params"] == [7.0, 8.0]
+    assert runs.run is None
+    assert set(runs.ignored) == {"N", "L_c4", "run"}
+    assert "'nope'" in refused(path, loss="nope")
+    with pytest.raises(UserError, match=r"'size'.*params, tokens"):
+        read_runs(path, {"size": "N"})
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("1e9", 1e9), ("1_000_000", 1e6), ("1.5B", 1.5e9), ("7m", 7e6), ("20k", 2e4), ("2T", 2e12),
+     (" 3 K ", 3e3), ("+.5", 0.5), ("1.5E+3", 1500.0), ("12.", 12.0)],
+)  # fmt: skip
+def test_scales_as_the_field_writes_them(text: str, value: float) -> None:
+    assert parse_scale(text) == pytest.approx(value, rel=1e-15)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "abc", "1,5", "1.234,5", "1e", "1e9e9", "0x10", "7G", "7MB", "nan", "inf", "-1", "0",
+     "1e999", "١٢", "1__0", "2 5", "."],
+)  # fmt: skip
+def test_what_is_no_scale_says_what_is(text: str) -> None:
+    with pytest.raises(ValueError, match=r"^is "):
+        parse_scale(text)
+
+
+def test_a_name_stands_for_the_files_own_column_first() -> None:
+    assert role_of("D", {}) == "tokens"
+    assert role_of("Training FLOPs", {}) == "compute"
+    assert role_of("D", {"params": "D", "tokens": "T"}) == "params"
+    assert role_of("depth", {}) is None
+
+
+@pytest.mark.parametrize(
+    ("cell", "told"),
+    [("abc", "'abc'"), ("", "is empty"), ("nan", "'nan'"), ("NaN", "'NaN'"), ("inf", "'inf'"),
+     ("-2.5", "above zero"), ("0", "above zero"), ("2.5B", "'2.5B'"), ("2,5", "dot for decimals")],
+)  # fmt: skip
+def test_a_bad_loss_is_named_by_line_and_column(cell: str, told: str, write: Write) -> None:
+    path = write(f"compute;Val Loss\n1e18;3\n\n4e18;{cell}\n9e18;2\n")
+    message = refused(path)
+    assert "line 4, column Val Loss" in message
+    assert told in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize("cell", ["0", "-1e9", "1e9 tokens", "inf", ""])
+def test_a_bad_scale_is_named_by_line_and_column(cell: str, write: Write) -> None:
+    message = refused(write(f'params,note,T,loss\n1e8,"two\nlines",2e9,3\n2e8,x,{cell},2\n'))
+    assert "line 4, column T" in message
+
+
+def test_the_first_few_of_many_mistakes_are_named_in_order(write: Write) -> None:
+    rows = "".join(f"1e18,{'x' if i % 2 else -i}\n" for i in range(10))
+    message = refused(write(f"compute,loss\nzero,3\n{rows}"))
+    assert [line.split(",")[0].strip() for line in message.splitlines()[1:-1]] == [
+        f"line {i}" for i in (2, 3, 4, 5, 6)
+    ]
+    assert "11 cells" in message
+    assert "and 6 more" in message
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "is empty"),
+        ("\n  \n", "is empty"),
+        ("params,tokens,loss\n", "no runs below"),
+        ("1e8,2e9,3.1\n2e8,4e9,2.9\n", "line of numbers"),
+        ("params,tokens,perplexity\n1,2,3\n", "perplexity"),
+        ("params,tokens,perplexity\n1,2,3\n", "--loss"),
+        ("params,steps,loss\n1,2,3\n", "tokens; the columns are params, steps, loss"),
+        ("params,steps,loss\n1,2,3\n", "--columns"),
+        ("compute loss\n1 2\n", "compute loss"),
+        ("compute,loss,val_loss\n1,2,3\n", "loss, val_loss; say which with --columns loss="),
+        ("compute,loss,loss\n1,2,3\n", "2 columns"),
+        ("D,T,N,loss\n1,2,3,4\n", "tokens: D, T"),
+        ("compute,loss\n1e18,3\n1e19\n", "line 3 has 1 cell where the header has 2"),
+        ("compute,loss\n1e18,3,5\n", "line 2 has 3 cells"),
+        ('compute,loss\n1e18,3\n1e19,"2\n1e20,1\n', "line 3"),
+        ("compute,loss\n1e18,3\n", "one run"),
+        ("compute,loss\n1e18,3\n1e18,3.1\n", "all at one scale (compute 1e18)"),
+        ("N,D,loss\n1e8,1e9,3\n1e8,1e9,3.1\n", "params 1e8, tokens 1e9"),
+        ("run,N,D,loss\na,1e8,1e9,3\n,1e8,2e9,2\n", "line 3, column run: is empty"),
+        ("run,N,D,loss\na,1e8,1e9,3\na,2e8,2e9,2\n", "line 3: run 'a' has 2e8 params"),
+        ("compute,loss,weight\n1e18,3,1\n1e19,2,0\n", "line 3, column weight"),
+    ],
+)
+def test_a_table_that_cannot_be_used_says_why_and_what_to_do(
+    text: str, told: str, write: Write
+) -> None:
+    assert told in refused(write(text))
+
+
+def test_what_is_no_table_at_all(tmp_path: Path, write: Write) -> None:
+    assert "does not exist" in refused(tmp_path / "nowhere.csv")
+    assert "is a folder" in refused(tmp_path)
+    assert "CSV" in refused(write(b"PK\x03\x04\x00\x00\xff\xfe", "runs.xlsx"))
+    assert "UTF-8" in refused(write("größe,loss\n1,2\n".encode("latin-1")))
+    path = write("compute,loss\n1,2\n")
+    (path.parent / "loop").symlink_to(path.parent / "loop")
+    assert "cannot be read" in refused(path.parent / "loop")
