@@ -88,7 +88,7 @@ def fit(points: Points, form: Form, *, huber: float = HUBER) -> Fit:
         dict(zip(names, errors, strict=True)),
         float(laws.objective[0]),
         -laws.residual[0],
-        _warnings(problem, laws, loss),
+        _warnings(problem, laws),
         problem,
         laws,
         huber,
@@ -153,7 +153,7 @@ def _standard_errors(problem: Problem, laws: Laws) -> list[float | None]:
     return [float(e) if np.isfinite(e) else None for e in errors]
 
 
-def _warnings(problem: Problem, laws: Laws, loss: Loss) -> tuple[str, ...]:
+def _warnings(problem: Problem, laws: Laws) -> tuple[str, ...]:
     form, k = problem.form, len(problem.form.terms)
     said = []
     size = k + len(form.parameters)
@@ -166,10 +166,6 @@ def _warnings(problem: Problem, laws: Laws, loss: Loss) -> tuple[str, ...]:
             said.append(f"{parameter.name} is at the bound of its search: the runs do not fix it")
     if form.floor is not None:
         said += _floor_warning(problem, laws)
-    decides = deciding_run(problem, laws, loss)
-    if decides is not None:
-        setting = ", ".join(f"{name}={v[decides]:g}" for name, v in problem.inputs.items())
-        said.append(f"the run at {setting} decides the law beyond the runs: repeat it")
     return tuple(said)
 
 
@@ -185,22 +181,25 @@ def _floor_warning(problem: Problem, laws: Laws) -> list[str]:
     return []
 
 
-def deciding_run(problem: Problem, laws: Laws, loss: Loss) -> int | None:
-    """The one run without which the forecast at ten times the largest compute would differ.
+def deciding_run(fitted: Fit) -> str | None:
+    """A warning of the run without which the forecast at ten times the compute would differ.
 
-    All leave-one-out fits are one array operation. None where no run stands out.
+    All leave-one-out fits are one array operation. None where no run stands out, or where there
+    are too few or too many for one to.
     """
-    size = problem.log_loss.size
-    if not 4 <= size <= 400:
+    problem, size = fitted.problem, fitted.problem.log_loss.size
+    if not 5 <= size <= 300:
         return None
+    start = np.repeat(fitted.laws.at, size, axis=0)
     weight = problem.weight * (1 - np.eye(size))
-    left = descend(problem, np.repeat(laws.at, size, axis=0), weight, loss, steps=15)
-    compute = compute_of(problem.inputs)
-    top = int(compute.argmax())
+    left = descend(problem, start, weight, Loss(fitted.huber), steps=15)
+    top = int(compute_of(problem.inputs).argmax())
     factor = 10 ** (1 / len(problem.inputs))
     there = {name: v[top : top + 1] * factor for name, v in problem.inputs.items()}
-    with_all = np.log(losses_of(problem, laws.at, there)[0, 0])
-    change = abs(np.log(losses_of(problem, left.at, there)[:, 0]) - with_all)
+    change = abs(np.log(losses_of(problem, left.at, there)[:, 0] / fitted.at(there)))
     worst = int(change.argmax())
     others = float(np.sqrt((np.delete(change, worst) ** 2).sum()))
-    return worst if change[worst] > max(_DECIDES * others, 0.01) else None
+    if change[worst] <= max(_DECIDES * others, 0.01):
+        return None
+    setting = ", ".join(f"{name}={v[worst]:g}" for name, v in problem.inputs.items())
+    return f"one run decides the law beyond the runs, the one at {setting}: repeat it"

@@ -112,10 +112,10 @@ def _m4(
 
 
 def _broken(
-    x: Mapping[str, Floats], before: Floats, change: Floats, at: Floats, width: Floats
+    x: Mapping[str, Floats], before: Floats, after: Floats, at: Floats, width: Floats
 ) -> tuple[Floats | float, ...]:
     relative = np.log(x["compute"] / at)
-    bend = change * width * np.logaddexp(0, relative / width)
+    bend = (after - before) * width * np.logaddexp(0, relative / width)
     return 1.0, np.exp(np.clip(-before * relative - bend, -700, 700))
 
 
@@ -136,7 +136,7 @@ def _worth(total: Floats, unique: Floats, kept: Floats) -> Floats:
 
 
 TOKENS_PER_PARAMETER = 20.0  # compute-optimal (Hoffmann et al. 2022)
-_EXPONENT = Parameter("alpha", 0.3, 0.5)
+_EXPONENT = Parameter("alpha", 0.3, 0.4)
 
 POWER = Form(
     name="power",
@@ -155,7 +155,7 @@ CHINCHILLA = Form(
     source="Hoffmann et al. 2022, approach 3 (arXiv 2203.15556)",
     inputs=("params", "tokens"),
     terms=("E", "A", "B"),
-    parameters=(_EXPONENT, Parameter("beta", 0.3, 0.5)),
+    parameters=(_EXPONENT, Parameter("beta", 0.3, 0.4)),
     basis=_chinchilla,
     limits="Fresh data, one recipe; N and D do not interact.",
 )
@@ -169,6 +169,7 @@ TIED = Form(
     parameters=(_EXPONENT,),
     basis=_tied,
     limits="As chinchilla; over-training moves loss at fixed compute by a factor only.",
+    prior=2.0,
 )
 INTERACTION = Form(
     name="interaction",
@@ -179,11 +180,12 @@ INTERACTION = Form(
     terms=("E", "A", "B"),
     parameters=(
         _EXPONENT,
-        Parameter("beta", 0.3, 0.5),
-        Parameter("gamma", 0.0, 0.15, positive=False),
+        Parameter("beta", 0.3, 0.4),
+        Parameter("gamma", 0.0, 0.03, positive=False, reach=7.0),
     ),
     basis=_interaction,
     limits="Runs at several N and several D for most of the N; fresh data, one recipe.",
+    prior=0.2,
 )
 M4 = Form(
     name="m4",
@@ -202,18 +204,19 @@ M4 = Form(
 )
 BROKEN = Form(
     name="broken",
-    formula="L = E + A (C / at)^-before (1 + (C / at)^(1 / width))^(-change width)",
+    formula="L = E + A (C / at)^-before (1 + (C / at)^(1 / width))^(-(after - before) width)",
     source="Caballero et al. 2023 (arXiv 2210.14891), one break",
     inputs=("compute",),
     terms=("E", "A"),
     parameters=(
-        Parameter("before", 0.15, 1.0),
-        Parameter("change", 0.0, 0.3, positive=False),
+        Parameter("before", 0.12, 1.3),
+        Parameter("after", 0.2, 1.0),
         Parameter("at", 1.0, 3.0, scale_of="compute"),
         Parameter("width", 0.5, 0.7),
     ),
     basis=_broken,
     limits="One break, seen in the data; a break to come is not foreseen.",
+    prior=0.5,
 )
 DATA_CONSTRAINED = Form(
     name="data-constrained",
@@ -223,7 +226,7 @@ DATA_CONSTRAINED = Form(
     terms=("E", "A", "B"),
     parameters=(
         _EXPONENT,
-        Parameter("beta", 0.3, 0.5),
+        Parameter("beta", 0.3, 0.4),
         Parameter("tokens_kept", 15.0, 1.0),
         Parameter("params_kept", 5.0, 1.2),
     ),

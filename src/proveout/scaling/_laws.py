@@ -17,7 +17,7 @@ import numpy as np
 
 from proveout.scaling._checks import Floats, Numbers
 from proveout.scaling._discrepancy import Discrepancy, learnt
-from proveout.scaling._fit import Fit, fit
+from proveout.scaling._fit import Fit, deciding_run, fit
 from proveout.scaling._forms import FORMS, Form, forms_for
 from proveout.scaling._points import Points, check_inputs, compute_of
 from proveout.scaling._posterior import Draws, draw_laws
@@ -225,16 +225,18 @@ def fit_laws(
     runs = points.settings()
     if runs.loss.size < 2:
         raise ValueError("a law needs runs at two settings or more; all runs share one")
-    members = _draw(runs, chosen, seed)
-    held = [_held_back(runs, chosen, factor, seed) for factor in _HELD_BACK]
-    weights, share = _weigh(chosen, [h for h in held if h is not None], table)
+    members = draw_members(runs, chosen, seed)
+    prior = np.log([form.prior for form in chosen])
+    weights, share = weigh(prior, held_back(runs, chosen, seed), table or learnt())
     fits = tuple(fit(points, form) for form in chosen)
     noise = float(weights @ [np.median(m.draws.noise_sd) for m in members])
-    said = (*data_warnings(runs), *fits[int(weights.argmax())].warnings)
+    best = fits[int(weights.argmax())]
+    alone = deciding_run(best)
+    said = (*data_warnings(runs), *best.warnings, *([alone] if alone else []))
     return Laws(runs, members, weights, fits, table, share, noise, said)
 
 
-def _draw(runs: Points, forms: Sequence[Form], seed: int) -> tuple[Member, ...]:
+def draw_members(runs: Points, forms: Sequence[Form], seed: int) -> tuple[Member, ...]:
     top = int(runs.compute.argmax())
     largest = {name: values[top : top + 1] for name, values in runs.inputs.items()}
     members = []
@@ -254,13 +256,27 @@ class HeldBack(NamedTuple):
     weight: Floats  # of each held-back run; they sum to 1
 
 
-def _held_back(runs: Points, forms: Sequence[Form], factor: float, seed: int) -> HeldBack | None:
+def splits(runs: Points, factors: Sequence[float]) -> list[tuple[Points, Points]]:
+    """Runs parted into the smaller and the largest, at each factor below the largest compute.
+
+    Only where enough of the smaller are left, and no parting twice.
+    """
     compute = runs.compute
-    kept = compute <= compute.max() / factor * (1 + 1e-9)
-    if kept.sum() < _LEAST_RUNS or np.unique(compute[kept]).size < _LEAST_SCALES:
-        return None
-    small, large = runs.where(kept), runs.where(~kept)
-    return hold_back(_draw(small, forms, seed), small, large)
+    found, sizes = [], set()
+    for factor in factors:
+        kept = compute <= compute.max() / factor * (1 + 1e-9)
+        scales = np.unique(compute[kept]).size
+        if kept.sum() < _LEAST_RUNS or scales < _LEAST_SCALES or kept.sum() in sizes:
+            continue
+        sizes.add(int(kept.sum()))
+        found.append((runs.where(kept), runs.where(~kept)))
+    return found
+
+
+def held_back(runs: Points, forms: Sequence[Form], seed: int) -> list[HeldBack]:
+    """How each form forecasts the largest runs from the others, at several distances."""
+    parted = splits(runs, _HELD_BACK)
+    return [hold_back(draw_members(s, forms, seed), s, large) for s, large in parted]
 
 
 def hold_back(members: Sequence[Member], small: Points, large: Points) -> HeldBack:
@@ -278,20 +294,15 @@ def hold_back(members: Sequence[Member], small: Points, large: Points) -> HeldBa
     )
 
 
-def _weigh(
-    forms: Sequence[Form], held: Sequence[HeldBack], table: Discrepancy | None
-) -> tuple[Floats, float]:
-    """The forms' weights [k] and the share of the table's variance that the study's own misses ask
-    for."""
+def weigh(log_prior: Floats, held: Sequence[HeldBack], table: Discrepancy) -> tuple[Floats, float]:
+    """The forms' weights [k], and by how much the study's own misses scale the table's variance."""
     from scipy import special  # not at import: it takes a while
 
-    prior = np.log([form.prior for form in forms])
-    using = table or learnt()
-    scored = [standardise(h, using) for h in held]
-    logs = prior + sum((s.score for s in scored), np.zeros(len(forms)))
+    scored = [standardise(h, table) for h in held]
+    logs = log_prior + sum((s.score for s in scored), np.zeros(log_prior.size))
     weights = np.exp(logs - special.logsumexp(logs))
     squares = sum(float(weights @ s.square) for s in scored)
-    share = (using.own_runs + squares) / (using.own_runs + len(scored))
+    share = (table.own_runs + squares) / (table.own_runs + len(scored))
     return weights, share
 
 

@@ -23,11 +23,12 @@ from proveout.scaling._checks import Floats
 from proveout.scaling._projection import Problem, Projected, project
 from proveout.scaling._search import Loss, descend, sweep
 
-_FIRST = (256, 1024, 2048, 3072)  # draws from the prior, for 1, 2, 3 and 4 or more parameters
+_FIRST = (256, 1024, 2048, 4096)  # draws from the prior, for 1, 2, 3 and 4 or more parameters
 _ROUND, _ROUNDS = 512, 4
 _KEPT = 500  # draws in the end
-_NOISE_SD, _NOISE_DOF = 0.005, 1.0  # relative, of one run; as firmly as one run tells
+_NOISE_SD, _NOISE_DOF = 0.006, 3.0  # relative, of one run; as firmly as three runs tell
 _TAIL_DOF = 4.0
+_LEAST_NEIGHBOURS = 12  # runs from which a correlation of neighbours is worth estimating
 
 
 class Draws(NamedTuple):
@@ -58,13 +59,12 @@ class Draws(NamedTuple):
         return logs
 
 
-def draw_laws(problem: Problem, *, seed: int = 0, informative: float = 1.0) -> Draws:
+def draw_laws(problem: Problem, *, seed: int = 0) -> Draws:
     """Draw from the posterior of one form.
 
     Args:
         problem: the form and the runs.
         seed: draws are the same for the same seed.
-        informative: what a run counts for, where neighbouring runs miss the law alike.
     """
     from scipy import special  # not at import: it takes a while
     from scipy.stats import qmc
@@ -75,8 +75,7 @@ def draw_laws(problem: Problem, *, seed: int = 0, informative: float = 1.0) -> D
     first = _FIRST[min(q, 4) - 1]
     edge = special.ndtr(-_reach(problem))
     z = special.ndtri(edge + (1 - 2 * edge) * sampler.random(first))
-    weight = problem.weight * informative
-    weight = robust_weight(problem, weight)
+    weight, alike = robust_weight(problem)
     parts = [_Component(first, None, None)]
     found = _Sample(z, project(problem, z, weight))
     for _ in range(_ROUNDS):
@@ -84,7 +83,8 @@ def draw_laws(problem: Problem, *, seed: int = 0, informative: float = 1.0) -> D
         z = _draw_t(parts[-1], q, sampler, problem)
         found = found.join(_Sample(z, project(problem, z, weight)))
     logs = _log_target(problem, found, weight) - _log_proposal(found.z, parts)
-    return _with_coefficients(problem, found, logs, weight, random)
+    draws = _with_coefficients(problem, found, logs, weight, random)
+    return draws._replace(noise_sd=draws.noise_sd * math.sqrt(alike))
 
 
 class _Sample(NamedTuple):
@@ -114,17 +114,37 @@ def _reach(problem: Problem) -> Floats:
     return np.array([p.reach for p in problem.form.parameters])
 
 
-def robust_weight(problem: Problem, weight: Floats) -> Floats:
-    """What each run counts for, [n], by the Student's t fit: a run that went wrong hardly does."""
+def robust_weight(problem: Problem) -> tuple[Floats, float]:
+    """What each run counts for, [n], and the part of that which is due to runs missing alike.
+
+    By the Student's t fit a run that went wrong hardly counts. Where neighbouring runs lie on the
+    same side of the law they tell less than as many independent ones: with a correlation r of
+    neighbours' residuals, (1 - r) / (1 + r) of it, as in a series that forgets at that rate.
+    """
     loss = Loss(None)
-    laws = descend(problem, sweep(problem, weight, starts=4), weight, loss, steps=25)
-    terms = laws.at.shape[1]
-    every = np.broadcast_to(weight, laws.residual.shape)
-    scale = loss.scale(laws.residual, every, terms)
+    laws = descend(
+        problem, sweep(problem, problem.weight, starts=4), problem.weight, loss, steps=25
+    )
+    every = np.broadcast_to(problem.weight, laws.residual.shape)
+    scale = loss.scale(laws.residual, every, laws.at.shape[1])
     likely = -loss.total(laws.residual, every, scale) / scale[:, 0] ** 2
-    best = int((likely - effective_count(weight) * np.log(scale[:, 0])).argmax())
-    counted: Floats = loss.weights(laws.residual, every, scale)[best]
-    return counted
+    count = effective_count(problem.weight)
+    best = int((likely - count * np.log(scale[:, 0])).argmax())
+    residual = np.clip(laws.residual[best], -3 * scale[best], 3 * scale[best])
+    together = max(_neighbours_correlation(problem, residual), 0.0)
+    alike = (1 - together) / (1 + together)
+    return loss.weights(laws.residual, every, scale)[best] * alike, alike
+
+
+def _neighbours_correlation(problem: Problem, residual: Floats) -> float:
+    """The correlation of each run's residual with its nearest neighbour's, by log inputs."""
+    at = np.stack([np.log(values) for values in problem.inputs.values()], axis=1)
+    square = float((residual**2).mean())
+    if len(problem.inputs) > 1 or len(at) < _LEAST_NEIGHBOURS or square == 0:
+        return 0.0
+    apart = ((at[:, None, :] - at[None, :, :]) ** 2).sum(axis=2)
+    np.fill_diagonal(apart, np.inf)
+    return min(float((residual * residual[apart.argmin(axis=1)]).mean()) / square, 0.95)
 
 
 def _log_target(problem: Problem, sample: _Sample, weight: Floats) -> Floats:

@@ -20,7 +20,7 @@ _SWEEP = (128, 1024, 2048, 4096)  # parameter vectors tried first, for 1, 2, 3 a
 _STARTS = 8
 _LEAST_SHARE = 1e-7  # of a term that is zero: its logarithm is searched
 _STEP = 1e-6  # in spreads, of the forward difference by a parameter
-_STUDENT_DOF = 3.0
+_STUDENT_DOF = 2.0
 
 
 class Laws(NamedTuple):

@@ -1,0 +1,102 @@
+"""Learning the discrepancy: many suites' largest runs, forecast from their smaller ones."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from proveout.scaling._checks import Floats
+from proveout.scaling._discrepancy import Discrepancy
+from proveout.scaling._forms import forms_for
+from proveout.scaling._laws import HeldBack, draw_members, held_back, hold_back, splits, weigh
+from proveout.scaling._points import Points
+
+_FACTORS = (2.2, 4.6, 10.0, 22.0, 46.0, 100.0, 220.0, 460.0)
+_TARGETS = 10  # runs of a split that are scored, spread over compute
+_START = (math.log(0.1), math.log(0.004), 0.0, math.log(3.0), math.log(4.0))
+_START_SD = 2.0  # in those units: a weak prior that keeps the search in place
+
+
+class Lesson(NamedTuple):
+    """One split of one suite, with all that its forecast is made of.
+
+    Attributes:
+        source: lessons of one source are left out together.
+        weight: what it counts for; splits of one source overlap, so n of them count as sqrt(n).
+        outer: the forecasts that are scored.
+        inner: the smaller runs' own held-back forecasts, from which forms are weighed.
+        prior: [k], log prior weights of the forms.
+    """
+
+    source: str
+    weight: float
+    outer: HeldBack
+    inner: tuple[HeldBack, ...]
+    prior: Floats
+
+
+def lessons_of(source: str, suites: Sequence[Points], *, seed: int = 0) -> list[Lesson]:
+    """Every split of every suite of one source."""
+    found = []
+    for points in suites:
+        forms = forms_for(points.inputs)
+        prior = np.log([form.prior for form in forms])
+        for small, large in splits(points.settings(), _FACTORS):
+            outer = hold_back(draw_members(small, forms, seed), small, _some(large))
+            inner = tuple(held_back(small, forms, seed))
+            found.append(Lesson(source, 1.0, outer, inner, prior))
+    return [lesson._replace(weight=1 / math.sqrt(len(found))) for lesson in found]
+
+
+def _some(large: Points) -> Points:
+    order = np.argsort(large.compute, kind="stable")
+    keep = np.zeros(order.size, dtype=np.bool_)
+    keep[order[np.unique(np.linspace(0, order.size - 1, _TARGETS).astype(int))]] = True
+    return large.where(keep)
+
+
+def learn_discrepancy(lessons: Sequence[Lesson]) -> Discrepancy:
+    """The table under which the lessons' largest runs were likeliest.
+
+    Raises:
+        ValueError: no lessons.
+    """
+    from scipy.optimize import minimize  # not at import: it takes a while
+
+    if not lessons:
+        raise ValueError("nothing to learn from: give the splits of at least one suite")
+    total = sum(lesson.weight for lesson in lessons)
+
+    def cost(at: Floats) -> float:
+        table = _table(at)
+        score = sum(lesson.weight * log_score(lesson, table) for lesson in lessons) / total
+        return float(((at - _START) ** 2).sum()) * 0.01 / _START_SD**2 - score
+
+    found = minimize(
+        cost,
+        np.array(_START),
+        method="Nelder-Mead",
+        options={"maxfev": 250, "xatol": 0.02, "fatol": 1e-4},
+    )
+    return _table(np.asarray(found.x))
+
+
+def _table(at: Floats) -> Discrepancy:
+    per_fall, per_decade, dof, own = np.exp(at[[0, 1, 3, 4]])
+    return Discrepancy(float(at[2]), float(per_fall), float(per_decade), 1 + float(dof), float(own))
+
+
+def log_score(lesson: Lesson, table: Discrepancy) -> float:
+    """The mean log density of the lesson's largest runs."""
+    weights, share = weigh(lesson.prior, lesson.inner, table)
+    held = lesson.outer
+    grown = (table.per_fall * held.fall) ** 2 + (table.per_decade * held.beyond) ** 2
+    scale = np.sqrt(held.sd**2 + share * grown)
+    z = (held.miss - table.bias * held.fall) / scale
+    half = (table.dof + 1) / 2
+    constant = math.lgamma(half) - math.lgamma(table.dof / 2) - math.log(table.dof * math.pi) / 2
+    density = np.exp(constant - half * np.log1p(z**2 / table.dof)) / scale
+    return float(np.log(weights @ density) @ held.weight)
