@@ -5,7 +5,8 @@ sampling (Cornuet et al. 2012): each round draws from a Student's t at the mean 
 the draws so far. Given those parameters and the noise, the coefficients are normal and above zero;
 they are drawn one after the other, each cut off at zero, and weighted for it (the
 Geweke-Hajivassiliou-Keane simulator; Hajivassiliou et al. 1996). The noise has a scaled inverse
-chi-squared prior. Runs that lie off the best law weigh less (Huber), with weights held fixed.
+chi-squared prior. Runs that lie off the best law weigh less, by Student's t weights that are held
+fixed and scaled so that with normal noise the doubt comes out as it must for such weights.
 """
 
 from __future__ import annotations
@@ -26,8 +27,13 @@ from proveout.scaling._search import Loss, descend, sweep
 _FIRST = (256, 1024, 2048, 4096)  # draws from the prior, for 1, 2, 3 and 4 or more parameters
 _ROUND, _ROUNDS = 512, 4
 _KEPT = 500  # draws in the end
-_NOISE_SD, _NOISE_DOF = 0.006, 3.0  # relative, of one run; as firmly as three runs tell
+_NOISE_SD, _NOISE_DOF = 0.003, 1.0  # relative, of one run; as firmly as one run tells
 _TAIL_DOF = 4.0
+# Student's t weights with 2 dof at normal noise, by quadrature. Divided by the first number,
+# weighted least squares has the estimator's asymptotic variance (Huber 1964). Their weighted
+# squares are then the second number of the noise's variance a run, and by the third more for each
+# run that the coefficients and parameters take from the residuals.
+_T_WEIGHTS, _T_SQUARES, _T_TAKEN = 0.87, 0.415, 0.27
 _LEAST_NEIGHBOURS = 12  # runs from which a correlation of neighbours is worth estimating
 
 
@@ -75,16 +81,15 @@ def draw_laws(problem: Problem, *, seed: int = 0) -> Draws:
     first = _FIRST[min(q, 4) - 1]
     edge = special.ndtr(-_reach(problem))
     z = special.ndtri(edge + (1 - 2 * edge) * sampler.random(first))
-    weight, alike = robust_weight(problem)
+    seen = weigh_runs(problem)
     parts = [_Component(first, None, None)]
-    found = _Sample(z, project(problem, z, weight))
+    found = _Sample(z, project(problem, z, seen.weight))
     for _ in range(_ROUNDS):
-        parts.append(_adapt(found, _log_target(problem, found, weight), parts))
+        parts.append(_adapt(found, _log_target(problem, found, seen), parts))
         z = _draw_t(parts[-1], q, sampler, problem)
-        found = found.join(_Sample(z, project(problem, z, weight)))
-    logs = _log_target(problem, found, weight) - _log_proposal(found.z, parts)
-    draws = _with_coefficients(problem, found, logs, weight, random)
-    return draws._replace(noise_sd=draws.noise_sd * math.sqrt(alike))
+        found = found.join(_Sample(z, project(problem, z, seen.weight)))
+    logs = _log_target(problem, found, seen) - _log_proposal(found.z, parts)
+    return _with_coefficients(problem, found, logs, seen, random)
 
 
 class _Sample(NamedTuple):
@@ -114,26 +119,39 @@ def _reach(problem: Problem) -> Floats:
     return np.array([p.reach for p in problem.form.parameters])
 
 
-def robust_weight(problem: Problem) -> tuple[Floats, float]:
-    """What each run counts for, [n], and the part of that which is due to runs missing alike.
+class _Seen(NamedTuple):
+    """What the runs tell about a form."""
 
-    By the Student's t fit a run that went wrong hardly counts. Where neighbouring runs lie on the
+    weight: Floats  # [n], of each run
+    dof: float  # of the noise, before the coefficients take theirs
+    squares: float  # what the noise's sum of squares is beyond the misfit under `weight`
+    alike: float  # a run's noise variance over that of weight 1
+
+
+def weigh_runs(problem: Problem) -> _Seen:
+    """What each run counts for.
+
+    By the Student's t fit a run that went wrong hardly does. Where neighbouring runs lie on the
     same side of the law they tell less than as many independent ones: with a correlation r of
     neighbours' residuals, (1 - r) / (1 + r) of it, as in a series that forgets at that rate.
     """
-    loss = Loss(None)
-    laws = descend(
-        problem, sweep(problem, problem.weight, starts=4), problem.weight, loss, steps=25
-    )
-    every = np.broadcast_to(problem.weight, laws.residual.shape)
-    scale = loss.scale(laws.residual, every, laws.at.shape[1])
-    likely = -loss.total(laws.residual, every, scale) / scale[:, 0] ** 2
-    count = effective_count(problem.weight)
+    loss, every = Loss(None), problem.weight
+    laws = descend(problem, sweep(problem, every, starts=4), every, loss, steps=25)
+    weights = np.broadcast_to(every, laws.residual.shape)
+    scale = loss.scale(laws.residual, weights, laws.at.shape[1])
+    likely = -loss.total(laws.residual, weights, scale) / scale[:, 0] ** 2
+    count = float(np.minimum(every, 1.0).sum())
     best = int((likely - count * np.log(scale[:, 0])).argmax())
-    residual = np.clip(laws.residual[best], -3 * scale[best], 3 * scale[best])
-    together = max(_neighbours_correlation(problem, residual), 0.0)
+    residual = laws.residual[best]
+    together = _neighbours_correlation(
+        problem, np.clip(residual, -3 * scale[best], 3 * scale[best])
+    )
     alike = (1 - together) / (1 + together)
-    return loss.weights(laws.residual, every, scale)[best] * alike, alike
+    counted = loss.weights(laws.residual, weights, scale)[best] * alike / _T_WEIGHTS
+    misfit = float((counted * residual**2).sum())
+    taken = min(laws.at.shape[1] / count, 1.0)
+    squares = _NOISE_DOF * _NOISE_SD**2 + misfit * (1 / (_T_SQUARES + _T_TAKEN * taken) - 1)
+    return _Seen(counted, _NOISE_DOF + alike * count, squares, alike)
 
 
 def _neighbours_correlation(problem: Problem, residual: Floats) -> float:
@@ -144,27 +162,21 @@ def _neighbours_correlation(problem: Problem, residual: Floats) -> float:
         return 0.0
     apart = ((at[:, None, :] - at[None, :, :]) ** 2).sum(axis=2)
     np.fill_diagonal(apart, np.inf)
-    return min(float((residual * residual[apart.argmin(axis=1)]).mean()) / square, 0.95)
+    together = float((residual * residual[apart.argmin(axis=1)]).mean()) / square
+    return min(max(together, 0.0), 0.95)
 
 
-def _log_target(problem: Problem, sample: _Sample, weight: Floats) -> Floats:
+def _log_target(problem: Problem, sample: _Sample, seen: _Seen) -> Floats:
     """Log posterior density [b] of z, up to a constant, coefficients and noise integrated out.
 
     The cut of the coefficients at zero enters through the constrained misfit here; the last step
     corrects it exactly.
     """
-    count = effective_count(weight)
-    dof = _NOISE_DOF + count - sample.at.shares.shape[1]
+    dof = max(seen.dof - sample.at.shares.shape[1], 0.5)
     volume = np.linalg.slogdet(sample.at.normal)[1] / 2
-    before = _NOISE_DOF * _NOISE_SD**2
-    logs: Floats = -max(dof, 0.5) / 2 * np.log(before + sample.at.misfit) - volume
+    logs: Floats = -dof / 2 * np.log(seen.squares + sample.at.misfit) - volume
     logs -= (sample.z**2).sum(axis=1) / 2
     return np.where((abs(sample.z) <= _reach(problem)).all(axis=1), logs, -np.inf)
-
-
-def effective_count(weight: Floats) -> float:
-    """How many runs of weight 1 the weights add up to, at most as many as there are."""
-    return float(np.minimum(weight, 1.0).sum())
 
 
 def _adapt(sample: _Sample, target: Floats, parts: list[_Component]) -> _Component:
@@ -233,7 +245,7 @@ def _normalised(logs: Floats) -> Floats:
 
 
 def _with_coefficients(
-    problem: Problem, sample: _Sample, logs: Floats, weight: Floats, random: np.random.Generator
+    problem: Problem, sample: _Sample, logs: Floats, seen: _Seen, random: np.random.Generator
 ) -> Draws:
     """Draw noise and coefficients for the likely z, and make the draws equally likely."""
     from scipy import special  # not at import: it takes a while
@@ -242,15 +254,15 @@ def _with_coefficients(
     chosen = _systematic(_normalised(logs), 4 * _KEPT, random)
     at = Projected(*(array[chosen] for array in vars_of(sample.at)))
     k = at.shares.shape[1]
-    dof = max(_NOISE_DOF + effective_count(weight) - k, 0.5)
-    variance = (_NOISE_DOF * _NOISE_SD**2 + at.misfit) / random.chisquare(dof, chosen.size)
+    dof = max(seen.dof - k, 0.5)
+    variance = (seen.squares + at.misfit) / random.chisquare(dof, chosen.size)
     shares, fits = _truncated(at, variance, random)
     # The stand-in used for z was the constrained misfit; here is what it stood in for.
     change = fits - (at.free_misfit - at.misfit) / (2 * variance)
     weights = _normalised(change)
     kept = _systematic(weights, _KEPT, random)
     effective = min(1 / float((_normalised(logs) ** 2).sum()), 1 / float((weights**2).sum()))
-    noise = np.sqrt(variance)[kept]
+    noise = np.sqrt(variance * seen.alike)[kept]
     return Draws(problem, sample.z[chosen][kept], shares[kept], noise, evidence, effective)
 
 

@@ -53,7 +53,7 @@ class Loss:
         for _ in range(8):
             known = (_STUDENT_DOF + 1) / (_STUDENT_DOF + square / variance)
             total = (known * square).sum(axis=1, keepdims=True)
-            variance = np.maximum((least * 25 + total) / (count + 1), least)
+            variance = np.maximum((least + total) / (count + 1), least)
         scale: Floats = np.sqrt(variance)
         return scale
 
