@@ -1,5 +1,6 @@
 """Forecasts of loss at scale on public measurements: the package's laws beside the usual fit.
 
+    python benchmarks/scaling.py --data DIR --relearn
     python benchmarks/scaling.py --data DIR [--only table,curves,gadre,active,simulated,speed]
 
 DIR holds other people's measurements (`_suites.py` says which); without it only `simulated` and
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+from _left_out import TABLE, learn_from, left_out, written
 from _suites import (
     FACTORS,
     Bools,
@@ -41,12 +43,15 @@ from rich.table import Table
 
 from proveout.scaling import (
     FORMS,
+    Discrepancy,
     Form,
+    Laws,
     Parameter,
     Points,
     bootstrap,
     fit,
     fit_laws,
+    learn_discrepancy,
 )
 
 T = TypeVar("T")
@@ -98,12 +103,42 @@ def usual(size: Size) -> Method:
     return forecast
 
 
-def ours(train: Suite, targets: Inputs) -> Forecast:
-    """The package's average over laws, with the discrepancy that comes with it."""
-    predictions = fit_laws(Points.of(train.inputs, train.loss)).predict(targets)
-    intervals = np.array([[one.interval(level) for one in predictions] for level in LEVELS])
+class Ours:
+    """The package's average over laws: with its own table, or one that never saw the source.
+
+    Laws are fitted once for both.
+    """
+
+    def __init__(self, tables: Mapping[str, Discrepancy] | None = None) -> None:
+        self.tables = tables or {}
+        self.fitted: dict[tuple[str, int], Laws] = {}
+
+    def laws(self, train: Suite) -> Laws:
+        """Fitted to these runs, with the package's table."""
+        key = (train.name, train.loss.size)
+        if key not in self.fitted:
+            self.fitted[key] = fit_laws(Points.of(train.inputs, train.loss))
+        return self.fitted[key]
+
+    def __call__(self, train: Suite, targets: Inputs) -> Forecast:
+        """As the package comes."""
+        return forecast_by(self.laws(train), targets)
+
+    def left_out(self, train: Suite, targets: Inputs) -> Forecast:
+        """With the discrepancy learnt from other sources."""
+        laws = self.laws(train)
+        if train.source in self.tables:
+            laws = laws.with_discrepancy(self.tables[train.source])
+        return forecast_by(laws, targets)
+
+
+def forecast_by(laws: Laws, targets: Inputs) -> Forecast:
+    """The package's forecast."""
+    predictions = laws.predict(targets)
+    tails = (1 - np.array(LEVELS)) / 2
+    losses = np.array([one.quantiles([*tails, *(1 - tails)]) for one in predictions]).T
     mean = np.array([one.mean for one in predictions])
-    return Forecast(mean, intervals[:, :, 0], intervals[:, :, 1])
+    return Forecast(mean, losses[: len(LEVELS)], losses[len(LEVELS) :])
 
 
 def carried_forward(train: Suite, targets: Inputs) -> Forecast:
@@ -173,8 +208,10 @@ def show_pooled(data: Path, size: Size) -> None:
     """Table (a): every suite, every cut, every method."""
     suites = [*read_suites(data), *read_curves(data)][:: size.every]
     rows = [row for factor in FACTORS for row in cuts(suites, factor)]
-    methods = {
-        "ours": ours,
+    made = Ours(left_out(learn_from(suites)))
+    methods: dict[str, Method] = {
+        "ours": made,
+        "ours, source left out": made.left_out,
         "Huber + L-BFGS + bootstrap": usual(size),
         "last scale carried forward": carried_forward,
     }
@@ -237,7 +274,7 @@ def show_curves(data: Path, size: Size) -> None:
     curves = read_curves(data)[:: size.every]
     table = plain_table("", "domain", "method", "curves", "rmse", *(f"{p:.0%}" for p in LEVELS))
     table.title = "Learning curves: rmse of log loss, mean over curves; coverage"
-    methods = {"ours": ours, "Huber + L-BFGS + bootstrap": usual(size)}
+    methods: dict[str, Method] = {"ours": Ours(), "Huber + L-BFGS + bootstrap": usual(size)}
     for domain in dict.fromkeys(curve.source for curve in curves):
         for name, method in methods.items():
             scores = [score_published(one, method) for one in curves if one.source == domain]
@@ -272,7 +309,7 @@ def their_five_runs(suite: Suite) -> Bools:
 
 def show_gadre(data: Path, size: Size) -> None:
     """Table (c): 1.4B and 6.9B models forecast from runs 12-390 times smaller."""
-    methods: dict[str, Method] = {"ours": ours, "usual fit": usual(size)}
+    methods: dict[str, Method] = {"ours": Ours(), "usual fit": usual(size)}
     for said, choose in (
         (f"all runs up to {GADRE_FIT_FLOPS:g} FLOPs", small_runs),
         ("the five runs that they fit", their_five_runs),
@@ -584,11 +621,22 @@ PUBLIC = {"table": show_pooled, "curves": show_curves, "gadre": show_gadre, "act
 MADE_UP = {"simulated": show_simulated, "speed": show_speed}
 
 
+def relearn(data: Path) -> None:
+    """Write the package's table, learnt from every suite."""
+    lessons = learn_from([*read_suites(data), *read_curves(data)])
+    sources = list(dict.fromkeys(lesson.source for lesson in lessons))
+    TABLE.write_text(written(learn_discrepancy(lessons), sources), encoding="utf-8")
+    print(TABLE.read_text(encoding="utf-8"), end="")
+
+
 def main() -> None:
     """Prints the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, help="the folder of public measurements")
     parser.add_argument("--tiny", action="store_true", help="only show that it runs")
+    parser.add_argument(
+        "--relearn", action="store_true", help="write the package's discrepancy table anew"
+    )
     parser.add_argument("--only", default=",".join([*PUBLIC, *MADE_UP]))
     arguments = parser.parse_args()
     chosen = arguments.only.split(",")
@@ -600,6 +648,9 @@ def main() -> None:
         if public:
             print(f"not run: {', '.join(public)}. The public data is missing: give --data DIR.")
         public = []
+    elif arguments.relearn:
+        relearn(arguments.data)
+        return
     for name in public:
         PUBLIC[name](arguments.data, size)
     for name in MADE_UP:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -64,6 +64,39 @@ class Member(NamedTuple):
     edge: float  # mean log loss by its laws at the largest run
 
 
+class HeldBack(NamedTuple):
+    """Forecasts of the largest runs by the smaller ones; all [k, m] but the last two, [m]."""
+
+    miss: Floats  # measured minus forecast log loss
+    sd: Floats  # by the draws and the noise
+    fall: Floats
+    beyond: Floats
+    weight: Floats  # of each held-back run; they sum to 1
+
+
+def splits(runs: Points, factors: Sequence[float]) -> list[tuple[Points, Points]]:
+    """Runs parted into the smaller and the largest, at each factor below the largest compute.
+
+    Only where enough of the smaller are left, and no parting twice.
+    """
+    compute = runs.compute
+    found, sizes = [], set()
+    for factor in factors:
+        kept = compute <= compute.max() / factor * (1 + 1e-9)
+        scales = np.unique(compute[kept]).size
+        if kept.sum() < _LEAST_RUNS or scales < _LEAST_SCALES or kept.sum() in sizes:
+            continue
+        sizes.add(int(kept.sum()))
+        found.append((runs.where(kept), runs.where(~kept)))
+    return found
+
+
+def held_back(runs: Points, forms: Sequence[Form], seed: int) -> list[HeldBack]:
+    """How each form forecasts the largest runs from the others, at several distances."""
+    parted = splits(runs, _HELD_BACK)
+    return [hold_back(draw_members(s, forms, seed), s, large) for s, large in parted]
+
+
 @dataclass(frozen=True, eq=False)
 class Laws:
     """Laws of several forms, weighted; made by `fit_laws`.
@@ -77,6 +110,7 @@ class Laws:
         share: by how much this study's own misses scale the discrepancy's variance.
         noise_sd: relative, of one run about its law.
         warnings: what is wrong with the runs, in sentences.
+        held_back: how the forms forecast the largest runs from the others.
     """
 
     points: Points
@@ -87,6 +121,13 @@ class Laws:
     share: float
     noise_sd: float
     warnings: tuple[str, ...]
+    held_back: tuple[HeldBack, ...]
+
+    def with_discrepancy(self, table: Discrepancy | None) -> Laws:
+        """The same laws, weighed and widened by another table; None for parameter doubt alone."""
+        prior = np.log([member.form.prior for member in self.members])
+        weights, share = weigh(prior, self.held_back, table or learnt())
+        return replace(self, weights=weights, share=share, discrepancy=table)
 
     @property
     def best(self) -> Fit:
@@ -227,13 +268,14 @@ def fit_laws(
         raise ValueError("a law needs runs at two settings or more; all runs share one")
     members = draw_members(runs, chosen, seed)
     prior = np.log([form.prior for form in chosen])
-    weights, share = weigh(prior, held_back(runs, chosen, seed), table or learnt())
+    held = tuple(held_back(runs, chosen, seed))
+    weights, share = weigh(prior, held, table or learnt())
     fits = tuple(fit(points, form) for form in chosen)
     noise = float(weights @ [np.median(m.draws.noise_sd) for m in members])
     best = fits[int(weights.argmax())]
     alone = deciding_run(best)
     said = (*data_warnings(runs), *best.warnings, *([alone] if alone else []))
-    return Laws(runs, members, weights, fits, table, share, noise, said)
+    return Laws(runs, members, weights, fits, table, share, noise, said, held)
 
 
 def draw_members(runs: Points, forms: Sequence[Form], seed: int) -> tuple[Member, ...]:
@@ -244,39 +286,6 @@ def draw_members(runs: Points, forms: Sequence[Form], seed: int) -> tuple[Member
         draws = draw_laws(Problem.of(form, runs), seed=seed)
         members.append(Member(form, draws, float(draws.log_losses(largest).mean())))
     return tuple(members)
-
-
-class HeldBack(NamedTuple):
-    """Forecasts of the largest runs by the smaller ones; all [k, m] but the last two, [m]."""
-
-    miss: Floats  # measured minus forecast log loss
-    sd: Floats  # by the draws and the noise
-    fall: Floats
-    beyond: Floats
-    weight: Floats  # of each held-back run; they sum to 1
-
-
-def splits(runs: Points, factors: Sequence[float]) -> list[tuple[Points, Points]]:
-    """Runs parted into the smaller and the largest, at each factor below the largest compute.
-
-    Only where enough of the smaller are left, and no parting twice.
-    """
-    compute = runs.compute
-    found, sizes = [], set()
-    for factor in factors:
-        kept = compute <= compute.max() / factor * (1 + 1e-9)
-        scales = np.unique(compute[kept]).size
-        if kept.sum() < _LEAST_RUNS or scales < _LEAST_SCALES or kept.sum() in sizes:
-            continue
-        sizes.add(int(kept.sum()))
-        found.append((runs.where(kept), runs.where(~kept)))
-    return found
-
-
-def held_back(runs: Points, forms: Sequence[Form], seed: int) -> list[HeldBack]:
-    """How each form forecasts the largest runs from the others, at several distances."""
-    parted = splits(runs, _HELD_BACK)
-    return [hold_back(draw_members(s, forms, seed), s, large) for s, large in parted]
 
 
 def hold_back(members: Sequence[Member], small: Points, large: Points) -> HeldBack:
