@@ -1,4 +1,4 @@
-"""Where a gap changes sign, and how its compute multiplier changes with scale."""
+"""Where a gap changes sign."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from proveout.scaling import Crossing, GapPrior, crossing, fit_gap, multipliers, prior_gap
+from proveout.scaling import Crossing, GapPrior, crossing, fit_gap, prior_gap
 
 Array = npt.NDArray[np.float64]
 
@@ -146,90 +146,3 @@ def test_crossings_lie_where_said(drawn: list[_Idea]) -> None:
     ]
     assert len(inside) > 40
     assert np.mean(inside) == pytest.approx(0.8, abs=3 * math.sqrt(0.16 / len(inside)))
-
-
-_GRID = np.geomspace(1e8, 1e16, 33)
-
-
-def _law(compute: Array) -> Array:
-    return 1.5 + 2.0 * (compute / 1e10) ** -0.2
-
-
-def test_the_multiplier_is_the_laws_own() -> None:
-    grid = np.geomspace(1e8, 1e16, 2001)
-    at = [10.0, 12.0]
-    # The loss that the baseline has at 4 times the compute, and at a third of it.
-    gaps = [_law(4 * 10 ** np.array(x)) - _law(10 ** np.array(x)) for x in at]
-    found = multipliers(grid, [_law(grid)] * 3, at, [gaps] * 3)
-    for each in found:
-        assert each.value == pytest.approx(4, rel=1e-3)
-        assert each.low == pytest.approx(4, rel=1e-3)
-        assert each.high == pytest.approx(4, rel=1e-3)
-        assert each.why is None
-    at = [8.0, 10.0, 16.0]
-    none = multipliers(grid, [_law(grid)], at, [[0.0] * 3])
-    assert [each.value for each in none] == pytest.approx([1, 1, 1])
-
-
-def test_between_the_grids_computes_a_power_law_is_exact() -> None:
-    found = multipliers([1e8, 1e16], [[1e4, 1.0]], [12.0], [[10.0 - 100.0]])
-    assert found[0].value == pytest.approx(100)  # the exponent is a half
-
-
-def test_doubt_of_gap_and_law_becomes_the_intervals() -> None:
-    rng = np.random.default_rng(0)
-    laws = _law(_GRID) * np.exp(rng.normal(0, 0.01, (3000, 1)))
-    line = fit_gap([10, 11], [-0.1, -0.08], [0.01] * 2, dof=6, scale=3.0)
-    near, far = multipliers(_GRID, laws, [10.5, 13], line.joint([10.5, 13]).draws(3000, 0))
-    for each in (near, far):
-        assert each.value is not None and each.low is not None
-        assert each.low < each.value
-    assert near.high is not None and near.low is not None and near.high > (near.value or 0)
-    assert far.high is None or far.high / (far.low or 1) > near.high / near.low
-    # The 80% interval of the gap on one law, by hand, holds the one with the law's doubt too.
-    alone = multipliers(_GRID, [_law(_GRID)] * 3000, [10.5], line.joint([10.5]).draws(3000, 0))
-    assert near.high / near.low == pytest.approx(
-        (alone[0].high or 0) / (alone[0].low or 1), rel=0.1
-    )
-
-
-def test_a_loss_that_is_never_reached_has_no_multiplier() -> None:
-    laws = [_law(_GRID)] * 10
-    gaps = [[-0.1]] * 4 + [[-3.0]] * 6
-    never = multipliers(_GRID, laws, [10.0], gaps)[0]
-    assert never.value is None and never.high is None and never.low is not None
-    assert never.why is not None and "wider grid" in never.why
-    sometimes = multipliers(_GRID, laws, [10.0], gaps[::-1][4:] + [[-0.1]] * 4)[0]
-    assert sometimes.value is not None and sometimes.high is None
-
-
-def test_a_loss_above_the_grid_is_bounded_below() -> None:
-    found = multipliers(_GRID, [_law(_GRID)] * 10, [10.0], [[50.0]] * 6 + [[0.0]] * 4)[0]
-    assert found.value is None
-    assert found.low == pytest.approx(1e-2)
-    assert found.why is not None and "lowest compute" in found.why
-
-
-def test_a_law_that_is_flat_or_rises_reaches_nothing_new() -> None:
-    rising = multipliers([1e9, 1e10, 1e11], [[3.0, 2.0, 2.5]], [10.0], [[-0.1]])[0]
-    assert rising.value is None
-    worse = multipliers([1e9, 1e10, 1e11], [[3.0, 2.0, 2.5]], [10.0], [[0.5]])[0]
-    assert worse.value is not None and 0.1 < worse.value < 1
-
-
-@pytest.mark.parametrize(
-    ("grid", "losses", "at", "gaps", "message"),
-    [
-        ([1e10, 1e9], [[2, 3]], [9.5], [[0]], "compute_grid must rise"),
-        ([1e9, 1e10], [[3, 2]], [11], [[0]], "must lie within the grid"),
-        ([1e9, 1e10], [[3, 2, 1]], [9.5], [[0]], r"must be \[k, 2\] and \[k, 1\]"),
-        ([1e9, 1e10], [[3, 2]], [9.5], [[0], [0]], "with the same k"),
-        ([1e9, 1e10], [[3, 0]], [9.5], [[0]], "losses must be above zero"),
-        ([1e9, 1e10], [[3, 2]], [9.5], [[math.nan]], "gaps finite"),
-    ],
-)
-def test_draws_that_do_not_fit_are_named(
-    grid: list[float], losses: object, at: list[float], gaps: object, message: str
-) -> None:
-    with pytest.raises(ValueError, match=message):
-        multipliers(grid, losses, at, gaps)  # type: ignore[arg-type]

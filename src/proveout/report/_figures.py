@@ -131,7 +131,7 @@ def _gap_legend(figure: Figure) -> None:
 
 
 def loss_figure(study: Study, history: History, verdicts: VerdictsRead | None = None) -> Figure:
-    """Loss against compute: the baseline with its law, what was carried, the forecast."""
+    """Loss against compute: the baseline with its laws, what was carried, the forecast."""
     read = verdicts or history.verdicts
     with styled():
         figure = new_figure(5.4, 3.7)
@@ -146,7 +146,7 @@ def loss_figure(study: Study, history: History, verdicts: VerdictsRead | None = 
             compute, mean, low, high = zip(*law.points, strict=True)
             axes.fill_between(compute, low, high, color=BASELINE_INK, alpha=BAND, linewidth=0)
             axes.plot(compute, mean, color=BASELINE_INK, linewidth=1.0,
-                      label=f"law, 80% interval: {label(law.formula, 40)}")  # fmt: skip
+                      label=f"laws, 80% interval; likeliest: {label(law.formula, 36)}")  # fmt: skip
         _seed_losses(study, history, axes, BASELINE, BASELINE_INK, "o", "baseline, each seed")
         name = carried(history, verdicts)
         if name is not None:

@@ -177,9 +177,9 @@ def _figures(
         ),
         "losses": (
             "Loss over compute",
-            "The baseline, its fitted law, and what was carried to the target. Forecasts stand to "
-            "the right of the target; that of the carried idea is the baseline's forecast plus "
-            "the forecast gap, with the gap's interval.",
+            "The baseline, its fitted laws averaged, and what was carried to the target. Forecasts "
+            "stand to the right of the target; that of the carried idea is the baseline's forecast "
+            "plus the forecast gap, with the gap's interval.",
         ),
         "forecast": ("Forecast and measurement", "What was recorded before the run at the target."),
         "budget": ("Where the budget went", "What was charged at each rung, by what came of it."),

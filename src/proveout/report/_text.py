@@ -119,7 +119,8 @@ def multiplier(value: float | None) -> str:
 def multiplier_with_interval(verdict: Verdict) -> str:
     """The compute multiplier and its 80% interval: `1.85× [1.42, 2.60]`.
 
-    An end of the interval that the ledger leaves open is one that no compute reaches: `∞`.
+    An end of the interval that the ledger leaves open lies past all that laws of a ladder can say,
+    if the baseline ever gets there: `∞`.
     """
     ends = verdict.multiplier_interval80
     if ends is None or ends[0] is None:

@@ -6,11 +6,9 @@ from proveout.scaling._fit import Bootstrap, Fit, bootstrap, fit
 from proveout.scaling._forms import FORMS, Form, Parameter
 from proveout.scaling._gap import GapLine, GapPrior, fit_gap, prior_gap
 from proveout.scaling._joint import GapJoint
-from proveout.scaling._law import PowerLaw, fit_power_law
 from proveout.scaling._laws import Laws, Prediction, fit_laws
 from proveout.scaling._learn import Lesson, learn_discrepancy, lessons_of
-from proveout.scaling._multiplier import ComputeMultiplier, compute_multiplier
-from proveout.scaling._multipliers import multipliers
+from proveout.scaling._multipliers import ComputeMultiplier, multipliers
 from proveout.scaling._noise import Noise, NoiseSd, pool_noise
 from proveout.scaling._points import Points
 from proveout.scaling._predictive import Interval, Predictive
@@ -33,16 +31,13 @@ __all__ = [
     "NoiseSd",
     "Parameter",
     "Points",
-    "PowerLaw",
     "Prediction",
     "Predictive",
     "bootstrap",
-    "compute_multiplier",
     "crossing",
     "fit",
     "fit_gap",
     "fit_laws",
-    "fit_power_law",
     "learn_discrepancy",
     "lessons_of",
     "multipliers",

@@ -1,22 +1,39 @@
-"""How the compute multiplier changes with scale, from drawn gaps and drawn baseline laws."""
+"""A gap in loss told as compute: how many times the compute the baseline would need."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from proveout.scaling._checks import Floats, Numbers, positive, probability, vector
-from proveout.scaling._multiplier import ComputeMultiplier
 
 _NEVER = (
     "within the computes given, the baseline's law reaches this loss in fewer than half of the "
     "draws; give the law a wider grid, or the baseline may never get there"
 )
-_ALREADY = (
-    "the baseline has this loss at less than the lowest compute given; give the law a wider grid"
-)
+
+
+@dataclass(frozen=True)
+class ComputeMultiplier:
+    """How many times the compute the baseline would need for the idea's loss; above 1 is good.
+
+    All three lie between the lowest and the highest compute that the law was given, over that of
+    the gap. A number below that is given as its lower end, and so is at most what it says.
+
+    Attributes:
+        value: the median. None where it cannot be known, never 0 or infinity; `why` then says why.
+        low, high: the interval's ends, over the doubt in both the gap and the law. None for
+            `high` (or both): beyond the highest compute, if the baseline ever reaches that loss.
+        why: None where `value` is known.
+    """
+
+    value: float | None
+    low: float | None
+    high: float | None
+    why: str | None = None
 
 
 def multipliers(
@@ -27,23 +44,25 @@ def multipliers(
     *,
     interval: float = 0.8,
 ) -> tuple[ComputeMultiplier, ...]:
-    """The compute multiplier at each of several computes, with the doubt in both gap and law.
+    """The compute multiplier (compute-equivalent gain) of each of several gaps.
 
-    Row by row, one drawn law and one drawn gap: the loss of the baseline there plus the gap is
-    looked up on the same law. Between the grid's computes a law is a straight line in log-log;
-    where a draw rises with compute, its least loss so far stands in for it.
+    They may be one idea's gap at several computes, or several ideas' at one. Row by row, one drawn
+    law and one drawn gap: the loss of the baseline there plus the gap is looked up on that law.
+    Between the grid's computes a law is a straight line in log-log; where a draw rises with
+    compute, its least loss so far stands in for it.
 
     Args:
         compute_grid: [g], g >= 2, rising, above zero, in any unit.
-        loss_draws: [k, g], the baseline's loss on the grid by each drawn law, above zero.
-        at_log10_compute: [m], where the gap holds, within the grid; log10 of the same unit.
-        gap_draws: [k, m], drawn together (`GapLine.joint(...).draws`), in the unit of the loss.
+        loss_draws: [k, g], the baseline's loss on the grid by each drawn law (`Laws.draws`, whose
+            discrepancy is then part of the interval), above zero.
+        at_log10_compute: [m], where each gap holds, within the grid; log10 of the same unit.
+        gap_draws: [k, m], idea minus baseline (`GapLine.joint(...).draws`), in the unit of the
+            loss; below 0 is better.
         interval: the probability that each interval is to hold.
 
     Returns:
-        One for each of the m computes. `value` is the median over the draws. It is None where
-        the median lies outside the grid. So is an end of the interval past the grid's highest
-        compute; one below its lowest compute is given as that compute's.
+        One for each of the m gaps. What lies past the grid's highest compute is None, what lies
+        below its lowest is given as that compute's.
 
     Raises:
         ValueError: shapes that differ, a grid that does not rise, losses not above zero, NaN, or
@@ -91,7 +110,7 @@ def _factors(grid: Floats, log_losses: Floats, at: Floats, gaps: Floats) -> Floa
 
 def _told(low: float, middle: float, high: float, least: float) -> ComputeMultiplier:
     """From natural logs; `least` is that of the grid's lowest compute over the gap's."""
-    first, last = (None if log == math.inf else math.exp(max(log, least)) for log in (low, high))
-    if math.isinf(middle):
-        return ComputeMultiplier(None, first, last, _NEVER if middle > 0 else _ALREADY)
-    return ComputeMultiplier(math.exp(middle), first, last)
+    first, value, last = (
+        None if log == math.inf else math.exp(max(log, least)) for log in (low, middle, high)
+    )
+    return ComputeMultiplier(value, first, last, _NEVER if value is None else None)

@@ -11,10 +11,8 @@ from proveout.ledger import History
 from proveout.scaling import (
     GapLine,
     Noise,
-    PowerLaw,
     Predictive,
     fit_gap,
-    fit_power_law,
     pool_noise,
 )
 from proveout.study import Study
@@ -92,18 +90,6 @@ def compare(
     rungs = range(len(study.rungs))
     gaps = paired_gaps(history, idea, against, rungs)
     return _belief(study, idea, gaps, noise, _baseline_loss(history, rungs))
-
-
-def baseline_law(study: Study, history: History, up_to: int | None = None) -> PowerLaw | None:
-    """The baseline's loss over compute, from rungs up to a height; None below two scales."""
-    points = [
-        (study.rung(rung).compute.amount, loss)
-        for rung in range((len(study.rungs) if up_to is None else up_to) + 1)
-        for loss in history.losses(BASELINE, rung).values()
-    ]
-    if len({compute for compute, _ in points}) < 2:
-        return None
-    return fit_power_law([compute for compute, _ in points], [loss for _, loss in points])
 
 
 def _belief(study: Study, name: str, gaps: Pairs, noise: Noise[str, int], scale: float) -> Belief:

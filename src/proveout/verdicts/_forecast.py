@@ -9,18 +9,20 @@ from proveout.ideas import BASELINE
 from proveout.ledger import ForecastMade, ForecastScored, History
 from proveout.scaling import Predictive
 from proveout.study import Study
-from proveout.verdicts._belief import baseline_law, believe, paired_gaps
+from proveout.verdicts._baseline import baseline_laws, predict_baseline
+from proveout.verdicts._belief import believe, paired_gaps
 
 
 def forecast(study: Study, history: History, idea: str) -> ForecastMade:
-    """The measured gap to expect at the target, from the rungs of the ladder alone.
+    """The measured gap and baseline to expect at the target, from the rungs of the ladder alone.
 
-    It predicts the mean over `seeds.at_target` pairs, so their noise is part of it.
+    It predicts means over `seeds.at_target` pairs, so their noise is part of it.
     """
     top = len(study.rungs) - 1
     predicted = _predict(study, history, idea)
-    law = baseline_law(study, history, up_to=top)
-    loss = law.predict(study.ladder.target.amount) if law else None
+    laws = baseline_laws(study, history, up_to=top)
+    target, seeds = study.ladder.target.amount, study.seeds.at_target
+    loss = predict_baseline(laws, target, seeds) if laws else None
     return ForecastMade(
         idea=idea,
         rung=len(study.rungs),

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from proveout.ledger import BaselineLaw, History, Verdict, VerdictsRead
-from proveout.scaling import PowerLaw, Predictive, compute_multiplier
+from proveout.ledger import History, Verdict, VerdictsRead
+from proveout.scaling import ComputeMultiplier, Laws, Predictive
 from proveout.study import Study
 from proveout.trials import AUDITS
-from proveout.verdicts._belief import Belief, Beliefs, baseline_law, believe
+from proveout.verdicts._baseline import baseline_laws, draw_baseline, multipliers_of
+from proveout.verdicts._belief import Belief, Beliefs, believe
 
 _ESTABLISHED = 0.99
 """How sure one must be that an idea gained at the first rung to say that it fades or reverses."""
@@ -20,12 +21,14 @@ _CURVE_POINTS = 13
 def judge(study: Study, history: History) -> VerdictsRead:
     """The verdict on every idea. A pure function of the study and its history."""
     beliefs = believe(study, history)
-    law = baseline_law(study, history)
+    laws = baseline_laws(study, history)
+    multipliers = _multipliers(study, beliefs, laws) if laws else {}
     verdicts = [
-        _verdict(study, history, beliefs, belief, law) for belief in beliefs.by_idea.values()
+        _verdict(study, history, beliefs, belief, multipliers.get(name))
+        for name, belief in beliefs.by_idea.items()
     ]
     verdicts.sort(key=_order)
-    drawn = _draw_law(study, law) if law else None
+    drawn = draw_baseline(laws, [10**at for at in _log_grid(study)]) if laws else None
     return VerdictsRead(tuple(verdicts), history.finished_trials, drawn)
 
 
@@ -45,14 +48,21 @@ class _Call(NamedTuple):
     why: str
 
 
+def _multipliers(study: Study, beliefs: Beliefs, laws: Laws) -> dict[str, ComputeMultiplier]:
+    lines = {name: belief.line for name, belief in beliefs.by_idea.items() if belief.line}
+    found = multipliers_of(laws, study.ladder.target.amount, list(lines.values()))
+    return dict(zip(lines, found, strict=True))
+
+
 def _verdict(
-    study: Study, history: History, beliefs: Beliefs, belief: Belief, law: PowerLaw | None
+    study: Study,
+    history: History,
+    beliefs: Beliefs,
+    belief: Belief,
+    multiplier: ComputeMultiplier | None,
 ) -> Verdict:
     call = _call(study, history, beliefs, belief)
     target = belief.at_target
-    multiplier = (
-        compute_multiplier(law, study.ladder.target.amount, target) if law and target else None
-    )
     return Verdict(
         idea=belief.idea,
         verdict=call.verdict,
@@ -173,19 +183,3 @@ def _log_grid(study: Study) -> list[float]:
     high = math.log10(study.ladder.target.amount)
     grid = [low + (high - low) * i / (_CURVE_POINTS - 1) for i in range(_CURVE_POINTS)]
     return [*(at + 1e-6 for at in grid[:-1]), high]
-
-
-def _draw_law(study: Study, law: PowerLaw) -> BaselineLaw:
-    points = []
-    for log_compute in _log_grid(study):
-        loss = law.predict(10**log_compute)
-        low, high = loss.interval(0.8)
-        points.append((10**log_compute, law.at(10**log_compute), low, high))
-    return BaselineLaw(tuple(points), _formula(law))
-
-
-def _formula(law: PowerLaw) -> str:
-    if law.form == "constant":
-        return f"L = {law.floor:.3f}"
-    floor = f"{law.floor:.3f} + " if law.floor else ""
-    return f"L = {floor}{math.exp(law.log_amplitude):.3g} C^-{law.exponent:.3f}"
