@@ -12,14 +12,25 @@ from __future__ import annotations
 
 import argparse
 import math
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 from _left_out import TABLE, learn_from, left_out, written
+from _pools import (
+    CONSOLE,
+    LEVELS,
+    TINY,
+    Forecast,
+    Score,
+    Size,
+    plain_table,
+    pool,
+    print_pools,
+    score,
+)
+from _simulated import show_simulated, show_speed
 from _suites import (
     FACTORS,
     Bools,
@@ -37,8 +48,7 @@ from _suites import (
     read_rows,
     read_suites,
 )
-from _usual_fit import DELTA, bootstrap_usual, fit_usual
-from rich.console import Console
+from _usual_fit import bootstrap_usual, fit_usual
 from rich.table import Table
 
 from proveout.scaling import (
@@ -48,43 +58,10 @@ from proveout.scaling import (
     Laws,
     Parameter,
     Points,
-    bootstrap,
     fit,
     fit_laws,
     learn_discrepancy,
 )
-
-T = TypeVar("T")
-
-LEVELS = (0.5, 0.8, 0.95)
-WIDE = LEVELS.index(0.8)
-CONSOLE = Console(width=140)
-
-
-@dataclass(frozen=True)
-class Size:
-    """How much is done: the benchmark's own size, or a tiny one that only shows that it runs."""
-
-    every: int = 1  # of the suites and curves, each so many-th
-    starts: int = 48
-    resamples: int = 100
-    laws: int = 500
-    points: int = 240
-    grid_starts: int = 4500
-    bootstraps: int = 1000
-
-
-TINY = Size(every=13, starts=6, resamples=5, laws=2, points=24, grid_starts=8, bootstraps=5)
-
-
-@dataclass(frozen=True, eq=False)
-class Forecast:
-    """Losses at m targets: `mean` [m]; `low` and `high` [levels, m], one row for each of LEVELS."""
-
-    mean: Floats
-    low: Floats
-    high: Floats
-
 
 Method = Callable[[Suite, Inputs], Forecast]
 
@@ -149,61 +126,6 @@ def carried_forward(train: Suite, targets: Inputs) -> Forecast:
     return Forecast(mean, none, none)
 
 
-@dataclass(frozen=True, eq=False)
-class Score:
-    """How one forecast did at its m targets, in log loss.
-
-    Attributes:
-        error: forecast minus truth, [m].
-        covered: [levels, m].
-        interval_score: of the 80% interval, [m]: its width + 2 / alpha times what it is missed by
-            (Gneiting and Raftery 2007), less is better.
-    """
-
-    error: Floats
-    covered: Bools
-    interval_score: Floats
-
-
-def score(forecast: Forecast, truth: Floats) -> Score:
-    """The scores of a forecast against losses [m]."""
-    low, high, log_truth = np.log(forecast.low), np.log(forecast.high), np.log(truth)
-    below, above = low[WIDE] - log_truth, log_truth - high[WIDE]
-    missed = np.maximum(below, 0) + np.maximum(above, 0)
-    interval_score = high[WIDE] - low[WIDE] + 2 / (1 - LEVELS[WIDE]) * missed
-    covered = (low <= log_truth) & (log_truth <= high)
-    return Score(np.log(forecast.mean) - log_truth, covered, interval_score)
-
-
-@dataclass(frozen=True)
-class Pool:
-    """Scores of many rows; each row counts 1."""
-
-    rows: int
-    rmse: float
-    bias: float
-    coverage: tuple[float, ...]
-    interval_score: float
-
-
-def pool(scores: Sequence[Score]) -> Pool:
-    """The mean over rows of each row's mean over its targets."""
-    return Pool(
-        len(scores),
-        math.sqrt(np.mean([(one.error**2).mean() for one in scores])),
-        float(np.mean([one.error.mean() for one in scores])),
-        tuple(np.mean([one.covered.mean(axis=1) for one in scores], axis=0).tolist()),
-        float(np.mean([one.interval_score.mean() for one in scores])),
-    )
-
-
-def wilson(share: float, count: int, z: float = 1.96) -> tuple[float, float]:
-    """Wilson's 95% interval of a share."""
-    spread = z * math.sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
-    centre, scale = share + z**2 / (2 * count), 1 + z**2 / count
-    return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
-
-
 def show_pooled(data: Path, size: Size) -> None:
     """Table (a): every suite, every cut, every method."""
     suites = [*read_suites(data), *read_curves(data)][:: size.every]
@@ -233,40 +155,6 @@ def show_pooled(data: Path, size: Size) -> None:
 def one_loss_a_recipe(row: Cut) -> bool:
     """Language models, with Gadre et al.'s four evaluation sets counted once."""
     return row.train.kind == "models" and (row.train.source != "gadre" or "L_c4" in row.train.name)
-
-
-def print_pools(
-    title: str, rows: Sequence[Cut], scores: Mapping[str, Sequence[tuple[int, Score]]]
-) -> None:
-    """One block of table (a)."""
-    table = plain_table(
-        title, "x", "method", "rows", "rmse", "bias", "50%", "80%", "(Wilson)", "95%",
-        "interval score", "x usual",
-    )  # fmt: skip
-    for factor in FACTORS:
-        made = {
-            name: pool(here)
-            for name, found in scores.items()
-            if (here := [one for number, one in found if rows[number].factor == factor])
-        }
-        for name, one in made.items():
-            low, high = wilson(one.coverage[WIDE], one.rows)
-            relative = one.interval_score / made["Huber + L-BFGS + bootstrap"].interval_score
-            half, wide, widest = (f"{share:.2f}" for share in one.coverage)
-            table.add_row(
-                f"{factor:g}", name, str(one.rows), f"{one.rmse:.4f}", f"{one.bias:+.4f}", half,
-                wide, f"{low:.2f}-{high:.2f}", widest, f"{one.interval_score:.4f}",
-                f"{relative:.2f}",
-            )  # fmt: skip
-    CONSOLE.print(table)
-
-
-def plain_table(title: str, *columns: str) -> Table:
-    """A table without lines."""
-    table = Table(*columns, title=title, title_justify="left", box=None, pad_edge=False)
-    for one in table.columns[2:]:
-        one.justify = "right"
-    return table
 
 
 def show_curves(data: Path, size: Size) -> None:
@@ -463,158 +351,6 @@ def task_predictions(task: Task, size: Size) -> Iterable[tuple[str, Floats]]:
     if {"params", "tokens"} <= set(task.train.inputs):
         best = fit_usual(task.train.inputs, task.train.loss, starts=size.starts)
         yield "usual fit", best.at(task.test.inputs)
-
-
-@dataclass(frozen=True)
-class MadeUpLaw:
-    """L = E + (A n^-alpha + B d^-beta) bend, n = N / 1e8, d = D / 2e9.
-
-    `change` 0 leaves no bend; else the reducible loss falls by that much less (or more) per
-    log compute beyond `at_flops`, which no form of the package can follow.
-    """
-
-    floor: float
-    amplitudes: tuple[float, float]
-    exponents: tuple[float, float]
-    change: float
-    at_flops: float
-
-    def losses(self, inputs: Inputs) -> Floats:
-        """[n], without noise."""
-        params, tokens = inputs["params"], inputs["tokens"]
-        (a, b), (alpha, beta) = self.amplitudes, self.exponents
-        reducible = a * (params / 1e8) ** -alpha + b * (tokens / 2e9) ** -beta
-        bend = (1 + 6 * params * tokens / self.at_flops) ** self.change
-        return np.asarray(self.floor + reducible * bend)
-
-
-@dataclass(frozen=True, eq=False)
-class MadeUpCase:
-    """Noisy runs of a law, and a target 10 to 100 times beyond them with its loss."""
-
-    runs: Suite
-    target: Inputs
-    truth: Floats
-
-
-def make_case(rng: np.random.Generator, *, bent: bool) -> MadeUpCase:
-    """A random law measured by a random design: sizes by tokens a parameter."""
-    sizes = np.geomspace(1e7, 1e7 * 10 ** rng.uniform(0.7, 1.7), rng.integers(4, 8))
-    per_parameter = 20.0 * 2.0 ** np.arange(-1, rng.integers(2, 4))
-    params, ratio = (grid.ravel() for grid in np.meshgrid(sizes, per_parameter))
-    inputs = {"params": params, "tokens": params * ratio}
-    largest = float(sizes[-1])
-    far = largest * 10 ** rng.uniform(0.5, 1.0)
-    target = {"params": np.array([far]), "tokens": np.array([20 * far])}
-    law = MadeUpLaw(
-        rng.uniform(1.0, 2.2),
-        (np.exp(rng.uniform(-1.2, 0.4)), np.exp(rng.uniform(-1.2, 0.4))),
-        (rng.uniform(0.2, 0.55), rng.uniform(0.2, 0.55)),
-        rng.uniform(-0.08, 0.08) if bent else 0.0,
-        120 * largest**2 * 10 ** rng.uniform(-1.5, 0.5),
-    )
-    noise = np.exp(rng.uniform(np.log(0.001), np.log(0.01)))
-    loss = law.losses(inputs) * np.exp(noise * rng.standard_normal(params.size))
-    return MadeUpCase(Suite("made up", "made up", inputs, loss), target, law.losses(target))
-
-
-SIMULATED_LEVELS = (0.5, 0.8, 0.9, 0.95)
-
-
-def show_simulated(size: Size) -> None:
-    """Table (e): intervals for random laws, with the discrepancy and without."""
-    table = plain_table("", "truth", "forms fitted", "discrepancy", "laws")
-    for level in SIMULATED_LEVELS:
-        table.add_column(f"{level:.0%}", justify="right")
-    table.add_column("80% width", justify="right")
-    table.add_column("x off", justify="right")
-    table.title = f"{size.laws} random laws and designs, 10 to 100 times beyond: coverage"
-    chinchilla = (FORMS["chinchilla"],)
-    settings: list[tuple[str, bool, tuple[Form, ...] | None, bool]] = [
-        ("the form fitted", False, chinchilla, False),
-        ("a form among ours", False, None, False),
-        ("a form among ours", False, None, True),
-        ("a form not among ours", True, None, False),
-        ("a form not among ours", True, None, True),
-    ]
-    off = math.nan
-    for truth, bent, forms, discrepancy in settings:
-        covered, width = simulate(size.laws, bent=bent, forms=forms, discrepancy=discrepancy)
-        fitted = "that one" if forms else "all"
-        off = off if discrepancy else width
-        words = (truth, fitted, "on" if discrepancy else "off", str(size.laws))
-        shares = (f"{share:.3f}" for share in covered)
-        table.add_row(*words, *shares, f"{width:.4f}", f"{width / off:.2f}")
-    CONSOLE.print(table)
-
-
-def simulate(
-    laws: int, *, bent: bool, forms: tuple[Form, ...] | None, discrepancy: bool
-) -> tuple[Floats, float]:
-    """Coverage at SIMULATED_LEVELS, and the geometric mean of the 80% intervals' log widths."""
-    rng = np.random.default_rng(0)
-    covered, widths = [], []
-    for _ in range(laws):
-        case = make_case(rng, bent=bent)
-        points = Points.of(case.runs.inputs, case.runs.loss)
-        fitted = fit_laws(points, forms, discrepancy="learnt" if discrepancy else None)
-        (prediction,) = fitted.predict(case.target, noise=False)
-        intervals = [prediction.interval(level) for level in SIMULATED_LEVELS]
-        covered.append([low <= case.truth[0] <= high for low, high in intervals])
-        low, high = intervals[SIMULATED_LEVELS.index(0.8)]
-        widths.append(math.log(high / low))
-    return np.mean(covered, axis=0), float(np.exp(np.mean(np.log(widths))))
-
-
-def show_speed(size: Size) -> None:
-    """Table (f): seconds on one core, on the same made-up runs."""
-    inputs, loss = many_points(size.points)
-    points = Points.of(inputs, loss)
-    one, fit_seconds = timed(lambda: fit(points, FORMS["chinchilla"], huber=1e-3))
-    _, boot_seconds = timed(lambda: bootstrap(one, count=size.bootstraps))
-    theirs, grid_seconds = timed(lambda: fit_usual(inputs, loss, starts=size.grid_starts))
-    _, few_seconds = timed(lambda: bootstrap_usual(theirs, inputs, loss, count=size.resamples))
-    their_boot_seconds = few_seconds * size.bootstraps / size.resamples
-    table = plain_table(
-        "", "", "ours, seconds", "usual, seconds", "ratio", "ours, objective", "usual"
-    )
-    table.title = f"{size.points} points on one core; objective: sum of Huber losses over delta"
-    table.add_row(
-        f"fit (usual: {size.grid_starts} starts)", f"{fit_seconds:.3f}", f"{grid_seconds:.1f}",
-        f"{grid_seconds / fit_seconds:.0f}", f"{huber_sum(one.at(inputs), loss):.6f}",
-        f"{theirs.objective:.6f}",
-    )  # fmt: skip
-    table.add_row(
-        f"{size.bootstraps} bootstraps (usual: from the best, {size.resamples} timed)",
-        f"{boot_seconds:.3f}", f"{their_boot_seconds:.1f}",
-        f"{their_boot_seconds / boot_seconds:.0f}",
-    )  # fmt: skip
-    CONSOLE.print(table)
-
-
-def many_points(count: int) -> tuple[Inputs, Floats]:
-    """As many runs as asked for, of one law, with 0.5% noise and a few outliers."""
-    rng = np.random.default_rng(0)
-    inputs = {
-        "params": 10 ** rng.uniform(7.5, 10, count),
-        "tokens": 10 ** rng.uniform(9, 11.5, count),
-    }
-    noise = 0.005 * rng.standard_t(4, count)
-    return inputs, MadeUpLaw(1.7, (0.6, 0.5), (0.34, 0.3), 0.0, 1.0).losses(inputs) * np.exp(noise)
-
-
-def huber_sum(losses: Floats, measured: Floats) -> float:
-    """The usual fit's objective at these losses."""
-    residual = np.log(losses / measured)
-    clipped = np.clip(residual, -DELTA, DELTA)
-    return float((clipped * (residual - clipped / 2)).sum()) / DELTA
-
-
-def timed(call: Callable[[], T]) -> tuple[T, float]:
-    """What a call returns, and its wall time in seconds."""
-    began = time.perf_counter()
-    found = call()
-    return found, time.perf_counter() - began
 
 
 PUBLIC = {"table": show_pooled, "curves": show_curves, "gadre": show_gadre, "active": show_active}

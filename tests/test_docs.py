@@ -101,3 +101,27 @@ def test_the_quickstart_takes_ideas_that_exist_and_needs_no_more_parameters() ->
     for proposal in read_catalog(folder / "ideas"):
         assert proposal.parameters.keys() <= parameters.keys()
     assert len(read_catalog(folder / "ideas")) >= 20
+
+
+def test_the_code_of_the_scaling_page_runs() -> None:
+    import numpy as np
+
+    from proveout.scaling import Points
+
+    page = (ROOT / "docs" / "scaling.md").read_text()
+    fitting, own = re.findall(r"```python\n(.*?)```", page, re.S)
+    n, ratio = (grid.ravel() for grid in np.meshgrid([1e7, 1e8, 1e9], [10.0, 20.0, 40.0]))
+    d = n * ratio
+    names: dict[str, Any] = {
+        "np": np,
+        "n": n,
+        "d": d,
+        "loss": 1.7 + 400 * n**-0.34 + 410 * d**-0.28,
+    }
+    exec(fitting, names)
+    low, high = names["far"].interval(0.8)
+    assert low < names["far"].mean < high
+    streams = np.tile([1.0, 2.0, 4.0], 3)
+    loss = 1.2 + (n * (0.4 * np.log(streams) + 1)) ** -0.2
+    names["points"] = Points.of({"params": n, "streams": streams}, loss)
+    exec(own, names)

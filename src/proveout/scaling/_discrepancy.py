@@ -3,7 +3,8 @@
 A law that fits all runs still misses the next scale, because no form is true. The miss of log loss
 beyond the largest run is taken as Student's t with
 
-    centre = -bias x fall,   variance = share x ((per_fall x fall)^2 + (per_decade x decades)^2)
+    centre = sqrt(share) x bias x fall
+    variance = share x ((per_fall x fall)^2 x decades + (per_decade x decades)^2)
 
 `fall` is how far the law itself says log loss falls from the largest run to the target (in
 absolute value), `decades` how many powers of ten the target lies beyond the runs. The constants
@@ -20,15 +21,18 @@ from dataclasses import dataclass, fields
 from functools import cache
 from importlib import resources
 
+from proveout.scaling._checks import Floats
+
 
 @dataclass(frozen=True)
 class Discrepancy:
     """What was learnt.
 
     Attributes:
-        bias: share of the fall by which laws are too optimistic (losses come out higher); below
-            zero, too pessimistic.
-        per_fall: sd of the miss as a share of the fall.
+        bias: the share of the fall by which laws are too optimistic, so that losses come out
+            higher; below zero they are too pessimistic.
+        per_fall: sd of the miss as a share of the fall, one decade on; it grows with the root of
+            the decades, as errors of the slope add up.
         per_decade: sd of the miss of log loss per decade of compute.
         dof: degrees of freedom of the t.
         own_runs: how many of its own held-back scales move a study halfway from the table's
@@ -47,6 +51,11 @@ class Discrepancy:
             value = getattr(self, part.name)
             if not math.isfinite(value) or (part.name != "bias" and value <= 0):
                 raise ValueError(f"{part.name} must be above zero and finite, got {value}")
+
+    def variance(self, fall: Floats, decades: Floats) -> Floats:
+        """Of the miss of log loss, before a study's own share; shapes broadcast."""
+        grown: Floats = (self.per_fall * fall) ** 2 * decades + (self.per_decade * decades) ** 2
+        return grown
 
 
 @cache

@@ -147,7 +147,7 @@ POWER = Form(
     parameters=(Parameter("alpha", 0.15, 1.0),),
     basis=_power,
     limits="Runs along the compute-optimal frontier (or any other fixed recipe), no breaks.",
-    prior=3.0,
+    prior=4.0,
 )
 CHINCHILLA = Form(
     name="chinchilla",
@@ -185,7 +185,7 @@ INTERACTION = Form(
     ),
     basis=_interaction,
     limits="Runs at several N and several D for most of the N; fresh data, one recipe.",
-    prior=0.2,
+    prior=0.1,
 )
 M4 = Form(
     name="m4",

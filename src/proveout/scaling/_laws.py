@@ -1,9 +1,10 @@
 """Forecasts from several forms of law: averaged by how well each forecasts its own largest runs.
 
 For each form the laws that could be true are drawn (`_posterior`). Which form is right is asked of
-the runs: the largest are held back at several distances, each form forecasts them from the rest,
-and its weight is its prior times the exponential of its log scores. What all forms miss together
-is the discrepancy's (`_discrepancy`), scaled by how well the study's own held-back runs came out.
+the runs: the largest are held back at several distances and each form forecasts them from the
+rest. Its weight is its prior times the exponential of half its log scores; half, because the
+distances share runs. What all forms miss together is the discrepancy's (`_discrepancy`), scaled by
+how well the study's own held-back runs came out.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from proveout.scaling._predictive import Interval, Predictive
 from proveout.scaling._projection import Problem
 
 _HELD_BACK = (2.2, 4.6, 10.0, 30.0)  # the largest runs by these factors of compute
+_EACH_COUNTS = 0.5  # of a distance's log score: all distances share the largest runs
+_FIT_COUNTS = 0.1  # of the log likelihood of all runs
 _LEAST_RUNS, _LEAST_SCALES = 4, 3  # that a form is still fitted to
 _COMPONENTS = 40  # quantiles of a form's draws that stand for them
 _WORST_SCORE = 25.0  # a held-back scale counts as at most this many nats, and a z^2 as much
@@ -125,8 +128,7 @@ class Laws:
 
     def with_discrepancy(self, table: Discrepancy | None) -> Laws:
         """The same laws, weighed and widened by another table; None for parameter doubt alone."""
-        prior = np.log([member.form.prior for member in self.members])
-        weights, share = weigh(prior, self.held_back, table or learnt())
+        weights, share = weigh(log_prior(self.members), self.held_back, table or learnt())
         return replace(self, weights=weights, share=share, discrepancy=table)
 
     @property
@@ -214,9 +216,8 @@ def forecast(
     if discrepancy is None:
         return Forecast(logs, nothing, nothing, math.inf)
     fall = abs(member.edge - logs.mean(axis=0)) * (beyond > 0)
-    grown = (discrepancy.per_fall * fall) ** 2 + (discrepancy.per_decade * beyond) ** 2
-    bias = discrepancy.bias * fall
-    return Forecast(logs, bias, np.sqrt(share * grown), discrepancy.dof)
+    miss = np.sqrt(share * discrepancy.variance(fall, beyond))
+    return Forecast(logs, math.sqrt(share) * discrepancy.bias * fall, miss, discrepancy.dof)
 
 
 def _mix(weights: Floats, parts: Sequence[Predictive]) -> Predictive:
@@ -267,9 +268,8 @@ def fit_laws(
     if runs.loss.size < 2:
         raise ValueError("a law needs runs at two settings or more; all runs share one")
     members = draw_members(runs, chosen, seed)
-    prior = np.log([form.prior for form in chosen])
     held = tuple(held_back(runs, chosen, seed))
-    weights, share = weigh(prior, held, table or learnt())
+    weights, share = weigh(log_prior(members), held, table or learnt())
     fits = tuple(fit(points, form) for form in chosen)
     noise = float(weights @ [np.median(m.draws.noise_sd) for m in members])
     best = fits[int(weights.argmax())]
@@ -303,12 +303,22 @@ def hold_back(members: Sequence[Member], small: Points, large: Points) -> HeldBa
     )
 
 
+def log_prior(members: Sequence[Member]) -> Floats:
+    """What speaks for each form before its own largest runs are asked, [k].
+
+    That is its prior, and a tenth of what all runs say of it: misfits of runs go together.
+    """
+    said = np.array([member.draws.support for member in members])
+    prior: Floats = np.log([m.form.prior for m in members]) + _FIT_COUNTS * (said - said.max())
+    return prior
+
+
 def weigh(log_prior: Floats, held: Sequence[HeldBack], table: Discrepancy) -> tuple[Floats, float]:
     """The forms' weights [k], and by how much the study's own misses scale the table's variance."""
     from scipy import special  # not at import: it takes a while
 
     scored = [standardise(h, table) for h in held]
-    logs = log_prior + sum((s.score for s in scored), np.zeros(log_prior.size))
+    logs = log_prior + _EACH_COUNTS * sum((s.score for s in scored), np.zeros(log_prior.size))
     weights = np.exp(logs - special.logsumexp(logs))
     squares = sum(float(weights @ s.square) for s in scored)
     share = (table.own_runs + squares) / (table.own_runs + len(scored))
@@ -324,8 +334,7 @@ class Scored(NamedTuple):
 
 def standardise(held: HeldBack, table: Discrepancy) -> Scored:
     """Score forecasts of held-back runs, the discrepancy included."""
-    grown = (table.per_fall * held.fall) ** 2 + (table.per_decade * held.beyond) ** 2
-    scale = np.sqrt(held.sd**2 + grown)
+    scale = np.sqrt(held.sd**2 + table.variance(held.fall, held.beyond))
     z = (held.miss - table.bias * held.fall) / scale
     log = -(table.dof + 1) / 2 * np.log1p(z**2 / table.dof) - np.log(scale)
     square = np.minimum(z**2, _WORST_SCORE)

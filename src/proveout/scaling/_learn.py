@@ -11,13 +11,22 @@ import numpy as np
 from proveout.scaling._checks import Floats
 from proveout.scaling._discrepancy import Discrepancy
 from proveout.scaling._forms import forms_for
-from proveout.scaling._laws import HeldBack, draw_members, held_back, hold_back, splits, weigh
+from proveout.scaling._laws import (
+    HeldBack,
+    draw_members,
+    held_back,
+    hold_back,
+    log_prior,
+    splits,
+    weigh,
+)
 from proveout.scaling._points import Points
 
 _FACTORS = (2.2, 4.6, 10.0, 22.0, 46.0, 100.0, 220.0, 460.0)
 _TARGETS = 10  # runs of a split that are scored, spread over compute
 _START = (math.log(0.1), math.log(0.004), 0.0, math.log(3.0), math.log(4.0))
 _START_SD = 2.0  # in those units: a weak prior that keeps the search in place
+_STEPS = (0.5, 0.5, 0.05, 0.5, 0.5)  # of the first simplex
 
 
 class Lesson(NamedTuple):
@@ -28,7 +37,7 @@ class Lesson(NamedTuple):
         weight: what it counts for; splits of one source overlap, so n of them count as sqrt(n).
         outer: the forecasts that are scored.
         inner: the smaller runs' own held-back forecasts, from which forms are weighed.
-        prior: [k], log prior weights of the forms.
+        prior: [k], what speaks for each form beforehand, in logs.
     """
 
     source: str
@@ -43,11 +52,11 @@ def lessons_of(source: str, suites: Sequence[Points], *, seed: int = 0) -> list[
     found = []
     for points in suites:
         forms = forms_for(points.inputs)
-        prior = np.log([form.prior for form in forms])
         for small, large in splits(points.settings(), _FACTORS):
-            outer = hold_back(draw_members(small, forms, seed), small, _some(large))
+            members = draw_members(small, forms, seed)
+            outer = hold_back(members, small, _some(large))
             inner = tuple(held_back(small, forms, seed))
-            found.append(Lesson(source, 1.0, outer, inner, prior))
+            found.append(Lesson(source, 1.0, outer, inner, log_prior(members)))
     return [lesson._replace(weight=1 / math.sqrt(len(found))) for lesson in found]
 
 
@@ -79,7 +88,12 @@ def learn_discrepancy(lessons: Sequence[Lesson]) -> Discrepancy:
         cost,
         np.array(_START),
         method="Nelder-Mead",
-        options={"maxfev": 250, "xatol": 0.02, "fatol": 1e-4},
+        options={
+            "maxfev": 400,
+            "xatol": 0.01,
+            "fatol": 1e-5,
+            "initial_simplex": np.array(_START) + np.vstack([np.zeros(5), np.diag(_STEPS)]),
+        },
     )
     return _table(np.asarray(found.x))
 
@@ -93,9 +107,8 @@ def log_score(lesson: Lesson, table: Discrepancy) -> float:
     """The mean log density of the lesson's largest runs."""
     weights, share = weigh(lesson.prior, lesson.inner, table)
     held = lesson.outer
-    grown = (table.per_fall * held.fall) ** 2 + (table.per_decade * held.beyond) ** 2
-    scale = np.sqrt(held.sd**2 + share * grown)
-    z = (held.miss - table.bias * held.fall) / scale
+    scale = np.sqrt(held.sd**2 + share * table.variance(held.fall, held.beyond))
+    z = (held.miss - math.sqrt(share) * table.bias * held.fall) / scale
     half = (table.dof + 1) / 2
     constant = math.lgamma(half) - math.lgamma(table.dof / 2) - math.log(table.dof * math.pi) / 2
     density = np.exp(constant - half * np.log1p(z**2 / table.dof)) / scale

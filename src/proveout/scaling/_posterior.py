@@ -45,8 +45,8 @@ class Draws(NamedTuple):
         z: [m, q], the parameters in spreads from their priors' medians.
         shares: [m, k], the coefficients.
         noise_sd: [m], relative, of a run of weight 1.
-        log_evidence: natural log of the average likelihood under the prior, up to a constant
-            that depends on the runs alone.
+        support: log likelihood of the best law, less half a log of the number of runs for each
+            parameter (Schwarz 1978).
         effective: how many independent draws the weighted ones were worth.
     """
 
@@ -54,7 +54,7 @@ class Draws(NamedTuple):
     z: Floats
     shares: Floats
     noise_sd: Floats
-    log_evidence: float
+    support: float
     effective: float
 
     def log_losses(self, inputs: Mapping[str, Floats]) -> Floats:
@@ -126,6 +126,7 @@ class _Seen(NamedTuple):
     dof: float  # of the noise, before the coefficients take theirs
     squares: float  # what the noise's sum of squares is beyond the misfit under `weight`
     alike: float  # a run's noise variance over that of weight 1
+    support: float
 
 
 def weigh_runs(problem: Problem) -> _Seen:
@@ -151,7 +152,9 @@ def weigh_runs(problem: Problem) -> _Seen:
     misfit = float((counted * residual**2).sum())
     taken = min(laws.at.shape[1] / count, 1.0)
     squares = _NOISE_DOF * _NOISE_SD**2 + misfit * (1 / (_T_SQUARES + _T_TAKEN * taken) - 1)
-    return _Seen(counted, _NOISE_DOF + alike * count, squares, alike)
+    support = alike * (float(likely[best] - count * np.log(scale[best, 0])))
+    support -= laws.at.shape[1] / 2 * math.log(count)
+    return _Seen(counted, _NOISE_DOF + alike * count, squares, alike, support)
 
 
 def _neighbours_correlation(problem: Problem, residual: Floats) -> float:
@@ -248,9 +251,7 @@ def _with_coefficients(
     problem: Problem, sample: _Sample, logs: Floats, seen: _Seen, random: np.random.Generator
 ) -> Draws:
     """Draw noise and coefficients for the likely z, and make the draws equally likely."""
-    from scipy import special  # not at import: it takes a while
 
-    evidence = float(special.logsumexp(logs) - math.log(logs.size))
     chosen = _systematic(_normalised(logs), 4 * _KEPT, random)
     at = Projected(*(array[chosen] for array in vars_of(sample.at)))
     k = at.shares.shape[1]
@@ -263,7 +264,7 @@ def _with_coefficients(
     kept = _systematic(weights, _KEPT, random)
     effective = min(1 / float((_normalised(logs) ** 2).sum()), 1 / float((weights**2).sum()))
     noise = np.sqrt(variance * seen.alike)[kept]
-    return Draws(problem, sample.z[chosen][kept], shares[kept], noise, evidence, effective)
+    return Draws(problem, sample.z[chosen][kept], shares[kept], noise, seen.support, effective)
 
 
 def _truncated(
