@@ -237,34 +237,50 @@ def r_squared(predicted: Floats, measured: Floats) -> float:
     return float(1 - ((predicted - measured) ** 2).mean() / measured.var())
 
 
-def clark(
-    x: Mapping[str, Floats], params: Floats, experts: Floats, joint: Floats, start: Floats,
-    most: Floats,
-) -> tuple[Floats, ...]:  # fmt: skip
-    """One term, N^-params S^-experts (N / 1e8)^(joint log S); S is `experts`, saturated."""
+def joint(
+    x: Mapping[str, Floats], params: Floats, experts: Floats, joint: Floats
+) -> tuple[Floats | float, ...]:
+    """A floor, and N^-params S^-experts (N / 1e8)^(joint log S)."""
+    log_params, log_experts = np.log(x["params"] / 1e8), np.log(x["experts"])
+    power = -params * log_params - experts * log_experts + joint * log_params * log_experts
+    return 1.0, np.exp(power)
+
+
+def effective(
+    x: Mapping[str, Floats], alpha: Floats, worth: Floats, start: Floats, most: Floats
+) -> tuple[Floats | float, ...]:
+    """A floor, and a power of N S^worth, S being `experts` saturated."""
     grown = x["experts"] - 1 + 1 / (1 / start - 1 / (start + most))
-    log_experts = -np.log(1 / grown + 1 / (start + most))
-    log_params = np.log(x["params"] / 1e8)
-    return (
-        np.exp(-params * log_params - experts * log_experts + joint * log_params * log_experts),
-    )
+    saturated = 1 / (1 / grown + 1 / (start + most))
+    return 1.0, (x["params"] * saturated**worth) ** -alpha
 
 
-MIXTURE_OF_EXPERTS = Form(
-    name="experts",
-    formula="log L = d - a log N - b log S + c log N log S, 1/S = 1/(E - 1 + ...) + 1/E_max",
-    source="Clark et al. 2022 (arXiv 2202.01169)",
+JOINT = Form(
+    name="joint",
+    formula="L = E + exp(d - a log N - b log S + c log N log S)",
+    source="after Clark et al. 2022 (arXiv 2202.01169), with a floor and without saturation",
     inputs=("params", "experts"),
-    terms=("scale",),
+    terms=("E", "scale"),
     parameters=(
-        Parameter("params", 0.08, 0.7),
-        Parameter("experts", 0.05, 1.0),
-        Parameter("joint", 0.0, 0.02, positive=False),
-        Parameter("start", 1.5, 0.7),
+        Parameter("params", 0.2, 0.7),
+        Parameter("experts", 0.1, 0.7),
+        Parameter("joint", 0.0, 0.01, positive=False),
+    ),
+    basis=joint,
+)
+EFFECTIVE = Form(
+    name="effective",
+    formula="L = E + A (N S^worth)^-alpha, 1/S = 1/(experts - 1 + ...) + 1/most",
+    source="after Clark et al. 2022, saturation as theirs",
+    inputs=("params", "experts"),
+    terms=("E", "A"),
+    parameters=(
+        Parameter("alpha", 0.2, 0.7),
+        Parameter("worth", 0.3, 0.7),
+        Parameter("start", 2.0, 0.5),
         Parameter("most", 300.0, 1.0),
     ),
-    basis=clark,
-    floor=None,
+    basis=effective,
 )
 
 
@@ -306,7 +322,7 @@ def read_tasks(data: Path) -> list[Task]:
         tasks.append(Task(train.source, train, test, forms))
     names = {"params": "dense_parameter_count", "experts": "num_experts"}
     train, test = (read_task(data, "moe", part, names, "loss_validation") for part in parts)
-    tasks.append(Task("moe", train, test, (MIXTURE_OF_EXPERTS,)))
+    tasks.append(Task("moe", train, test, (JOINT, EFFECTIVE)))
     names = {"params": "num_params", "streams": "parallel_size"}
     for group in ("stack", "pile"):
         train, test = (read_task(data, "parallel", part, names, "loss", group) for part in parts)

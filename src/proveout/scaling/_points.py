@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,16 @@ from proveout.scaling._checks import Floats, Numbers, positive
 _FLOPS_PER_PARAMETER_TOKEN = 6.0  # Kaplan et al. 2020 (arXiv 2001.08361); attention is left out
 _ROUGH_SD = 0.003  # relative: what one scale has for itself beside seed noise
 _RUN_CORRELATION = 0.5  # of the errors of two checkpoints of one run
+
+
+class Spread(NamedTuple):
+    """Of the log losses of replicates about their means."""
+
+    squares: float  # weighted sum
+    dof: float
+
+
+NO_REPLICATES = Spread(0.0, 0.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,12 +36,14 @@ class Points:
         loss: [n], above zero, in any unit; less is better.
         weight: [n], relative precisions; 1 each by default.
         run: [n], labels of the runs that rows are checkpoints of; None where each row is a run.
+        replicates: what replicates that were brought together said of the noise.
     """
 
     inputs: Mapping[str, Floats]
     loss: Floats
     weight: Floats
     run: npt.NDArray[np.str_] | None = None
+    replicates: Spread = NO_REPLICATES
 
     @classmethod
     def of(
@@ -65,7 +78,7 @@ class Points:
         """The rows where `keep` [n] is true."""
         inputs = {name: values[keep] for name, values in self.inputs.items()}
         run = None if self.run is None else self.run[keep]
-        return Points(inputs, self.loss[keep], self.weight[keep], run)
+        return Points(inputs, self.loss[keep], self.weight[keep], run, self.replicates)
 
     def settings(self) -> Points:
         """Replicates brought together: one row for each setting of the inputs, by rising compute.
@@ -81,13 +94,15 @@ class Points:
         logs, total = np.log(self.loss), np.bincount(which, weight)
         mean = np.bincount(which, weight * logs) / total
         count = np.bincount(which)
-        spread = np.sqrt(((logs - mean[which]) ** 2).sum() / max(logs.size - count.size, 1))
-        own = _ROUGH_SD**2 / (_ROUGH_SD**2 + spread**2) if spread > 0 else 0.0
+        squares = float((weight * (logs - mean[which]) ** 2).sum())
+        dof = float(logs.size - count.size)
+        own = _ROUGH_SD**2 / (_ROUGH_SD**2 + squares / dof) if squares > 0 else 0.0
         precision: Floats = total / count / (own + (1 - own) / count)
         inputs = {name: values[first] for name, values in self.inputs.items()}
         order = np.argsort(compute_of(inputs), kind="stable")
         inputs = {name: values[order] for name, values in inputs.items()}
-        return Points(inputs, np.exp(mean)[order], precision[order])
+        said = Spread(self.replicates.squares + squares, self.replicates.dof + dof)
+        return Points(inputs, np.exp(mean)[order], precision[order], None, said)
 
     def _run_weight(self) -> Floats:
         if self.run is None:

@@ -5,8 +5,9 @@ sampling (Cornuet et al. 2012): each round draws from a Student's t at the mean 
 the draws so far. Given those parameters and the noise, the coefficients are normal and above zero;
 they are drawn one after the other, each cut off at zero, and weighted for it (the
 Geweke-Hajivassiliou-Keane simulator; Hajivassiliou et al. 1996). The noise has a scaled inverse
-chi-squared prior. Runs that lie off the best law weigh less, by Student's t weights that are held
-fixed and scaled so that with normal noise the doubt comes out as it must for such weights.
+chi-squared prior, to which replicates add what they say. Runs that lie off the best law weigh
+less, by Student's t weights that are held fixed and scaled so that with normal noise the doubt
+comes out as it must for such weights.
 """
 
 from __future__ import annotations
@@ -151,10 +152,12 @@ def weigh_runs(problem: Problem) -> _Seen:
     counted = loss.weights(laws.residual, weights, scale)[best] * alike / _T_WEIGHTS
     misfit = float((counted * residual**2).sum())
     taken = min(laws.at.shape[1] / count, 1.0)
-    squares = _NOISE_DOF * _NOISE_SD**2 + misfit * (1 / (_T_SQUARES + _T_TAKEN * taken) - 1)
+    known = _NOISE_DOF * _NOISE_SD**2 + problem.replicates.squares
+    squares = known + misfit * (1 / (_T_SQUARES + _T_TAKEN * taken) - 1)
     support = alike * (float(likely[best] - count * np.log(scale[best, 0])))
     support -= laws.at.shape[1] / 2 * math.log(count)
-    return _Seen(counted, _NOISE_DOF + alike * count, squares, alike, support)
+    dof = _NOISE_DOF + problem.replicates.dof + alike * count
+    return _Seen(counted, dof, squares, alike, support)
 
 
 def _neighbours_correlation(problem: Problem, residual: Floats) -> float:

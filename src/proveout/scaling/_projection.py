@@ -20,7 +20,7 @@ import numpy as np
 
 from proveout.scaling._checks import Floats
 from proveout.scaling._forms import Form, geometric_middle
-from proveout.scaling._points import Points
+from proveout.scaling._points import NO_REPLICATES, Points, Spread
 
 _RIDGE = 1e-11  # on scaled columns: two terms that cannot be told apart share what they explain
 
@@ -34,6 +34,7 @@ class Problem:
         inputs, log_loss, weight: of the n rows.
         middle: the geometric mean of each input.
         level: the geometric mean of the losses, the unit of shares.
+        replicates: what replicates say of the noise.
     """
 
     form: Form
@@ -42,6 +43,7 @@ class Problem:
     weight: Floats
     middle: Mapping[str, float]
     level: float
+    replicates: Spread = NO_REPLICATES
 
     @classmethod
     def of(cls, form: Form, points: Points) -> Problem:
@@ -53,7 +55,8 @@ class Problem:
         inputs = {name: points.inputs[name] for name in form.inputs}
         log_loss = np.log(points.loss)
         level = float(np.exp(np.average(log_loss, weights=points.weight)))
-        return cls(form, inputs, log_loss, points.weight, geometric_middle(inputs), level)
+        middle = geometric_middle(inputs)
+        return cls(form, inputs, log_loss, points.weight, middle, level, points.replicates)
 
     def parameters(self, z: Floats) -> tuple[Floats, ...]:
         """The form's parameters, [b, 1] each, from z [b, q] in spreads from the priors' medians."""
