@@ -40,7 +40,8 @@ def write_large_study(folder: Path, trials: int) -> None:
     with Ledger(folder) as ledger:
         # A benchmark need not survive a loss of power, and 20,000 syncs would take a while.
         ledger._connection.execute("PRAGMA synchronous=OFF")
-        ledger.append(StudyOpened(study.name, "0", 1e18, "flops", "", ""))
+        text = (folder / "study.toml").read_text(encoding="utf-8")
+        ledger.append(StudyOpened(study.name, "0", 1e18, "flops", text, ""))
         ledger.append(IdeaAdded(Idea(BASELINE, "baseline", "c0", None)))
         for arm in range(1, arms):
             ledger.append(IdeaAdded(Idea(f"idea-{arm}", "idea", f"c{arm}", "c0")))

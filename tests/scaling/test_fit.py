@@ -258,6 +258,17 @@ def test_points_that_cannot_be_are_named(
         Points.of(inputs, loss)
 
 
+def test_bringing_replicates_together_twice_changes_nothing() -> None:
+    rng = np.random.default_rng(11)
+    compute = np.repeat(np.geomspace(1e17, 1e20, 7), 3)
+    once = Points.of({"compute": compute}, np.exp(rng.standard_normal(21))).settings()
+    twice = once.settings()
+    assert twice.loss == pytest.approx(once.loss)
+    assert twice.weight == pytest.approx(once.weight)
+    assert twice.replicates == once.replicates
+    assert once.replicates.dof == 14
+
+
 def test_replicates_and_checkpoints_weigh_what_they_tell() -> None:
     compute = [1e18, 1e18, 1e18, 1e19]
     together = Points.of({"compute": compute}, [3.0, 3.03, 2.97, 2.5]).settings()

@@ -94,9 +94,9 @@ class Points:
         logs, total = np.log(self.loss), np.bincount(which, weight)
         mean = np.bincount(which, weight * logs) / total
         count = np.bincount(which)
-        squares = float((weight * (logs - mean[which]) ** 2).sum())
         dof = float(logs.size - count.size)
-        own = _ROUGH_SD**2 / (_ROUGH_SD**2 + squares / dof) if squares > 0 else 0.0
+        squares = float((weight * (logs - mean[which]) ** 2).sum()) if dof > 0 else 0.0
+        own = _ROUGH_SD**2 / (_ROUGH_SD**2 + squares / dof) if dof > 0 else 0.0
         precision: Floats = total / count / (own + (1 - own) / count)
         inputs = {name: values[first] for name, values in self.inputs.items()}
         order = np.argsort(compute_of(inputs), kind="stable")
