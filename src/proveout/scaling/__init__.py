@@ -1,6 +1,7 @@
 """Scaling: noise, gaps over compute, laws, intervals and extrapolation. Pure numerics."""
 
 from proveout.scaling._crossing import Crossing, crossing
+from proveout.scaling._design import Purchase, first_runs, next_runs
 from proveout.scaling._discrepancy import Discrepancy
 from proveout.scaling._fit import Bootstrap, Fit, bootstrap, fit
 from proveout.scaling._forms import FORMS, Form, Parameter
@@ -33,14 +34,17 @@ __all__ = [
     "Points",
     "Prediction",
     "Predictive",
+    "Purchase",
     "bootstrap",
     "crossing",
+    "first_runs",
     "fit",
     "fit_gap",
     "fit_laws",
     "learn_discrepancy",
     "lessons_of",
     "multipliers",
+    "next_runs",
     "pool_noise",
     "prior_gap",
 ]
