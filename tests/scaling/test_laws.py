@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from proveout.scaling import FORMS, Discrepancy, Laws, Points, fit_laws
-from proveout.scaling._laws import overshoot
+from proveout.scaling._forecast import overshoot
 
 TABLE = Discrepancy(bias=0.0, per_fall=0.1, per_decade=0.005, dof=5.0, own_runs=4.0)
 LADDER = np.repeat(np.geomspace(1e17, 1e20, 7), 2)
@@ -167,8 +167,11 @@ def test_a_prediction_is_one_distribution() -> None:
 def test_how_far_beyond_the_runs_a_setting_lies() -> None:
     runs = {"params": np.array([1e8, 1e9]), "tokens": np.array([1e10, 2e9])}
     at = {"params": np.array([1e9, 1e10, 1e8]), "tokens": np.array([1e10, 1e11, 2e9])}
-    # Compute is at most 6e18 in the runs: 6e19 is a decade on though neither axis is beyond.
-    assert overshoot(runs, at) == pytest.approx([math.log10(1e19 / 2e18), 2.69897, 0], abs=1e-4)
+    # Compute is at most 12e18 in the runs: 60e18 is further though neither axis is; and the last
+    # setting lies below the smallest, 6e18.
+    expected = [math.log10(60 / 12), math.log10(6000 / 12), math.log10(6 / 1.2)]
+    assert overshoot(runs, at) == pytest.approx(expected, abs=1e-4)
+    assert overshoot(runs, runs) == pytest.approx([0, 0])
 
 
 def test_what_is_wrong_with_runs_is_said() -> None:
@@ -188,6 +191,53 @@ def test_a_run_that_decides_everything_is_named() -> None:
     loss *= np.exp(0.002 * np.random.default_rng(10).standard_normal(9))
     laws = fit_laws(Points.of({"compute": compute}, loss), [FORMS["power"]])
     assert any("compute=1e+21" in said and "repeat it" in said for said in laws.warnings)
+
+
+def test_a_run_far_off_the_law_is_named_and_let_go() -> None:
+    compute = np.geomspace(1e17, 1e20, 13)
+    noise = np.exp(0.005 * np.random.default_rng(11).standard_normal(13))
+    loss = (1.6 + 1.5 * (compute / 3e18) ** -0.2) * noise
+    slip = loss.copy()
+    slip[6] *= 2
+    clean, dirty = (fit_laws(Points.of({"compute": compute}, y)) for y in (loss, slip))
+    assert any("lies +" in said and "check it" in said for said in dirty.warnings)
+    assert not any("check it" in said for said in clean.warnings)
+    far = {"compute": [1e21]}
+    assert dirty.predict(far)[0].mean == pytest.approx(clean.predict(far)[0].mean, rel=0.02)
+
+
+def test_only_relative_weights_matter() -> None:
+    loss, _ = ladder_laws(1, seed=12)[0]
+    at = {"compute": [1e21]}
+    intervals = [
+        fit_laws(Points.of({"compute": LADDER}, loss, weight=np.full(14, w)))
+        .predict(at)[0]
+        .interval()
+        for w in (1e-6, 1.0, 4e4)
+    ]
+    assert intervals[0] == pytest.approx(intervals[1], rel=1e-6)
+    assert intervals[2] == pytest.approx(intervals[1], rel=1e-6)
+
+
+def test_below_the_runs_doubt_grows_too() -> None:
+    loss, _ = ladder_laws(1, seed=13)[0]
+    laws = fit_laws(Points.of({"compute": LADDER}, loss), discrepancy=TABLE)
+    below = {"compute": [1e14]}
+    on, off = (one.predict(below)[0].interval() for one in (laws, laws.with_discrepancy(None)))
+    assert on.high / on.low > 1.1 * off.high / off.low
+
+
+def test_standard_errors_hold_the_truth_as_often_as_they_promise() -> None:
+    rng = np.random.default_rng(14)
+    compute = np.geomspace(1e17, 1e20, 9)
+    within = []
+    for _ in range(40):
+        loss = (1.6 + 1.5 * (compute / 3e18) ** -0.2) * np.exp(0.005 * rng.standard_normal(9))
+        best = fit_laws(Points.of({"compute": compute}, loss), [FORMS["power"]]).best
+        error = best.standard_errors["alpha"]
+        assert error is not None
+        within.append(abs(best.parameters["alpha"] - 0.2) < 2 * error)
+    assert np.mean(within) > 0.95 - 3 * math.sqrt(0.95 * 0.05 / 40) - 0.05
 
 
 def test_what_cannot_be_fitted_is_named() -> None:

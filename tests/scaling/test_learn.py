@@ -11,8 +11,8 @@ import pytest
 
 from proveout.scaling import FORMS, Discrepancy, Lesson, Points, learn_discrepancy, lessons_of
 from proveout.scaling._discrepancy import learnt
-from proveout.scaling._laws import HeldBack
 from proveout.scaling._learn import log_score
+from proveout.scaling._weights import HeldBack
 
 PACKAGE = Path(__file__).parents[2] / "src/proveout/scaling"
 

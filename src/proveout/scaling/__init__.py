@@ -4,10 +4,11 @@ from proveout.scaling._crossing import Crossing, crossing
 from proveout.scaling._design import Purchase, first_runs, next_runs
 from proveout.scaling._discrepancy import Discrepancy
 from proveout.scaling._fit import Bootstrap, Fit, bootstrap, fit
+from proveout.scaling._forecast import Prediction
 from proveout.scaling._forms import FORMS, Form, Parameter
 from proveout.scaling._gap import GapLine, GapPrior, fit_gap, prior_gap
 from proveout.scaling._joint import GapJoint
-from proveout.scaling._laws import Laws, Prediction, fit_laws
+from proveout.scaling._laws import Laws, fit_laws
 from proveout.scaling._learn import Lesson, learn_discrepancy, lessons_of
 from proveout.scaling._multipliers import ComputeMultiplier, multipliers
 from proveout.scaling._noise import Noise, NoiseSd, pool_noise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ HUBER = 1e-3  # of log loss (Hoffmann et al. 2022)
 _AT_BOUND = 0.02  # spreads from the end of the search
 _NO_FLOOR = 0.02  # of the least loss: a floor this low is told from zero by nobody
 _DECIDES = 2.5  # times all other runs' influence together
+_FAR_OFF = 10.0  # robust sds and 5%: hardly noise, more likely a slip
 _TRIED = 24  # runs left out in turn
 
 
@@ -82,14 +84,14 @@ def fit(points: Points, form: Form, *, huber: float = HUBER) -> Fit:
     laws = polish(problem, start, problem.weight, loss)
     names = (*form.terms, *(p.name for p in form.parameters))
     values = natural(problem, laws.at)[0]
-    errors = _standard_errors(problem, laws)
+    errors = _standard_errors(problem, laws, huber)
     return Fit(
         form,
         dict(zip(names, (float(v) for v in values), strict=True)),
         dict(zip(names, errors, strict=True)),
         float(laws.objective[0]),
         -laws.residual[0],
-        _warnings(problem, laws),
+        _warnings(problem, laws, huber),
         problem,
         laws,
         huber,
@@ -131,15 +133,21 @@ def natural(problem: Problem, at: Floats) -> Floats:
     return values
 
 
-def _standard_errors(problem: Problem, laws: Laws) -> list[float | None]:
-    """From the inverse curvature at the optimum and the runs' robust spread about the law."""
+def _standard_errors(problem: Problem, laws: Laws, huber: float) -> list[float | None]:
+    """From the curvature at the optimum and the runs' robust spread about the law.
+
+    Where most residuals count linearly the estimator is that of least absolute deviations, whose
+    variance is pi / 2 times that of least squares at normal noise.
+    """
     at = laws.at
     size, count = at.shape[1], problem.log_loss.size
     if count <= size:
         return [None] * size
     residual, slope = linearise(problem, at)
-    spread = 1.4826 * float(np.median(np.sqrt(problem.weight) * abs(residual[0])))
-    variance = (spread * np.sqrt(count / (count - size))) ** 2
+    # The law passes close to as many runs as it has parameters: those say nothing of the spread.
+    apart = np.sort(np.sqrt(problem.weight) * abs(residual[0]))[size:]
+    spread = 1.4826 * float(np.median(apart))
+    variance = spread**2 * (math.pi / 2 if huber < spread else 1.0)
     normal = slope[0].T @ (slope[0] * problem.weight[:, None])
     scale = np.sqrt(np.diag(normal))
     if not (scale > 0).all():
@@ -154,7 +162,7 @@ def _standard_errors(problem: Problem, laws: Laws) -> list[float | None]:
     return [float(e) if np.isfinite(e) else None for e in errors]
 
 
-def _warnings(problem: Problem, laws: Laws) -> tuple[str, ...]:
+def _warnings(problem: Problem, laws: Laws, huber: float) -> tuple[str, ...]:
     form, k = problem.form, len(problem.form.terms)
     said = []
     size = k + len(form.parameters)
@@ -166,20 +174,33 @@ def _warnings(problem: Problem, laws: Laws) -> tuple[str, ...]:
         if parameter.reach - abs(z) < _AT_BOUND:
             said.append(f"{parameter.name} is at the bound of its search: the runs do not fix it")
     if form.floor is not None:
-        said += _floor_warning(problem, laws)
+        said += _floor_warning(problem, laws, huber)
     return tuple(said)
 
 
-def _floor_warning(problem: Problem, laws: Laws) -> list[str]:
+def _floor_warning(problem: Problem, laws: Laws, huber: float) -> list[str]:
     """A floor that could as well be zero: the best law without one fits about as well."""
     where = problem.form.terms.index(str(problem.form.floor))
     floor = float(np.exp(laws.at[0, where])) * problem.level
     least = float(np.exp(problem.log_loss.min()))
-    errors = _standard_errors(problem, laws)
+    errors = _standard_errors(problem, laws, huber)
     error = errors[where]
     if floor < _NO_FLOOR * least or error is None or floor < 1.64 * error:
         return [f"the runs cannot tell the floor {problem.form.floor} from zero"]
     return []
+
+
+def far_off(fitted: Fit) -> list[str]:
+    """A warning of each of the runs, three at most, that lie far off the law and were let go."""
+    size = abs(fitted.residuals)
+    limit = max(_FAR_OFF * 1.4826 * float(np.median(size)), 0.05)
+    said = []
+    for run in [int(k) for k in np.argsort(-size)[:3] if size[k] > limit]:
+        setting = ", ".join(f"{name}={v[run]:g}" for name, v in fitted.problem.inputs.items())
+        said.append(
+            f"the run at {setting} lies {math.expm1(fitted.residuals[run]):+.0%} off: check it"
+        )
+    return said
 
 
 def deciding_run(fitted: Fit) -> str | None:

@@ -79,6 +79,15 @@ class Form:
     limits: str = ""
     prior: float = 1.0
 
+    def __post_init__(self) -> None:
+        """Refuse what cannot be fitted."""
+        if not (self.inputs and self.terms and self.parameters):
+            raise ValueError(f"form {self.name} needs an input, a term and a parameter at least")
+        if self.floor is not None and self.floor not in self.terms:
+            raise ValueError(f"form {self.name}: floor {self.floor!r} is none of {self.terms}")
+        if not self.prior > 0:
+            raise ValueError(f"form {self.name}: prior must be above zero, got {self.prior}")
+
 
 def _power(x: Mapping[str, Floats], alpha: Floats) -> tuple[Floats | float, ...]:
     return 1.0, x["compute"] ** -alpha
@@ -169,7 +178,6 @@ TIED = Form(
     parameters=(_EXPONENT,),
     basis=_tied,
     limits="As chinchilla; over-training moves loss at fixed compute by a factor only.",
-    prior=2.0,
 )
 INTERACTION = Form(
     name="interaction",
@@ -189,7 +197,7 @@ INTERACTION = Form(
 )
 M4 = Form(
     name="m4",
-    formula="(L - E) / (S - (L - E))^bend ~ C^-gamma, S the loss above E of an untrained model",
+    formula="L = E + S u, u / (1 - u)^bend = (C / middle)^-gamma",
     source="Alabdulmohsin et al. 2022 (arXiv 2209.06640), there with epsilon_0 = E + S and"
     " beta = middle^gamma S^(1 - bend)",
     inputs=("compute",),

@@ -12,92 +12,17 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import numpy as np
 
 from proveout.scaling._checks import Floats, Numbers
 from proveout.scaling._discrepancy import Discrepancy, learnt
-from proveout.scaling._fit import Fit, deciding_run, fit
+from proveout.scaling._fit import Fit, deciding_run, far_off, fit, natural
+from proveout.scaling._forecast import Member, Prediction, draw_members, forecast, mix, overshoot
 from proveout.scaling._forms import FORMS, Form, forms_for
-from proveout.scaling._points import Points, check_inputs, compute_of
-from proveout.scaling._posterior import Draws, draw_laws
-from proveout.scaling._predictive import Interval, Predictive
-from proveout.scaling._projection import Problem
-
-_HELD_BACK = (2.2, 4.6, 10.0, 30.0)  # the largest runs by these factors of compute
-_EACH_COUNTS = 0.5  # of a distance's log score: all distances share the largest runs
-_FIT_COUNTS = 0.1  # of the log likelihood of all runs
-_LEAST_RUNS, _LEAST_SCALES = 4, 3  # that a form is still fitted to
-_COMPONENTS = 40  # quantiles of a form's draws that stand for them
-_WORST_SCORE = 25.0  # a held-back scale counts as at most this many nats, and a z^2 as much
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """A loss that has not been measured: a distribution on the log scale, told in losses."""
-
-    log_loss: Predictive
-
-    @property
-    def mean(self) -> float:
-        """The middle of the distribution: the geometric mean and, but for skew, the median."""
-        return math.exp(self.log_loss.mean)
-
-    def quantiles(self, ps: Numbers) -> Floats:
-        """The losses with probabilities `ps` [n] below them, [n]."""
-        losses: Floats = np.exp(self.log_loss.quantiles(ps))
-        return losses
-
-    def interval(self, probability: float = 0.8) -> Interval:
-        """The central interval that holds the loss with this probability."""
-        low, high = self.log_loss.interval(probability)
-        return Interval(math.exp(low), math.exp(high))
-
-    def probability_below(self, loss: float) -> float:
-        """The probability of a loss below this one."""
-        return self.log_loss.probability_below(math.log(loss))
-
-
-class Member(NamedTuple):
-    """One form of an average."""
-
-    form: Form
-    draws: Draws
-    edge: float  # mean log loss by its laws at the largest run
-
-
-class HeldBack(NamedTuple):
-    """Forecasts of the largest runs by the smaller ones; all [k, m] but the last two, [m]."""
-
-    miss: Floats  # measured minus forecast log loss
-    sd: Floats  # by the draws and the noise
-    fall: Floats
-    beyond: Floats
-    weight: Floats  # of each held-back run; they sum to 1
-
-
-def splits(runs: Points, factors: Sequence[float]) -> list[tuple[Points, Points]]:
-    """Runs parted into the smaller and the largest, at each factor below the largest compute.
-
-    Only where enough of the smaller are left, and no parting twice.
-    """
-    compute = runs.compute
-    found, sizes = [], set()
-    for factor in factors:
-        kept = compute <= compute.max() / factor * (1 + 1e-9)
-        scales = np.unique(compute[kept]).size
-        if kept.sum() < _LEAST_RUNS or scales < _LEAST_SCALES or kept.sum() in sizes:
-            continue
-        sizes.add(int(kept.sum()))
-        found.append((runs.where(kept), runs.where(~kept)))
-    return found
-
-
-def held_back(runs: Points, forms: Sequence[Form], seed: int) -> list[HeldBack]:
-    """How each form forecasts the largest runs from the others, at several distances."""
-    parted = splits(runs, _HELD_BACK)
-    return [hold_back(draw_members(s, forms, seed), s, large) for s, large in parted]
+from proveout.scaling._points import Points, check_inputs
+from proveout.scaling._posterior import Draws
+from proveout.scaling._weights import HeldBack, held_back, log_prior, weigh
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,7 +78,7 @@ class Laws:
         ]
         extra = self.noise_sd if noise else 0.0
         return tuple(
-            Prediction(_mix(self.weights, [f.at(i) for f in forecasts]).with_noise(extra))
+            Prediction(mix(self.weights, [f.at(i) for f in forecasts]).with_noise(extra))
             for i in range(beyond.size)
         )
 
@@ -184,60 +109,6 @@ class Laws:
         return check_inputs({name: at[name] for name in self.points.inputs})
 
 
-class Forecast(NamedTuple):
-    """One form's forecast of log losses at m settings."""
-
-    log_losses: Floats  # [draws, m]
-    bias: Floats  # [m], to be added
-    miss: Floats  # [m], scale of the discrepancy
-    dof: float
-
-    def at(self, i: int) -> Predictive:
-        """The distribution at one setting: quantiles of the draws, each as wide as the miss."""
-        logs = np.sort(self.log_losses[:, i])
-        cut = (np.arange(_COMPONENTS) + 0.5) / _COMPONENTS
-        centres = np.interp(cut * logs.size - 0.5, np.arange(logs.size), logs) + self.bias[i]
-        scale = max(self.miss[i], 0.15 * float(logs.std()), 1e-9)
-        every = np.ones(_COMPONENTS)
-        dof = self.dof if self.miss[i] > 0 else math.inf
-        return Predictive.mixture(centres, scale * every, dof * every, every)
-
-
-def forecast(
-    member: Member,
-    inputs: Mapping[str, Floats],
-    beyond: Floats,
-    discrepancy: Discrepancy | None,
-    share: float,
-) -> Forecast:
-    """One form's forecast at `inputs`, `beyond` [m] decades past the runs."""
-    logs = member.draws.log_losses(inputs)
-    nothing = np.zeros(beyond.size)
-    if discrepancy is None:
-        return Forecast(logs, nothing, nothing, math.inf)
-    fall = abs(member.edge - logs.mean(axis=0)) * (beyond > 0)
-    miss = np.sqrt(share * discrepancy.variance(fall, beyond))
-    return Forecast(logs, math.sqrt(share) * discrepancy.bias * fall, miss, discrepancy.dof)
-
-
-def _mix(weights: Floats, parts: Sequence[Predictive]) -> Predictive:
-    return Predictive(
-        np.concatenate([p.centres for p in parts]),
-        np.concatenate([p.scales for p in parts]),
-        np.concatenate([p.dofs for p in parts]),
-        np.concatenate([w * p.weights for w, p in zip(weights, parts, strict=True)]),
-    )
-
-
-def overshoot(runs: Mapping[str, Floats], inputs: Mapping[str, Floats]) -> Floats:
-    """How many decades settings lie past the runs, [m]: in compute, or in its factors if more."""
-    compute = np.log10(compute_of(inputs) / compute_of(runs).max())
-    axes = [np.log10(inputs[name] / runs[name].max()) for name in runs]
-    factors = np.sum([np.maximum(axis, 0.0) for axis in axes], axis=0)
-    decades: Floats = np.maximum(np.maximum(compute, factors), 0.0)
-    return decades
-
-
 def fit_laws(
     points: Points,
     forms: Sequence[Form] | None = None,
@@ -256,6 +127,8 @@ def fit_laws(
     Raises:
         ValueError: inputs that no form fits, fewer than two settings, or a form's input missing.
     """
+    if isinstance(discrepancy, str) and discrepancy != "learnt":
+        raise ValueError(f"discrepancy is a table, None or 'learnt', got {discrepancy!r}")
     table = learnt() if isinstance(discrepancy, str) else discrepancy
     chosen = forms_for(points.inputs) if forms is None else tuple(forms)
     if not chosen:
@@ -264,81 +137,26 @@ def fit_laws(
             "; ".join(", ".join(f.inputs) for f in FORMS.values()),
         )
         raise ValueError(f"no form for inputs {have}; the package's forms have {known}")
-    runs = points.settings()
+    runs = points.even().settings()
     if runs.loss.size < 2:
         raise ValueError("a law needs runs at two settings or more; all runs share one")
     members = draw_members(runs, chosen, seed)
     held = tuple(held_back(runs, chosen, seed))
     weights, share = weigh(log_prior(members), held, table or learnt())
-    fits = tuple(fit(points, form) for form in chosen)
+    fits = tuple(with_errors(fit(points.even(), m.form), m.draws) for m in members)
     noise = float(weights @ [np.median(m.draws.noise_sd) for m in members])
     best = fits[int(weights.argmax())]
     alone = deciding_run(best)
-    said = (*data_warnings(runs), *best.warnings, *([alone] if alone else []))
+    said = (*data_warnings(runs), *best.warnings, *far_off(best), *([alone] if alone else []))
     return Laws(runs, members, weights, fits, table, share, noise, said, held)
 
 
-def draw_members(runs: Points, forms: Sequence[Form], seed: int) -> tuple[Member, ...]:
-    top = int(runs.compute.argmax())
-    largest = {name: values[top : top + 1] for name, values in runs.inputs.items()}
-    members = []
-    for form in forms:
-        draws = draw_laws(Problem.of(form, runs), seed=seed)
-        members.append(Member(form, draws, float(draws.log_losses(largest).mean())))
-    return tuple(members)
-
-
-def hold_back(members: Sequence[Member], small: Points, large: Points) -> HeldBack:
-    """How the runs `large` came out against forecasts from `small`."""
-    logs = np.stack([m.draws.log_losses(large.inputs) for m in members])
-    centre = logs.mean(axis=1)
-    noise = np.array([np.median(m.draws.noise_sd) for m in members])[:, None]
-    edges = np.array([m.edge for m in members])[:, None]
-    return HeldBack(
-        np.log(large.loss) - centre,
-        np.sqrt(logs.var(axis=1) + noise**2 / large.weight),
-        abs(edges - centre),
-        overshoot(small.inputs, large.inputs),
-        large.weight / large.weight.sum(),
-    )
-
-
-def log_prior(members: Sequence[Member]) -> Floats:
-    """What speaks for each form before its own largest runs are asked, [k].
-
-    That is its prior, and a tenth of what all runs say of it: misfits of runs go together.
-    """
-    said = np.array([member.draws.support for member in members])
-    prior: Floats = np.log([m.form.prior for m in members]) + _FIT_COUNTS * (said - said.max())
-    return prior
-
-
-def weigh(log_prior: Floats, held: Sequence[HeldBack], table: Discrepancy) -> tuple[Floats, float]:
-    """The forms' weights [k], and by how much the study's own misses scale the table's variance."""
-    from scipy import special  # not at import: it takes a while
-
-    scored = [standardise(h, table) for h in held]
-    logs = log_prior + _EACH_COUNTS * sum((s.score for s in scored), np.zeros(log_prior.size))
-    weights = np.exp(logs - special.logsumexp(logs))
-    squares = sum(float(weights @ s.square) for s in scored)
-    share = (table.own_runs + squares) / (table.own_runs + len(scored))
-    return weights, share
-
-
-class Scored(NamedTuple):
-    """A held-back distance's scores by form, [k]."""
-
-    score: Floats  # mean log density
-    square: Floats  # mean squared standardised miss
-
-
-def standardise(held: HeldBack, table: Discrepancy) -> Scored:
-    """Score forecasts of held-back runs, the discrepancy included."""
-    scale = np.sqrt(held.sd**2 + table.variance(held.fall, held.beyond))
-    z = (held.miss - table.bias * held.fall) / scale
-    log = -(table.dof + 1) / 2 * np.log1p(z**2 / table.dof) - np.log(scale)
-    square = np.minimum(z**2, _WORST_SCORE)
-    return Scored(log @ held.weight, square @ held.weight)
+def with_errors(fitted: Fit, draws: Draws) -> Fit:
+    """The fit with standard errors from the laws that could be true, their robust spread."""
+    at = np.concatenate([np.log(np.maximum(draws.shares, 1e-300)), draws.z], axis=1)
+    low, high = np.quantile(natural(draws.problem, at), [0.159, 0.841], axis=0)
+    errors = dict(zip(fitted.parameters, ((high - low) / 2).tolist(), strict=True))
+    return replace(fitted, standard_errors=errors)
 
 
 def data_warnings(runs: Points) -> tuple[str, ...]:

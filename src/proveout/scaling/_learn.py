@@ -10,17 +10,10 @@ import numpy as np
 
 from proveout.scaling._checks import Floats
 from proveout.scaling._discrepancy import Discrepancy
+from proveout.scaling._forecast import draw_members
 from proveout.scaling._forms import forms_for
-from proveout.scaling._laws import (
-    HeldBack,
-    draw_members,
-    held_back,
-    hold_back,
-    log_prior,
-    splits,
-    weigh,
-)
 from proveout.scaling._points import Points
+from proveout.scaling._weights import HeldBack, held_back, hold_back, log_prior, splits, weigh
 
 _FACTORS = (2.2, 4.6, 10.0, 22.0, 46.0, 100.0, 220.0, 460.0)
 _TARGETS = 10  # runs of a split that are scored, spread over compute

@@ -74,6 +74,11 @@ class Points:
         """The scale of each row, [n]: see `compute_of`."""
         return compute_of(self.inputs)
 
+    def even(self) -> Points:
+        """The same runs with a median weight of 1, which is a run's worth of noise."""
+        weight = self.weight / float(np.median(self.weight))
+        return Points(self.inputs, self.loss, weight, self.run, self.replicates)
+
     def where(self, keep: npt.NDArray[np.bool_]) -> Points:
         """The rows where `keep` [n] is true."""
         inputs = {name: values[keep] for name, values in self.inputs.items()}

@@ -46,8 +46,7 @@ class Draws(NamedTuple):
         z: [m, q], the parameters in spreads from their priors' medians.
         shares: [m, k], the coefficients.
         noise_sd: [m], relative, of a run of weight 1.
-        support: log likelihood of the best law, less half a log of the number of runs for each
-            parameter (Schwarz 1978).
+        log_likelihood: of the best law.
         effective: how many independent draws the weighted ones were worth.
     """
 
@@ -55,7 +54,7 @@ class Draws(NamedTuple):
     z: Floats
     shares: Floats
     noise_sd: Floats
-    support: float
+    log_likelihood: float
     effective: float
 
     def log_losses(self, inputs: Mapping[str, Floats]) -> Floats:
@@ -127,7 +126,7 @@ class _Seen(NamedTuple):
     dof: float  # of the noise, before the coefficients take theirs
     squares: float  # what the noise's sum of squares is beyond the misfit under `weight`
     alike: float  # a run's noise variance over that of weight 1
-    support: float
+    log_likelihood: float  # of the best law
 
 
 def weigh_runs(problem: Problem) -> _Seen:
@@ -154,22 +153,19 @@ def weigh_runs(problem: Problem) -> _Seen:
     taken = min(laws.at.shape[1] / count, 1.0)
     known = _NOISE_DOF * _NOISE_SD**2 + problem.replicates.squares
     squares = known + misfit * (1 / (_T_SQUARES + _T_TAKEN * taken) - 1)
-    support = alike * (float(likely[best] - count * np.log(scale[best, 0])))
-    support -= laws.at.shape[1] / 2 * math.log(count)
+    likelihood = alike * float(likely[best] - count * np.log(scale[best, 0]))
     dof = _NOISE_DOF + problem.replicates.dof + alike * count
-    return _Seen(counted, dof, squares, alike, support)
+    return _Seen(counted, dof, squares, alike, likelihood)
 
 
 def _neighbours_correlation(problem: Problem, residual: Floats) -> float:
-    """The correlation of each run's residual with its nearest neighbour's, by log inputs."""
-    at = np.stack([np.log(values) for values in problem.inputs.values()], axis=1)
+    """The correlation of residuals of runs next to each other, along a single input."""
     square = float((residual**2).mean())
-    if len(problem.inputs) > 1 or len(at) < _LEAST_NEIGHBOURS or square == 0:
+    if len(problem.inputs) > 1 or residual.size < _LEAST_NEIGHBOURS or square == 0:
         return 0.0
-    apart = ((at[:, None, :] - at[None, :, :]) ** 2).sum(axis=2)
-    np.fill_diagonal(apart, np.inf)
-    together = float((residual * residual[apart.argmin(axis=1)]).mean()) / square
-    return min(max(together, 0.0), 0.95)
+    (values,) = problem.inputs.values()
+    along = residual[np.argsort(values, kind="stable")]
+    return min(max(float((along[1:] * along[:-1]).mean()) / square, 0.0), 0.95)
 
 
 def _log_target(problem: Problem, sample: _Sample, seen: _Seen) -> Floats:
@@ -209,7 +205,7 @@ def _draw_t(part: _Component, q: int, sampler: qmc.Sobol, problem: Problem) -> F
     assert part.mean is not None and part.root is not None
     uniform = np.clip(sampler.random(part.size), 1e-9, 1 - 1e-9)
     normal = special.ndtri(uniform)
-    # One heavy tail for all coordinates, from the same low-discrepancy point's first coordinate.
+    # One heavy tail for all coordinates of a draw.
     stretch = np.sqrt(_TAIL_DOF / special.chdtri(_TAIL_DOF, _scrambled(uniform)))
     reach = _reach(problem)
     drawn: Floats = part.mean + (normal * stretch[:, None]) @ part.root.T
@@ -254,7 +250,6 @@ def _with_coefficients(
     problem: Problem, sample: _Sample, logs: Floats, seen: _Seen, random: np.random.Generator
 ) -> Draws:
     """Draw noise and coefficients for the likely z, and make the draws equally likely."""
-
     chosen = _systematic(_normalised(logs), 4 * _KEPT, random)
     at = Projected(*(array[chosen] for array in vars_of(sample.at)))
     k = at.shares.shape[1]
@@ -267,7 +262,9 @@ def _with_coefficients(
     kept = _systematic(weights, _KEPT, random)
     effective = min(1 / float((_normalised(logs) ** 2).sum()), 1 / float((weights**2).sum()))
     noise = np.sqrt(variance * seen.alike)[kept]
-    return Draws(problem, sample.z[chosen][kept], shares[kept], noise, seen.support, effective)
+    return Draws(
+        problem, sample.z[chosen][kept], shares[kept], noise, seen.log_likelihood, effective
+    )
 
 
 def _truncated(

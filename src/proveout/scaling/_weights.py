@@ -1,0 +1,113 @@
+"""Which form is right: its prior, its fit, and how it forecast the largest runs held back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from proveout.scaling._checks import Floats
+from proveout.scaling._discrepancy import Discrepancy
+from proveout.scaling._forecast import Member, draw_members, overshoot
+from proveout.scaling._forms import Form
+from proveout.scaling._points import Points
+
+_HELD_BACK = (2.2, 4.6, 10.0, 30.0)  # the largest runs by these factors of compute
+_EACH_COUNTS = 0.5  # of a distance's log score: all distances share the largest runs
+_FIT_COUNTS, _PENALTY_COUNTS = 0.05, 0.5  # of the log likelihood, of Schwarz's penalty
+_LEAST_RUNS, _LEAST_SCALES = 4, 3  # that a form is still fitted to
+_WORST_SQUARE = 25.0  # a squared standardised miss counts as at most this much
+
+
+class HeldBack(NamedTuple):
+    """Forecasts of the largest runs by the smaller ones; all [k, m] but the last two, [m]."""
+
+    miss: Floats  # measured minus forecast log loss
+    sd: Floats  # by the draws and the noise
+    fall: Floats
+    beyond: Floats
+    weight: Floats  # of each held-back run; they sum to 1
+
+
+def splits(runs: Points, factors: Sequence[float]) -> list[tuple[Points, Points]]:
+    """Runs parted into the smaller and the largest, at each factor below the largest compute.
+
+    Only where enough of the smaller are left, and no parting twice.
+    """
+    compute = runs.compute
+    found, sizes = [], set()
+    for factor in factors:
+        kept = compute <= compute.max() / factor * (1 + 1e-9)
+        scales = np.unique(compute[kept]).size
+        if kept.sum() < _LEAST_RUNS or scales < _LEAST_SCALES or kept.sum() in sizes:
+            continue
+        sizes.add(int(kept.sum()))
+        found.append((runs.where(kept), runs.where(~kept)))
+    return found
+
+
+def held_back(runs: Points, forms: Sequence[Form], seed: int) -> list[HeldBack]:
+    """How each form forecasts the largest runs from the others, at several distances."""
+    parted = splits(runs, _HELD_BACK)
+    return [hold_back(draw_members(s, forms, seed), s, large) for s, large in parted]
+
+
+def hold_back(members: Sequence[Member], small: Points, large: Points) -> HeldBack:
+    """How the runs `large` came out against forecasts from `small`."""
+    logs = np.stack([m.draws.log_losses(large.inputs) for m in members])
+    centre = logs.mean(axis=1)
+    noise = np.array([np.median(m.draws.noise_sd) for m in members])[:, None]
+    edges = np.array([m.edge for m in members])[:, None]
+    return HeldBack(
+        np.log(large.loss) - centre,
+        np.sqrt(logs.var(axis=1) + noise**2 / large.weight),
+        abs(edges - centre),
+        overshoot(small.inputs, large.inputs),
+        large.weight / large.weight.sum(),
+    )
+
+
+def log_prior(members: Sequence[Member]) -> Floats:
+    """What speaks for each form before its own largest runs are asked, [k].
+
+    Its prior; half of Schwarz's penalty for its parameters (1978); and a small part of the log
+    likelihood of all runs, whose misfits go together.
+    """
+    said = []
+    for member in members:
+        problem = member.draws.problem
+        size = len(member.form.terms) + len(member.form.parameters)
+        penalty = size / 2 * math.log(problem.log_loss.size)
+        said.append(_FIT_COUNTS * member.draws.log_likelihood - _PENALTY_COUNTS * penalty)
+    prior: Floats = np.log([member.form.prior for member in members]) + np.array(said)
+    return prior
+
+
+def weigh(log_prior: Floats, held: Sequence[HeldBack], table: Discrepancy) -> tuple[Floats, float]:
+    """The forms' weights [k], and by how much the study's own misses scale the table's variance."""
+    from scipy import special  # not at import: it takes a while
+
+    scored = [standardise(h, table) for h in held]
+    logs = log_prior + _EACH_COUNTS * sum((s.score for s in scored), np.zeros(log_prior.size))
+    weights = np.exp(logs - special.logsumexp(logs))
+    squares = sum(float(weights @ s.square) for s in scored)
+    share = (table.own_runs + squares) / (table.own_runs + len(scored))
+    return weights, share
+
+
+class Scored(NamedTuple):
+    """A held-back distance's scores by form, [k]."""
+
+    score: Floats  # mean log density
+    square: Floats  # mean squared standardised miss
+
+
+def standardise(held: HeldBack, table: Discrepancy) -> Scored:
+    """Score forecasts of held-back runs, the discrepancy included."""
+    scale = np.sqrt(held.sd**2 + table.variance(held.fall, held.beyond))
+    z = (held.miss - table.bias * held.fall) / scale
+    log = -(table.dof + 1) / 2 * np.log1p(z**2 / table.dof) - np.log(scale)
+    square = np.minimum(z**2, _WORST_SQUARE)
+    return Scored(log @ held.weight, square @ held.weight)
