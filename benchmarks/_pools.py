@@ -27,9 +27,12 @@ class Size:
     points: int = 240
     grid_starts: int = 4500
     bootstraps: int = 1000
+    bought: int = 4
 
 
-TINY = Size(every=13, starts=6, resamples=5, laws=2, points=24, grid_starts=8, bootstraps=5)
+TINY = Size(
+    every=13, starts=6, resamples=5, laws=2, points=24, grid_starts=8, bootstraps=5, bought=1
+)
 
 
 @dataclass(frozen=True, eq=False)

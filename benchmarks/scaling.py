@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from _active import bought
 from _left_out import TABLE, learn_from, left_out, written
 from _pools import (
     CONSOLE,
@@ -232,6 +233,9 @@ def add_gadre(
     return errors
 
 
+BUDGET = 0.1  # of the training pool's price
+
+
 def r_squared(predicted: Floats, measured: Floats) -> float:
     """1 - the mean squared error over the variance of what was measured."""
     return float(1 - ((predicted - measured) ** 2).mean() / measured.var())
@@ -354,7 +358,19 @@ def show_active(data: Path, size: Size) -> None:
             found = f"{r_squared(predicted, task.test.loss):.4f}"
             table.add_row(task.name, name, *counts, found)
     CONSOLE.print(table)
+    show_bought(data, size)
     print("no form here describes lr_bsz (rates within a size), sparsity and domain_mixture")
+
+
+def show_bought(data: Path, size: Size) -> None:
+    """R2 of laws fitted to runs bought by the design at a share of the pool's price."""
+    table = plain_table("", "task", "bought", "price", *(f"seed {n}" for n in range(size.bought)))
+    table.title = "active_sl: R2 on the target region from a bought share of the training pool"
+    for task in read_tasks(data):
+        for how in ("sequential", "random"):
+            found = [bought(task, BUDGET, seed, how) for seed in range(size.bought)]
+            table.add_row(task.name, how, f"{BUDGET:.0%}", *(f"{r2:.3f}" for r2 in found))
+    CONSOLE.print(table)
 
 
 def task_predictions(task: Task, size: Size) -> Iterable[tuple[str, Floats]]:

@@ -86,7 +86,8 @@ def test_the_same_seed_draws_the_same() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"low": 12, "high": 10}, "low must be below high"),
+        ({"low": 12, "high": 10}, "low < high, got 12 and 10"),
+        ({"low": 1e17, "high": 1e20}, "log10 of computes"),
         ({"interval": 1.0}, "interval must lie strictly between"),
         ({"least": 0.0}, "least must lie strictly between"),
     ],

@@ -227,6 +227,23 @@ def test_below_the_runs_doubt_grows_too() -> None:
     assert on.high / on.low > 1.1 * off.high / off.low
 
 
+def test_places_far_from_the_runs_are_named() -> None:
+    loss, _ = ladder_laws(1, seed=15)[0]
+    laws = fit_laws(Points.of({"compute": LADDER}, loss))
+    below, far = laws.cautions({"compute": [1e15, 1e21, 1e26]})  # 1e21 is what laws are for
+    assert "compute=1e+15 lies 2.0 decades below the smallest run" in below
+    assert "compute=1e+26 lies 6.0 decades beyond the runs" in far
+
+
+def test_thousands_of_rows_along_a_curve_say_what_their_course_says() -> None:
+    compute = np.geomspace(1e17, 1e20, 3000)
+    noise = np.exp(0.01 * np.random.default_rng(16).standard_normal(3000))
+    laws = fit_laws(Points.of({"compute": compute}, (1.6 + 1.5 * (compute / 3e18) ** -0.2) * noise))
+    assert laws.points.loss.size <= 256
+    truth = 1.6 + 1.5 * (1e21 / 3e18) ** -0.2
+    assert truth in laws.predict({"compute": [1e21]})[0].interval(0.95)
+
+
 def test_standard_errors_hold_the_truth_as_often_as_they_promise() -> None:
     rng = np.random.default_rng(14)
     compute = np.geomspace(1e17, 1e20, 9)

@@ -104,8 +104,14 @@ class Found:
                 )
             ],
             "held_out": self.held_out.document() if self.held_out else None,
-            "warnings": list(self.laws.warnings),
+            "warnings": list(self.warnings),
         }
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Of the runs, and of places that lie far from them."""
+        at = {name: [place[name] for place in self.places] for name in self.places[0]}
+        return (*self.laws.warnings, *self.laws.cautions(at))
 
     def weighted(self) -> list[tuple[Fit, float]]:
         """Each form's fit with its weight, heaviest first."""

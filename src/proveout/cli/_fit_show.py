@@ -132,7 +132,7 @@ def _digits(intervals: Sequence[tuple[float, float]]) -> int:
     """Decimals that show two digits of the narrowest interval's half width."""
     halves = [(high - low) / 2 for low, high in intervals if math.isfinite(high - low)]
     narrowest = min((half for half in halves if half > 0), default=1e-3)
-    return min(max(1 - math.floor(math.log10(narrowest)), 2), 6)
+    return min(max(1 - math.floor(math.log10(narrowest)), 2), 12)
 
 
 def _interval(prediction: Prediction, probability: float, digits: int) -> str:
@@ -169,7 +169,7 @@ def _check_table(check: HeldOut) -> Table:
 
 
 def _warnings(found: Found) -> list[str]:
-    told = list(found.laws.warnings)
+    told = list(found.warnings)
     for each, weight in found.weighted():
         if weight >= 0.05:
             told += [f"{each.form.name}: {said}" for said in each.warnings if said not in told]

@@ -70,8 +70,8 @@ def crossing(
     """
     probability("interval", interval)
     probability("least", least)
-    if not low < high:
-        raise ValueError(f"low must be below high, got {low} and {high}")
+    if not -60 < low < high < 60:
+        raise ValueError(f"low and high are log10 of computes, low < high, got {low} and {high}")
     grid = np.linspace(low, high, _POINTS)
     paths = line.joint(grid, rough=False).draws(_PATHS, seed)
     begins, ends = paths[:, 0] > 0, paths[:, -1] > 0

@@ -20,9 +20,12 @@ from proveout.scaling._discrepancy import Discrepancy, learnt
 from proveout.scaling._fit import Fit, deciding_run, far_off, fit, natural
 from proveout.scaling._forecast import Member, Prediction, draw_members, forecast, mix, overshoot
 from proveout.scaling._forms import FORMS, Form, forms_for
-from proveout.scaling._points import Points, check_inputs
+from proveout.scaling._points import Points, check_inputs, compute_of
 from proveout.scaling._posterior import Draws
 from proveout.scaling._weights import HeldBack, held_back, log_prior, weigh
+
+_TESTED = 2.7  # decades beyond the runs: the discrepancy was learnt up to there
+_MOST_ALONG = 256  # rows along a single input; more are brought together
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +85,23 @@ class Laws:
             for i in range(beyond.size)
         )
 
+    def cautions(self, at: Mapping[str, Numbers]) -> tuple[str, ...]:
+        """What to know of each place that lies below the runs, or too far past them."""
+        inputs = self._inputs(at)
+        smallest = self.points.compute.min()
+        said = []
+        decades = zip(overshoot(self.points.inputs, inputs), compute_of(inputs), strict=True)
+        for i, (beyond, compute) in enumerate(decades):
+            place = ", ".join(f"{name}={values[i]:g}" for name, values in inputs.items())
+            if beyond > 0 and compute < smallest:
+                said.append(f"{place} lies {beyond:.1f} decades below the smallest run")
+            elif beyond > _TESTED:
+                said.append(
+                    f"{place} lies {beyond:.1f} decades beyond the runs; intervals were tested to"
+                    f" {_TESTED:.1f}. Are the units the same?"
+                )
+        return tuple(said)
+
     def draws(self, at: Mapping[str, Numbers], *, count: int = 1000, seed: int = 0) -> Floats:
         """Losses by laws that could be true, discrepancy included, [count, m].
 
@@ -137,7 +157,7 @@ def fit_laws(
             "; ".join(", ".join(f.inputs) for f in FORMS.values()),
         )
         raise ValueError(f"no form for inputs {have}; the package's forms have {known}")
-    runs = points.even().settings()
+    runs = points.even().settings().binned(_MOST_ALONG)
     if runs.loss.size < 2:
         raise ValueError("a law needs runs at two settings or more; all runs share one")
     members = draw_members(runs, chosen, seed)
