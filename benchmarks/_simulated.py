@@ -110,7 +110,7 @@ def simulate(
     for _ in range(laws):
         case = make_case(rng, bent=bent)
         points = Points.of(case.runs.inputs, case.runs.loss)
-        fitted = fit_laws(points, forms, discrepancy="learnt" if discrepancy else None)
+        fitted = fit_laws(points, forms, discrepancy="models" if discrepancy else None)
         (prediction,) = fitted.predict(case.target, noise=False)
         intervals = [prediction.interval(level) for level in SIMULATED_LEVELS]
         covered.append([low <= case.truth[0] <= high for low, high in intervals])

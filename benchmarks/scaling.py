@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 from _active import bought
-from _left_out import TABLE, learn_from, left_out, written
+from _left_out import TABLE, left_out, relearnt
 from _pools import (
     CONSOLE,
     LEVELS,
@@ -61,7 +61,6 @@ from proveout.scaling import (
     Points,
     fit,
     fit_laws,
-    learn_discrepancy,
 )
 
 Method = Callable[[Suite, Inputs], Forecast]
@@ -95,7 +94,9 @@ class Ours:
         """Fitted to these runs, with the package's table."""
         key = (train.name, train.loss.size)
         if key not in self.fitted:
-            self.fitted[key] = fit_laws(Points.of(train.inputs, train.loss))
+            kind = "curves" if train.kind == "curve" else "models"
+            points = Points.of(train.inputs, train.loss)
+            self.fitted[key] = fit_laws(points, discrepancy=kind)
         return self.fitted[key]
 
     def __call__(self, train: Suite, targets: Inputs) -> Forecast:
@@ -131,7 +132,7 @@ def show_pooled(data: Path, size: Size) -> None:
     """Table (a): every suite, every cut, every method."""
     suites = [*read_suites(data), *read_curves(data)][:: size.every]
     rows = [row for factor in FACTORS for row in cuts(suites, factor)]
-    made = Ours(left_out(learn_from(suites)))
+    made = Ours(left_out(suites))
     methods: dict[str, Method] = {
         "ours": made,
         "ours, source left out": made.left_out,
@@ -390,10 +391,8 @@ MADE_UP = {"simulated": show_simulated, "speed": show_speed}
 
 
 def relearn(data: Path) -> None:
-    """Write the package's table, learnt from every suite."""
-    lessons = learn_from([*read_suites(data), *read_curves(data)])
-    sources = list(dict.fromkeys(lesson.source for lesson in lessons))
-    TABLE.write_text(written(learn_discrepancy(lessons), sources), encoding="utf-8")
+    """Write the package's tables, learnt from every suite."""
+    TABLE.write_text(relearnt([*read_suites(data), *read_curves(data)]), encoding="utf-8")
     print(TABLE.read_text(encoding="utf-8"), end="")
 
 

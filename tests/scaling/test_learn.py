@@ -68,5 +68,10 @@ def test_nothing_to_learn_from_is_said() -> None:
 def test_the_table_in_the_package_is_whole() -> None:
     text = (PACKAGE / "discrepancy.toml").read_text("utf-8")
     assert "--relearn" in text, "the table says how it is made"
-    assert set(tomllib.loads(text)) == {"bias", "per_fall", "per_decade", "dof", "own_runs"}
-    assert learnt().per_fall == tomllib.loads(text)["per_fall"]
+    tables = tomllib.loads(text)
+    assert set(tables) == {"models", "curves"}
+    for kind, table in tables.items():
+        assert set(table) == {"bias", "per_fall", "per_decade", "dof", "own_runs"}
+        assert learnt(kind).per_fall == table["per_fall"]
+    with pytest.raises(ValueError, match="models or curves; got 'none'"):
+        learnt("none")

@@ -145,7 +145,7 @@ def test_the_laws_own_discrepancy_is_part_of_the_interval() -> None:
     compute = np.geomspace(1e10, 1e12, 5)
     grid, gaps = 1e13 * np.geomspace(1e-4, 1e4, 81), np.full((1000, 1), -0.05)
     spreads = []
-    for discrepancy in ("learnt", None):
+    for discrepancy in ("models", None):
         points = Points.of({"compute": compute}, _law(compute))
         drawn = fit_laws(points, discrepancy=discrepancy).draws({"compute": grid})
         found = multipliers(grid, drawn, [13.0], gaps)[0]

@@ -49,6 +49,13 @@ def fit(
         str | None,
         typer.Option(metavar="params=N,tokens=D", help="The columns that hold what is needed."),
     ] = None,
+    curve: Annotated[
+        bool,
+        typer.Option(
+            "--learning-curve",
+            help="The rows are steps of one run and no models of several sizes.",
+        ),
+    ] = False,
     no_discrepancy: Annotated[
         bool,
         typer.Option(
@@ -67,7 +74,8 @@ def fit(
     if plot is not None:
         check_figure_path(plot)
     runs = read_runs(points, _columns(columns, loss))
-    found = find(runs, at or [], forms, hold_out_above, not no_discrepancy)
+    discrepancy = None if no_discrepancy else "curves" if curve else "models"
+    found = find(runs, at or [], forms, hold_out_above, discrepancy)
     if as_json:
         _print_json(found.document())
     else:

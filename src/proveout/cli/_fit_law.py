@@ -132,7 +132,7 @@ def _ends(prediction: Prediction, probability: float) -> list[float | None]:
 
 
 def find(
-    runs: Runs, at: Sequence[str], forms: str | None, above: str | None, discrepancy: bool
+    runs: Runs, at: Sequence[str], forms: str | None, above: str | None, discrepancy: str | None
 ) -> Found:
     """Fits what the options ask for.
 
@@ -166,7 +166,7 @@ def _fit(
     inputs: Sequence[str],
     rows: Sequence[int],
     forms: Sequence[Form] | None,
-    discrepancy: bool,
+    discrepancy: str | None,
 ) -> Laws:
     from proveout.scaling import Points, fit_laws
 
@@ -176,9 +176,7 @@ def _fit(
     given = {name: of(scale_of(runs, name)) or [] for name in inputs}
     try:
         points = Points.of(given, of(runs.loss) or [], weight=of(runs.weight), run=of(runs.run))
-        if discrepancy:
-            return fit_laws(points, forms=forms)
-        return fit_laws(points, forms=forms, discrepancy=None)
+        return fit_laws(points, forms=forms, discrepancy=discrepancy)
     except ValueError as error:
         raise UserError(f"{runs.path}: no law fits {len(rows)} of its runs: {error}") from None
 
@@ -189,7 +187,11 @@ def predict(laws: Laws, places: Sequence[Place]) -> tuple[Prediction, ...]:
 
 
 def _held_out(
-    runs: Runs, inputs: Sequence[str], forms: Sequence[Form] | None, text: str, discrepancy: bool
+    runs: Runs,
+    inputs: Sequence[str],
+    forms: Sequence[Form] | None,
+    text: str,
+    discrepancy: str | None,
 ) -> HeldOut:
     from proveout.points import parse_scale
     from proveout.units import compact

@@ -59,7 +59,14 @@ class Discrepancy:
 
 
 @cache
-def learnt() -> Discrepancy:
-    """The package's table."""
+def learnt(kind: str = "models") -> Discrepancy:
+    """The package's table for `models` of several sizes, or for learning `curves`.
+
+    Raises:
+        ValueError: another kind.
+    """
     text = resources.files("proveout.scaling").joinpath("discrepancy.toml").read_text("utf-8")
-    return Discrepancy(**{name: float(value) for name, value in tomllib.loads(text).items()})
+    tables = tomllib.loads(text)
+    if kind not in tables:
+        raise ValueError(f"discrepancy is a table, None, {' or '.join(tables)}; got {kind!r}")
+    return Discrepancy(**{name: float(value) for name, value in tables[kind].items()})

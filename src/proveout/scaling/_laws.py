@@ -133,7 +133,7 @@ def fit_laws(
     points: Points,
     forms: Sequence[Form] | None = None,
     *,
-    discrepancy: Discrepancy | str | None = "learnt",
+    discrepancy: Discrepancy | str | None = "models",
     seed: int = 0,
 ) -> Laws:
     """Fit every form to the runs and weigh them.
@@ -141,15 +141,14 @@ def fit_laws(
     Args:
         points: the runs; replicates share all inputs.
         forms: the package's forms for these inputs by default.
-        discrepancy: another table than the package's, or None for none.
+        discrepancy: the package's table for `models` of several sizes or for learning `curves`
+            (checkpoints of one run), another table, or None for none.
         seed: of the draws.
 
     Raises:
         ValueError: inputs that no form fits, fewer than two settings, or a form's input missing.
     """
-    if isinstance(discrepancy, str) and discrepancy != "learnt":
-        raise ValueError(f"discrepancy is a table, None or 'learnt', got {discrepancy!r}")
-    table = learnt() if isinstance(discrepancy, str) else discrepancy
+    table = learnt(discrepancy) if isinstance(discrepancy, str) else discrepancy
     chosen = forms_for(points.inputs) if forms is None else tuple(forms)
     if not chosen:
         have, known = (
