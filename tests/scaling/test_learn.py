@@ -32,7 +32,7 @@ def made_up(count: int, *, bias: float, per_fall: float, seed: int) -> list[Less
 
 
 def test_a_known_miss_is_learnt() -> None:
-    found = learn_discrepancy(made_up(400, bias=0.12, per_fall=0.2, seed=0))
+    found = learn_discrepancy(made_up(400, bias=0.12, per_fall=0.2, seed=0), bias_sd=1.0)
     assert found.bias == pytest.approx(0.12, abs=0.03)
     assert found.per_fall == pytest.approx(0.2, rel=0.2)
     assert found.per_decade < 0.01

@@ -60,8 +60,13 @@ def _some(large: Points) -> Points:
     return large.where(keep)
 
 
-def learn_discrepancy(lessons: Sequence[Lesson]) -> Discrepancy:
+def learn_discrepancy(lessons: Sequence[Lesson], *, bias_sd: float = 0.01) -> Discrepancy:
     """The table under which the lessons' largest runs were likeliest.
+
+    Args:
+        lessons: of many sources, or the bias is one source's.
+        bias_sd: what is believed of the bias beforehand. Few sources are independent, and an
+            average of forms should have none: its sign must be clear to count.
 
     Raises:
         ValueError: no lessons.
@@ -75,7 +80,8 @@ def learn_discrepancy(lessons: Sequence[Lesson]) -> Discrepancy:
     def cost(at: Floats) -> float:
         table = _table(at)
         score = sum(lesson.weight * log_score(lesson, table) for lesson in lessons) / total
-        return float(((at - _START) ** 2).sum()) * 0.01 / _START_SD**2 - score
+        prior = 0.5 * (at[2] / bias_sd) ** 2 / total
+        return float(((at - _START) ** 2).sum()) * 0.01 / _START_SD**2 + prior - score
 
     found = minimize(
         cost,
