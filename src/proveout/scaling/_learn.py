@@ -80,7 +80,7 @@ def learn_discrepancy(lessons: Sequence[Lesson], *, bias_sd: float = 0.01) -> Di
     def cost(at: Floats) -> float:
         table = _table(at)
         score = sum(lesson.weight * log_score(lesson, table) for lesson in lessons) / total
-        prior = 0.5 * (at[2] / bias_sd) ** 2 / total
+        prior = 0.5 * (float(at[2]) / bias_sd) ** 2 / total
         return float(((at - _START) ** 2).sum()) * 0.01 / _START_SD**2 + prior - score
 
     found = minimize(
