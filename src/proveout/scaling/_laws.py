@@ -151,10 +151,8 @@ def fit_laws(
     table = learnt(discrepancy) if isinstance(discrepancy, str) else discrepancy
     chosen = forms_for(points.inputs) if forms is None else tuple(forms)
     if not chosen:
-        have, known = (
-            ", ".join(points.inputs),
-            "; ".join(", ".join(f.inputs) for f in FORMS.values()),
-        )
+        have = ", ".join(points.inputs)
+        known = "; ".join(dict.fromkeys(", ".join(form.inputs) for form in FORMS.values()))
         raise ValueError(f"no form for inputs {have}; the package's forms have {known}")
     runs = points.even().settings().binned(_MOST_ALONG)
     if runs.loss.size < 2:
