@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from proveout.runners import LocalRunner, Runner
 from proveout.study import Study
 from proveout.trials import Trial
 from proveout.verdicts import (
+    Action,
     Buy,
     MakeForecast,
     Merge,
@@ -66,9 +67,14 @@ class Outcome:
 
 
 def run_study(
-    study: Study, watcher: Watcher | None = None, runner: Runner | None = None
+    study: Study,
+    watcher: Watcher | None = None,
+    runner: Runner | None = None,
+    policy: Callable[[Study, History], Action] = plan,
 ) -> Outcome:
     """Runs or resumes a study until its policy has nothing left to buy.
+
+    `policy` is a pure function of the study and its history; by default what study.toml names.
 
     Ctrl-C or SIGTERM ends the running trials, gives their reservations back and returns with
     `finished=False`. A kill at any moment loses at most the trials that were running.
@@ -97,7 +103,7 @@ def run_study(
         with runner or LocalRunner(slots=slots, preload=modules_to_preload(study)) as runner:
             bench = Bench(study, ledger, runner, record, tick)
             try:
-                stop = _cycle(study, ledger, bench, record, watcher)
+                stop = _cycle(study, ledger, bench, record, watcher, policy)
             except _Interrupted:
                 bench.abandon("interrupted from outside")
                 record(judge(study, ledger.history()))
@@ -111,9 +117,16 @@ class _Interrupted(Exception):
     """The loop was asked to stop, at a point where its records are in order."""
 
 
-def _cycle(study: Study, ledger: Ledger, bench: Bench, record: Record, watcher: Watcher) -> Stop:
+def _cycle(
+    study: Study,
+    ledger: Ledger,
+    bench: Bench,
+    record: Record,
+    watcher: Watcher,
+    policy: Callable[[Study, History], Action],
+) -> Stop:
     while True:
-        action = plan(study, ledger.history())
+        action = policy(study, ledger.history())
         if isinstance(action, Stop):
             _stop(study, ledger, action, record)
             return action
