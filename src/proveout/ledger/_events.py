@@ -58,6 +58,10 @@ class TrialStarted:
     replicate: int
     seed: int
     reserved: float
+    why: str = ""
+    """What the policy bought it for, in one line."""
+    audit: bool = False
+    """Whether it checks on an idea that had been set aside."""
 
 
 @dataclass(frozen=True)

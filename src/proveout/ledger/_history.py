@@ -44,6 +44,8 @@ class TrialRecord:
     measurement: Measurement | None = None
     failure: Failure | None = None
     usage: Usage | None = None
+    why: str = ""
+    audit: bool = False
     started_at: float = 0.0
     finished_at: float | None = None
 
@@ -219,8 +221,9 @@ class HistoryBuilder:
         trial = Trial(rung=started.rung, replicate=started.replicate, idea=started.idea)
         self._by_id[started.trial] = trial
         self._trials[trial] = TrialRecord(
-            trial, started.seed, "running", started.reserved, started_at=at
-        )
+            trial, started.seed, "running", started.reserved,
+            why=started.why, audit=started.audit, started_at=at,
+        )  # fmt: skip
         self._reserved += started.reserved
 
     def _settle(

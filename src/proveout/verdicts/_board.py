@@ -1,0 +1,145 @@
+"""The board: a study at one moment as arrays, which is all that a policy looks at.
+
+A live study, a replay of recorded runs and a simulation all come as boards, so that one policy
+serves all three and a replayed study takes milliseconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from proveout.ideas import BASELINE
+from proveout.ledger import History
+from proveout.study import Study
+from proveout.trials import AUDITS
+
+Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Board:
+    """A study at one moment: A arms (the baseline first), R rungs, room for S seeds.
+
+    Attributes:
+        arms: [A] names; `arms[0]` is the baseline.
+        compute: [R], of the rungs, rising.
+        price: [R], of one trial, in the unit of the budget.
+        target: the compute that the user cares about, in the unit of `compute`.
+        losses: [A, R, S]; NaN where nothing is scored.
+        running: [A, R, S], planned or under way.
+        failed: [A, R, S], ended without a score.
+        audits: [A, R, S], bought to check on an idea that had been set aside.
+        closed: [A], arms of which nothing more may be bought: broken, rejected, withdrawn.
+        seeds: the least and the most at one rung; S is at least the most.
+        budget: of the study in all.
+        left: of it, charges and reservations taken off.
+        smallest_gap: the least gain worth having, as a share of the baseline's loss.
+        certainty: how sure one must be to say that an idea holds.
+    """
+
+    arms: tuple[str, ...]
+    compute: Floats
+    price: Floats
+    target: float
+    losses: Floats
+    running: Flags
+    failed: Flags
+    audits: Flags
+    closed: Flags
+    seeds: tuple[int, int]
+    budget: float
+    left: float
+    smallest_gap: float = 0.01
+    certainty: float = 0.95
+
+    @property
+    def bought(self) -> Flags:
+        """[A, R, S]: scored, failed or running."""
+        bought: Flags = ~np.isnan(self.losses) | self.running | self.failed
+        return bought
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is running."""
+        return not self.running.any()
+
+
+@dataclass(frozen=True)
+class Pick:
+    """One trial that a policy buys, and why, in one line."""
+
+    arm: int
+    rung: int
+    replicate: int
+    why: str
+    audit: bool = False
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What to start now. Without picks there is nothing to buy before something running ends; and
+    if nothing runs, the policy is done: `why` says for what reason."""
+
+    picks: tuple[Pick, ...]
+    why: str = ""
+
+
+class Policy(Protocol):
+    """Chooses the next trials, and in the end which ideas to keep. It has no memory: both are
+    functions of the board alone, so that a study can be stopped, resumed and replayed."""
+
+    def choose(self, board: Board, slots: int) -> Choice:
+        """At most `slots` trials that are not bought yet, whose prices `board.left` covers."""
+        ...
+
+    def keeps(self, board: Board) -> Flags:
+        """[A - 1], by idea (without the baseline): whether it would be adopted at the target."""
+        ...
+
+
+def board_of(
+    study: Study, history: History, *, stacks: bool = False, target: bool = False
+) -> Board:
+    """The board of a study.
+
+    Args:
+        study: the study.
+        history: what has happened in it.
+        stacks: whether stacks are arms too.
+        target: whether runs at the target are the last rung.
+    """
+    rungs = len(study.rungs) + target
+    kinds = {"idea", "stack"} if stacks else {"idea"}
+    arms = (BASELINE, *(name for name, idea in history.ideas.items() if idea.kind in kinds))
+    place = {name: index for index, name in enumerate(arms)}
+    most = max([study.seeds.per_rung[1], study.seeds.at_target if target else 0,
+                *(trial.replicate + 1 for trial in history.trials)])  # fmt: skip
+    losses = np.full((len(arms), rungs, most), np.nan)
+    running, failed, audits = (np.zeros(losses.shape, dtype=bool) for _ in range(3))
+    closed = np.zeros(len(arms), dtype=bool)
+    for trial, record in history.trials.items():
+        arm = place.get(trial.idea)
+        if arm is None or trial.rung >= rungs:
+            continue
+        at = arm, trial.rung, trial.replicate
+        audits[at] = record.audit
+        if record.measurement is not None:
+            losses[at] = record.measurement.value
+        elif record.state == "running":
+            running[at] = True
+        elif record.state == "failed":
+            failed[at] = True
+            closed[arm] |= record.failure is not None and record.failure.kind in AUDITS
+    scored = (~np.isnan(losses)).sum(axis=2)
+    broken = ((failed.sum(axis=2) >= 2) & (failed.sum(axis=2) > scored)).any(axis=1)
+    compute = np.array([study.rung(rung).compute.amount for rung in range(rungs)])
+    return Board(
+        arms, compute, compute, study.ladder.target.amount, losses, running, failed, audits,
+        closed | broken, study.seeds.per_rung, history.account.budget, history.account.left,
+        study.policy.smallest_gap, study.policy.certainty,
+    )  # fmt: skip
