@@ -82,13 +82,31 @@ def test_a_word_is_taken_before_a_lone_letter(write: Write) -> None:
         b'"compute","loss"\n"1e18","3"\n"4e18","2"\n',
         "compute\tloss\r\n1e18\t3\r\n4e18\t2\r\n".encode("utf-16"),
         b"note;compute;loss\na, b and c, d;1e18;3\n;4e18;2\n",
+        b"compute|loss\n1e18|3\n4e18|2\n",
+        b'# from "wandb, today\r\ncompute,loss\r\n#small\r\n1e18,3\r\n  # large\r\n4e18,2\r\n',
+        b"# two runs\n# compute,loss\n1e18,3\n4e18,2\n",
     ],
-    ids=["byte order mark", "carriage returns", "blanks", "quotes", "utf-16", "commas in cells"],
+    ids=[
+        "byte order mark",
+        "carriage returns",
+        "blanks",
+        "quotes",
+        "utf-16",
+        "commas in cells",
+        "bars",
+        "comments",
+        "numpy",
+    ],
 )
 def test_the_ways_that_spreadsheets_write_a_table(text: bytes, write: Write) -> None:
     runs = read_runs(write(text))
     assert runs.scales == {"compute": [1e18, 4e18]}
     assert runs.loss == [3.0, 2.0]
+
+
+def test_lines_are_counted_with_comments(write: Write) -> None:
+    message = refused(write("# one\ncompute,loss\n# three\n1e18,3\n1e19,oops\n"))
+    assert "line 5, column loss" in message
 
 
 def test_weight_run_seed_and_unique_tokens_have_their_place(write: Write) -> None:
@@ -182,7 +200,17 @@ def test_the_first_few_of_many_mistakes_are_named_in_order(write: Write) -> None
         ("params,steps,loss\n1,2,3\n", "--columns"),
         ("compute loss\n1 2\n", "compute loss"),
         ("compute,loss,val_loss\n1,2,3\n", "loss, val_loss; say which with --columns loss="),
-        ("compute,loss,loss\n1,2,3\n", "2 columns"),
+        ("compute,loss,loss\n1,2,3\n", "2 columns named 'loss', the columns 2 and 3; rename"),
+        ("N,N,D,loss\n1,2,3,4\n", "2 columns named 'N', the columns 1 and 2"),
+        ("# 1,2\n1e18,3\n1e19,2\n", "line of numbers"),
+        ("run,compute,loss\n#1,1e18,3\n#2,1e19,2\n", "begin with # are skipped"),
+        ("compute  loss\n1e18 3\n", "has one column, 'compute  loss'"),
+        ("compute,loss\n1e40,3\n1e19,2\n", "'1e40'; it must lie between 1e-30 and 1e+30"),
+        ("compute,loss\n1e18,3e12\n1e19,2\n", "between 1e-09 and 1e+09"),
+        ("compute,loss\n1e-20,3\n1e19,2\n", "compute from 1e-20 to 1e+19"),
+        ("compute,loss\n1 000 000,3\n1e19,2\n", "no separator of thousands"),
+        ("compute,loss\n1e18,3\n1.000000000001e18,2\n", "all at one scale (compute 1e18)"),
+        ("compute,loss,weight\n1e18,3,1e12\n1e19,2,1e-6\n", "weights from 1e-06 to 1e+12"),
         ("D,T,N,loss\n1,2,3,4\n", "tokens: D, T"),
         ("compute,loss\n1e18,3\n1e19\n", "line 3 has 1 cell where the header has 2"),
         ("compute,loss\n1e18,3,5\n", "line 2 has 3 cells"),

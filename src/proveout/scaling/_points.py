@@ -14,6 +14,7 @@ from proveout.scaling._checks import Floats, Numbers, positive
 _FLOPS_PER_PARAMETER_TOKEN = 6.0  # Kaplan et al. 2020 (arXiv 2001.08361); attention is left out
 _ROUGH_SD = 0.003  # relative: what one scale has for itself beside seed noise
 _RUN_CORRELATION = 0.5  # of the errors of two checkpoints of one run
+_SAME_DIGITS = 9  # of the log of an input: what lies closer differs by rounding
 
 
 class Spread(NamedTuple):
@@ -94,7 +95,8 @@ class Points:
         """
         weight = self.weight * self._run_weight()
         rows = np.stack(list(self.inputs.values()), axis=1)
-        _, first, which = np.unique(rows, axis=0, return_index=True, return_inverse=True)
+        alike = np.round(np.log(rows), _SAME_DIGITS)
+        _, first, which = np.unique(alike, axis=0, return_index=True, return_inverse=True)
         which = which.ravel()
         logs, total = np.log(self.loss), np.bincount(which, weight)
         mean = np.bincount(which, weight * logs) / total

@@ -35,6 +35,7 @@ _TAIL_DOF = 4.0
 # squares are then the second number of the noise's variance a run, and by the third more for each
 # run that the coefficients and parameters take from the residuals.
 _T_WEIGHTS, _T_SQUARES, _T_TAKEN = 0.87, 0.415, 0.27
+_LOST = -20.0  # log weight: terms are so much alike that no draw of coefficients fits the runs
 _LEAST_NEIGHBOURS = 12  # runs from which a correlation of neighbours is worth estimating
 
 
@@ -258,6 +259,8 @@ def _with_coefficients(
     shares, fits = _truncated(at, variance, random)
     # The stand-in used for z was the constrained misfit; here is what it stood in for.
     change = fits - (at.free_misfit - at.misfit) / (2 * variance)
+    if change.max() < _LOST:
+        shares, change = at.shares, np.zeros_like(change)
     weights = _normalised(change)
     kept = _systematic(weights, _KEPT, random)
     effective = min(1 / float((_normalised(logs) ** 2).sum()), 1 / float((weights**2).sum()))

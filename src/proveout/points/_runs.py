@@ -1,17 +1,16 @@
-"""Runs that somebody else trained, read from a CSV file; each mistake is named by its line."""
+"""What the columns of a table of runs hold, and the runs themselves."""
 
 from __future__ import annotations
 
-import csv
-import io
-import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, NoReturn, TypeVar
+from typing import NamedTuple, TypeVar
 
 from proveout.errors import DataError, UserError
+from proveout.points._numbers import parse_loss, parse_scale, parse_weight
+from proveout.points._table import Row, read_table, refuse
 from proveout.units import compact
 
 FLOPS_PER_PARAM_TOKEN = 6.0
@@ -20,6 +19,8 @@ FLOPS_PER_PARAM_TOKEN = 6.0
 T = TypeVar("T")
 
 _SHOWN = 5  # mistakes named at once
+_SAME_SCALE = 1e-9  # relative: what rounding leaves
+_WEIGHT_SPAN, _SCALE_SPAN = 1e9, 1e25
 
 _SCALES = ("compute", "params", "tokens", "unique_tokens")
 _SYNONYMS = {
@@ -36,10 +37,6 @@ _SYNONYMS = {
 }
 _LETTERS = {"compute": "c", "params": "n", "tokens": "d t", "unique_tokens": "u", "loss": "l"}
 """Looked for only where no longer name is found: a lone T or L is as often something else."""
-
-_NUMBER = re.compile(r"([+-]?(?:[0-9]+(?:_[0-9]+)*\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?) ?([a-z]*)")
-_SUFFIXES = {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
-_NOTHING = {"nan", "na", "n/a", "none", "null", "inf", "+inf", "-inf", "infinity", "-infinity"}
 
 
 @dataclass(frozen=True)
@@ -82,7 +79,7 @@ class Runs:
 
 
 def read_runs(path: Path, columns: Mapping[str, str] | None = None) -> Runs:
-    """Reads a table of runs, a header in its first line, separated by comma, semicolon or tab.
+    """Reads a table of runs: a header and a line for each; lines that begin with # are skipped.
 
     Args:
         path: the file.
@@ -93,29 +90,13 @@ def read_runs(path: Path, columns: Mapping[str, str] | None = None) -> Runs:
         DataError: no such file, not a table, a column missing or ambiguous, or a cell that is no
             number above zero. Names line and column, the first few mistakes at once.
     """
-    lines = _lines(path, _text(path))
-    _, header = next(lines, (0, []))
-    if not header:
-        _refuse(path, "is empty; write a line of column names, such as params,tokens,loss, "
-                      "and a line for each run below it")  # fmt: skip
-    header = ["".join(ch if ch.isprintable() else " " for ch in name) for name in header]
+    header, rows = read_table(path)
     found = _columns(path, header, columns or {})
-    rows = list(_full_rows(path, header, lines))
-    if not rows:
-        _refuse(path, "has a header and no runs below it; add a line for each run")
     runs = _runs(path, header, found, rows)
+    _check_weights(runs)
     _check_spread(runs)
     _check_checkpoints(runs)
     return runs
-
-
-def parse_scale(text: str) -> float:
-    """`1e9`, `1_000_000`, `1.5B` or `7M` as a number above zero.
-
-    Raises:
-        ValueError: it is none; the message goes on after the name of what is read.
-    """
-    return _above_zero(text, _SUFFIXES)
 
 
 def role_of(name: str, columns: Mapping[str, str]) -> str | None:
@@ -135,86 +116,10 @@ def role_of(name: str, columns: Mapping[str, str]) -> str | None:
     return None
 
 
-def _above_zero(text: str, suffixes: Mapping[str, float]) -> float:
-    shown = text.strip()
-    if not shown:
-        raise ValueError("is empty; write a number, or take the line out")
-    if shown.lower() in _NOTHING:
-        raise ValueError(f"is {shown!r}; write a finite number, or take the line out")
-    match = _NUMBER.fullmatch(shown.lower())
-    if match is None:
-        hint = "a dot for decimals and no separator of thousands: " if "," in shown else ""
-        raise ValueError(f"is {shown!r}, not a number; write {hint}1e9, 1_000_000 or 0.25")
-    if match[2] not in suffixes:
-        known = "K, M, B or T" if len(suffixes) > 1 else "nothing"
-        raise ValueError(f"is {shown!r}; a number may be followed by {known} here")
-    value = float(match[1]) * suffixes[match[2]]
-    if not (value > 0 and math.isfinite(value)):
-        raise ValueError(f"is {shown!r}; it must be above zero and finite")
-    return value
-
-
-def _plain_number(text: str) -> float:
-    return _above_zero(text, {"": 1.0})
-
-
 def _label(text: str) -> str:
     if not text:
         raise ValueError("is empty; name the run, or leave the column out with --columns run=")
     return text
-
-
-def _refuse(path: Path, message: str) -> NoReturn:
-    raise DataError(f"{path} {message}")
-
-
-def _text(path: Path) -> str:
-    if path.is_dir():
-        _refuse(path, "is a folder; name the CSV file in it")
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        _refuse(path, "does not exist; name a CSV file of runs")
-    except OSError as error:
-        _refuse(path, f"cannot be read: {error.strerror}")
-    wide = data.startswith((b"\xff\xfe", b"\xfe\xff"))  # how a spreadsheet writes "Unicode text"
-    try:
-        text = data.decode("utf-16" if wide else "utf-8-sig")
-    except UnicodeDecodeError:
-        text = "\0"
-    if "\0" in text:
-        _refuse(path, "is not UTF-8 text; save the table as CSV (UTF-8)")
-    return text
-
-
-def _lines(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
-    """Each line that is not blank with its number; a cell may hold quoted line breaks."""
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    delimiter = max(",;\t", key=first.count)
-    reader = csv.reader(
-        io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True
-    )
-    start = 1
-    try:
-        for cells in reader:
-            stripped = [cell.strip() for cell in cells]
-            if any(stripped):
-                yield start, stripped
-            start = reader.line_num + 1
-    except csv.Error as error:
-        raise DataError(f"{path}, line {start}: {error}; a quote that opens a cell "
-                        "must close it") from None  # fmt: skip
-
-
-def _full_rows(
-    path: Path, header: Sequence[str], lines: Iterator[tuple[int, list[str]]]
-) -> Iterator[tuple[int, list[str]]]:
-    wide = len(header)
-    for line, cells in lines:
-        if len(cells) < wide or any(cells[wide:]):
-            raise DataError(f"{path}, line {line} has {len(cells)} cell{'s' * (len(cells) > 1)} "
-                            f"where the header has {wide}; each line needs as many")  # fmt: skip
-        yield line, cells
 
 
 def _plain(name: str) -> str:
@@ -235,15 +140,12 @@ def _columns(path: Path, header: Sequence[str], given: Mapping[str, str]) -> dic
         if place is not None:
             roles[role] = place
     there = f"the columns are {', '.join(name or '(no name)' for name in header)}"
-    if all(_is_number(name) for name in header):
-        _refuse(path, "starts with a line of numbers; write the columns' names above it, "
-                      "such as params,tokens,loss")  # fmt: skip
     if "loss" not in roles:
-        _refuse(path, f"has no column that is known as the loss; {there}; "
+        refuse(path, f"has no column that is known as the loss; {there}; "
                       "say which it is with --loss COLUMN")  # fmt: skip
     if "compute" not in roles and not {"params", "tokens"} <= roles.keys():
         missing = " or ".join(r for r in ("params", "tokens") if r not in roles)
-        _refuse(path, f"needs compute, or params and tokens, and has no column known as compute "
+        refuse(path, f"needs compute, or params and tokens, and has no column known as compute "
                       f"or {missing}; {there}; say which is which with "
                       "--columns params=COLUMN,tokens=COLUMN")  # fmt: skip
     if not {"params", "tokens"} <= roles.keys():
@@ -255,11 +157,17 @@ def _named(path: Path, header: Sequence[str], role: str, name: str) -> int:
     places = [i for i, each in enumerate(header) if each == name]
     places = places or [i for i, each in enumerate(header) if each.lower() == name.lower()]
     if not places:
-        _refuse(path, f"has no column {name!r} for {role}; "
+        refuse(path, f"has no column {name!r} for {role}; "
                       f"the columns are {', '.join(header)}")  # fmt: skip
     if len(places) > 1:
-        _refuse(path, f"has {len(places)} columns {name!r}; rename all but one")
+        refuse(path, _twice([header[i] for i in places], places))
     return places[0]
+
+
+def _twice(names: Sequence[str], places: Sequence[int]) -> str:
+    *most, last = (str(place + 1) for place in places)
+    return (f"has {len(names)} columns named {names[0]!r}, the columns {', '.join(most)} and "
+            f"{last}; rename all but one")  # fmt: skip
 
 
 def _by_synonym(
@@ -269,19 +177,13 @@ def _by_synonym(
         places = [i for i, name in plain.items() if name in words.split()]
         if len(places) > 1:
             names = [header[i] for i in places]
-            _refuse(path, f"has {len(names)} columns that could be the {role}: {', '.join(names)}; "
+            if len(set(names)) == 1:
+                refuse(path, _twice(names, places))
+            refuse(path, f"has {len(names)} columns that could be the {role}: {', '.join(names)}; "
                           f"say which with --columns {role}={names[0]}")  # fmt: skip
         if places:
             return places[0]
     return None
-
-
-def _is_number(text: str) -> bool:
-    try:
-        parse_scale(text)
-    except ValueError:
-        return False
-    return True
 
 
 class _Mistake(NamedTuple):
@@ -290,9 +192,7 @@ class _Mistake(NamedTuple):
     message: str
 
 
-def _runs(
-    path: Path, header: list[str], found: dict[str, int], rows: list[tuple[int, list[str]]]
-) -> Runs:
+def _runs(path: Path, header: list[str], found: dict[str, int], rows: list[Row]) -> Runs:
     mistakes: list[_Mistake] = []
 
     def read(role: str, convert: Callable[[str], T]) -> list[T]:
@@ -307,8 +207,8 @@ def _runs(
     runs = Runs(
         path=path,
         scales={role: read(role, parse_scale) for role in _SCALES if role in found},
-        loss=read("loss", _plain_number),
-        weight=read("weight", _plain_number) if "weight" in found else None,
+        loss=read("loss", parse_loss),
+        weight=read("weight", parse_weight) if "weight" in found else None,
         run=read("run", _label) if "run" in found else None,
         lines=[line for line, _ in rows],
         columns={role: header[place] for role, place in found.items()},
@@ -327,13 +227,27 @@ def _all_mistakes(path: Path, mistakes: Sequence[_Mistake]) -> str:
     return "\n  ".join([f"{path} has {len(mistakes)} cells that cannot be used", *told, *more])
 
 
+def _check_weights(runs: Runs) -> None:
+    if runs.weight and max(runs.weight) > _WEIGHT_SPAN * min(runs.weight):
+        refuse(
+            runs.path,
+            f"has weights from {min(runs.weight):g} to {max(runs.weight):g}, more than "
+            f"{_WEIGHT_SPAN:g} times apart; take out the runs that hardly count",
+        )
+
+
 def _check_spread(runs: Runs) -> None:
     advice = "a law needs runs at two scales or more, better four"
     if len(runs.loss) == 1:
-        _refuse(runs.path, f"holds one run; {advice}")
-    if len(set(zip(*(runs.scales[name] for name in runs.inputs), strict=True))) == 1:
+        refuse(runs.path, f"holds one run; {advice}")
+    for name, values in runs.scales.items():
+        if max(values) > _SCALE_SPAN * min(values):
+            refuse(runs.path, f"has {name} from {min(values):g} to {max(values):g}; no law spans "
+                              "that, so look for a slip of the unit")  # fmt: skip
+    apart = max(max(runs.scales[name]) / min(runs.scales[name]) for name in runs.inputs)
+    if apart < 1 + _SAME_SCALE:
         scale = ", ".join(f"{name} {compact(runs.scales[name][0])}" for name in runs.inputs)
-        _refuse(runs.path, f"holds {len(runs.loss)} runs, all at one scale ({scale}); {advice}")
+        refuse(runs.path, f"holds {len(runs.loss)} runs, all at one scale ({scale}); {advice}")
 
 
 def _check_checkpoints(runs: Runs) -> None:

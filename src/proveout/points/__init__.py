@@ -1,0 +1,12 @@
+"""Runs that somebody else trained, read from a CSV file; each mistake is named by its line."""
+
+from proveout.points._numbers import parse_scale
+from proveout.points._runs import FLOPS_PER_PARAM_TOKEN, Runs, read_runs, role_of
+
+__all__ = [
+    "FLOPS_PER_PARAM_TOKEN",
+    "Runs",
+    "parse_scale",
+    "read_runs",
+    "role_of",
+]

@@ -1,0 +1,118 @@
+"""The text of a table: its header and rows, each with its line in the file."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple, NoReturn
+
+from proveout.errors import DataError
+from proveout.points._numbers import is_number
+
+_DELIMITERS = ",;\t|"
+_COMMENT = re.compile(r"(?:\A|(?<=[\r\n]))[ \t]*#([^\r\n]*)")
+
+
+class Row(NamedTuple):
+    line: int  # in the file, as an editor counts
+    cells: list[str]
+
+
+class Table(NamedTuple):
+    header: list[str]
+    rows: list[Row]  # each as wide as the header, or wider with nothing in the further cells
+
+
+def read_table(path: Path) -> Table:
+    """The header and the rows of a file. Lines that begin with # are skipped.
+
+    Where the first line holds numbers alone and the comment above it as many names, as numpy
+    writes tables, those are the header.
+
+    Raises:
+        DataError: no such file, not a table, no header, no rows.
+    """
+    text = _text(path)
+    lines = list(_lines(path, _COMMENT.sub("", text)))
+    if not lines:
+        refuse(path, "is empty; write a line of column names, such as params,tokens,loss, "
+                     "and a line for each run below it")  # fmt: skip
+    first = lines[0].cells
+    header = first
+    if all(is_number(name) for name in first):
+        header = _header_in_comment(path, text, first)
+    else:
+        lines = lines[1:]
+    header = ["".join(ch if ch.isprintable() else " " for ch in name) for name in header]
+    if len(header) == 1:
+        refuse(path, f"has one column, {header[0]!r}; it needs a loss and a scale at least, "
+                     "separated by comma, semicolon, tab or |")  # fmt: skip
+    if not lines:
+        refuse(path, "has a header and no runs below it (lines that begin with # are skipped); "
+                     "add a line for each run")  # fmt: skip
+    for line, cells in lines:
+        _check_width(path, line, cells, len(header))
+    return Table(header, lines)
+
+
+def refuse(path: Path, message: str) -> NoReturn:
+    raise DataError(f"{path} {message}")
+
+
+def _header_in_comment(path: Path, text: str, first: Sequence[str]) -> list[str]:
+    above = text.lstrip("\r\n")
+    names: list[str] = []
+    while match := _COMMENT.match(above):
+        names = next(_lines(path, match[1]), Row(0, [])).cells
+        above = above[match.end() :].lstrip("\r\n")
+    if len(names) != len(first) or all(is_number(name) for name in names):
+        refuse(path, "starts with a line of numbers; write the columns' names above it, "
+                     "such as params,tokens,loss")  # fmt: skip
+    return names
+
+
+def _check_width(path: Path, line: int, cells: Sequence[str], wide: int) -> None:
+    if len(cells) < wide or any(cells[wide:]):
+        raise DataError(f"{path}, line {line} has {len(cells)} cell{'s' * (len(cells) > 1)} "
+                        f"where the header has {wide}; each line needs as many")  # fmt: skip
+
+
+def _text(path: Path) -> str:
+    if path.is_dir():
+        refuse(path, "is a folder; name the CSV file in it")
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        refuse(path, "does not exist; name a CSV file of runs")
+    except OSError as error:
+        refuse(path, f"cannot be read: {error.strerror}")
+    wide = data.startswith((b"\xff\xfe", b"\xfe\xff"))  # how a spreadsheet writes "Unicode text"
+    try:
+        text = data.decode("utf-16" if wide else "utf-8-sig")
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:
+        refuse(path, "is not UTF-8 text; save the table as CSV (UTF-8)")
+    return text
+
+
+def _lines(path: Path, text: str) -> Iterator[Row]:
+    """Each line that is not blank with its number; a cell may hold quoted line breaks."""
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    delimiter = max(_DELIMITERS, key=first.count)
+    reader = csv.reader(
+        io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True
+    )
+    start = 1
+    try:
+        for cells in reader:
+            stripped = [cell.strip() for cell in cells]
+            if any(stripped):
+                yield Row(start, stripped)
+            start = reader.line_num + 1
+    except csv.Error as error:
+        raise DataError(f"{path}, line {start}: {error}; a quote that opens a cell "
+                        "must close it") from None  # fmt: skip
