@@ -252,7 +252,8 @@ def test_the_figure_is_written_and_named(
         (["--at", "params=0,tokens=1e9"], "above zero"),
         (["--at", "params=1e9,N=1e9,tokens=1e9"], "params twice"),
         (["--at", ""], "without a name"),
-        (["--forms", "kaplan"], "power, chinchilla, tied"),
+        (["--forms", "farseer"], "power, chinchilla, tied"),
+        (["--at", "params=1e40,tokens=1e9"], "params is '1e40'; it must lie between 1e-30"),
         (["--forms", "data-constrained"], "needs params and tokens and unique_tokens"),
         (["--forms", ","], "is not known"),
         (["--hold-out-above", "1e30"], "no run to predict; the runs have compute from 2.7e16"),
@@ -284,6 +285,16 @@ def test_a_bad_file_is_named_with_its_line(tmp_path: Path, fit: Fit) -> None:
     assert f"{path}, line 3, column loss" in done.err
     assert fit(tmp_path / "nowhere.csv").code == USER_MISTAKE
     assert fit().code == USER_MISTAKE
+
+
+def test_losses_that_no_law_spans_are_told_without_the_words_of_linear_algebra(
+    tmp_path: Path, fit: Fit
+) -> None:
+    path = tmp_path / "runs.csv"
+    path.write_text("compute,loss\n1e18,1e9\n1e19,1\n1e20,1e-9\n")
+    done = fit(path)
+    assert done.code == USER_MISTAKE
+    assert "too much alike or too far apart" in done.err
 
 
 @pytest.mark.parametrize("count", [2, 3, 4])

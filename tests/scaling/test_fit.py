@@ -30,6 +30,7 @@ TRUTHS: dict[str, tuple[dict[str, np.ndarray], dict[str, float]]] = {
         PLANE,
         {"E": 1.2, "A": 60.0, "B": 900.0, "alpha": 0.31, "beta": 0.35, "gamma": -0.04},
     ),
+    "kaplan": (PLANE, {"S": 2.9, "alpha": 0.076, "beta": 0.103, "balance": 0.6}),
     "m4": (LINE, {"E": 0.2, "S": 0.8, "gamma": 0.4, "bend": 0.7, "middle": 2e17}),
     "broken": (
         LINE,
@@ -54,6 +55,8 @@ def law(form: Form, inputs: dict[str, np.ndarray], values: dict[str, float]) -> 
     """Losses by a form's own definition, term by term."""
     exponents = [np.array([[values[p.name]]]) for p in form.parameters]
     total = np.zeros_like(next(iter(inputs.values())))
+    if form.relative:
+        inputs = {name: values / np.exp(np.log(values).mean()) for name, values in inputs.items()}
     for name, term in zip(form.terms, form.basis(inputs, *exponents), strict=True):
         total = total + values[name] * np.ravel(term)
     return total
@@ -80,7 +83,7 @@ def test_a_law_without_noise_is_found_again(name: str) -> None:
     assert found.residuals == pytest.approx(0, abs=2e-4)
 
 
-@pytest.mark.parametrize("name", ["power", "chinchilla", "tied", "interaction"])
+@pytest.mark.parametrize("name", ["power", "chinchilla", "tied", "interaction", "kaplan"])
 def test_the_parameters_of_identified_forms_are_found_again(name: str) -> None:
     found, _ = fitted(name)
     values = TRUTHS[name][1]
@@ -101,6 +104,20 @@ def test_the_data_constrained_form_is_the_paper_s() -> None:
     used = 1e10 / 20
     worth = used * (1 + 5.3 * -math.expm1(-(1e9 / used - 1) / 5.3))
     assert 1 / float(np.ravel(params)[0]) == pytest.approx(worth)
+
+
+def test_kaplan_is_the_paper_s() -> None:
+    # Kaplan et al. 2020, eq. 1.5, with the constants of their section 4.
+    alpha, beta, critical_params, critical_tokens = 0.076, 0.103, 6.4e13, 1.8e13
+    of_params = (critical_params / PLANE["params"]) ** (alpha / beta)
+    loss = (of_params + critical_tokens / PLANE["tokens"]) ** beta
+    found = fit(Points.of(PLANE, loss), FORMS["kaplan"])
+    assert found.residuals == pytest.approx(0, abs=2e-4)
+    assert found.parameters["alpha"] == pytest.approx(alpha, rel=0.02)
+    assert found.parameters["beta"] == pytest.approx(beta, rel=0.02)
+    units = {"params": N / 1e6, "tokens": PLANE["tokens"] / 1e9}
+    other = fit(Points.of(units, loss), FORMS["kaplan"])
+    assert other.parameters == pytest.approx(found.parameters, rel=1e-3)
 
 
 def test_m4_is_the_paper_s() -> None:
@@ -267,6 +284,11 @@ def test_bringing_replicates_together_twice_changes_nothing() -> None:
     assert twice.weight == pytest.approx(once.weight)
     assert twice.replicates == once.replicates
     assert once.replicates.dof == 14
+
+
+def test_scales_that_differ_by_rounding_are_one() -> None:
+    points = Points.of({"compute": [1e18, 1e18 * (1 + 1e-15), 1e19]}, [3.0, 3.1, 2.5])
+    assert points.settings().loss.size == 2
 
 
 def test_replicates_and_checkpoints_weigh_what_they_tell() -> None:

@@ -183,6 +183,8 @@ def test_what_is_wrong_with_runs_is_said() -> None:
     assert any("less than a decade" in said for said in laws.warnings)
     rising = fit_laws(Points.of({"compute": near}, 3 * near**0.01))
     assert any("not below" in said for said in rising.warnings)
+    flat = fit_laws(Points.of({"compute": near}, np.full(6, 2.5)))
+    assert any("all losses are the same" in said for said in flat.warnings)
 
 
 def test_a_run_that_decides_everything_is_named() -> None:
@@ -204,6 +206,43 @@ def test_a_run_far_off_the_law_is_named_and_let_go() -> None:
     assert not any("check it" in said for said in clean.warnings)
     far = {"compute": [1e21]}
     assert dirty.predict(far)[0].mean == pytest.approx(clean.predict(far)[0].mean, rel=0.02)
+
+
+def test_the_largest_runs_are_named_where_they_came_out_too_high() -> None:
+    compute = np.geomspace(1e17, 1e20, 13)
+    noise = np.exp(0.003 * np.random.default_rng(17).standard_normal(13))
+    loss = (1.6 + 1.5 * (compute / 3e18) ** -0.2) * noise
+    short = loss * np.where(compute > 5e19, 1.08, 1)
+    clean, dirty = (fit_laws(Points.of({"compute": compute}, y)) for y in (loss, short))
+    assert any("2 scales (compute 5.62e+19 and up)" in said for said in dirty.warnings)
+    assert not any("came out" in said for said in clean.warnings)
+
+
+def test_runs_of_a_law_without_a_floor_are_not_forecast_far_too_high() -> None:
+    params, ratio = (g.ravel() for g in np.meshgrid(np.geomspace(1e7, 1e8, 6), [10, 20, 40, 80]))
+
+    def truth(n: np.ndarray, d: np.ndarray) -> np.ndarray:
+        return ((8.8e13 / n) ** (0.076 / 0.095) + 5.4e13 / d) ** 0.095
+
+    inputs = {"params": params, "tokens": params * ratio}
+    noise = np.exp(0.002 * np.random.default_rng(18).standard_normal(params.size))
+    laws = fit_laws(Points.of(inputs, truth(**_short(inputs)) * noise))
+    far = {"params": np.array([5e8]), "tokens": np.array([2e10])}
+    assert truth(**_short(far))[0] in laws.predict(far)[0].interval(0.95)
+
+
+def _short(inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {"n": inputs["params"], "d": inputs["tokens"]}
+
+
+def test_terms_that_are_alike_at_all_runs_do_not_spoil_the_forecast() -> None:
+    # Hundreds of epochs: every run but the first has the same effective parameters and tokens.
+    params = 1e7 * 3.0 ** np.arange(8)
+    inputs = {"params": params, "tokens": 20 * params, "unique_tokens": np.full(8, 1e6)}
+    loss = 1.7 + 400 * params**-0.34
+    laws = fit_laws(Points.of(inputs, loss))
+    for prediction in laws.predict(inputs):
+        assert loss.min() < prediction.mean < loss.max()
 
 
 def test_only_relative_weights_matter() -> None:

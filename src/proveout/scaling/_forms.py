@@ -66,6 +66,8 @@ class Form:
         floor: the term that no run gets below, if there is one.
         limits: where the form is known to fail, in a sentence.
         prior: how likely it is before any run, relative to the others.
+        relative: whether `x[name]` is over the input's geometric middle: for forms of parameters
+            that would else have the unit of several inputs.
     """
 
     name: str
@@ -78,6 +80,7 @@ class Form:
     floor: str | None = "E"
     limits: str = ""
     prior: float = 1.0
+    relative: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what cannot be fitted."""
@@ -105,6 +108,13 @@ def _interaction(
     x: Mapping[str, Floats], alpha: Floats, beta: Floats, gamma: Floats
 ) -> tuple[Floats | float, ...]:
     return 1.0, x["params"] ** -alpha * x["tokens"] ** -gamma, x["tokens"] ** -beta
+
+
+def _kaplan(
+    x: Mapping[str, Floats], alpha: Floats, beta: Floats, balance: Floats
+) -> tuple[Floats | float, ...]:
+    of_params, of_tokens = -alpha / beta * np.log(x["params"]), np.log(balance / x["tokens"])
+    return (np.exp(beta * np.logaddexp(of_params, of_tokens)),)
 
 
 def _m4(
@@ -195,6 +205,24 @@ INTERACTION = Form(
     limits="Runs at several N and several D for most of the N; fresh data, one recipe.",
     prior=0.1,
 )
+KAPLAN = Form(
+    name="kaplan",
+    formula="L = S (n^(-alpha / beta) + balance / d)^beta, n = N / middle N, d = D / middle D",
+    source="Kaplan et al. 2020, eq. 1.5 (arXiv 2001.08361), there as"
+    " ((N_c / N)^(alpha_N / alpha_D) + D_c / D)^alpha_D; middles are the runs' geometric means",
+    inputs=("params", "tokens"),
+    terms=("S",),
+    parameters=(
+        Parameter("alpha", 0.08, 0.3),
+        Parameter("beta", 0.1, 0.3),
+        Parameter("balance", 1.0, 1.5),
+    ),
+    basis=_kaplan,
+    floor=None,
+    limits="No floor: right only far above one; one recipe, fresh data.",
+    prior=0.05,
+    relative=True,
+)
 M4 = Form(
     name="m4",
     formula="L = E + S u, u / (1 - u)^bend = (C / middle)^-gamma",
@@ -244,7 +272,8 @@ DATA_CONSTRAINED = Form(
 )
 
 FORMS: Mapping[str, Form] = {
-    form.name: form for form in (POWER, CHINCHILLA, TIED, INTERACTION, M4, BROKEN, DATA_CONSTRAINED)
+    form.name: form
+    for form in (POWER, CHINCHILLA, TIED, INTERACTION, KAPLAN, M4, BROKEN, DATA_CONSTRAINED)
 }
 
 

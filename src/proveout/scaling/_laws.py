@@ -22,9 +22,10 @@ from proveout.scaling._forecast import Member, Prediction, draw_members, forecas
 from proveout.scaling._forms import FORMS, Form, forms_for
 from proveout.scaling._points import Points, check_inputs, compute_of
 from proveout.scaling._posterior import Draws
-from proveout.scaling._weights import HeldBack, held_back, log_prior, weigh
+from proveout.scaling._weights import HeldBack, held_back, log_prior, too_high, weigh
 
 _TESTED = 2.7  # decades beyond the runs: the discrepancy was learnt up to there
+_SAME_LOSS = 1e-9  # of log loss
 _MOST_ALONG = 256  # rows along a single input; more are brought together
 
 
@@ -164,7 +165,14 @@ def fit_laws(
     noise = float(weights @ [np.median(m.draws.noise_sd) for m in members])
     best = fits[int(weights.argmax())]
     alone = deciding_run(best)
-    said = (*data_warnings(runs), *best.warnings, *far_off(best), *([alone] if alone else []))
+    high = too_high(runs, weights, held, table or learnt())
+    said = (
+        *data_warnings(runs),
+        *best.warnings,
+        *far_off(best),
+        *([alone] if alone else []),
+        *high,
+    )
     return Laws(runs, members, weights, fits, table, share, noise, said, held)
 
 
@@ -186,6 +194,8 @@ def data_warnings(runs: Points) -> tuple[str, ...]:
         elif values.max() < 10 * values.min():
             said.append(f"{name} spans {values.max() / values.min():.3g}x, less than a decade")
     order = np.argsort(runs.compute)
-    if runs.loss[order[-1]] >= runs.loss[order[0]]:
+    if np.ptp(np.log(runs.loss)) < _SAME_LOSS:
+        said.append("all losses are the same: is it the right column?")
+    elif runs.loss[order[-1]] >= runs.loss[order[0]]:
         said.append("the largest run's loss is not below the smallest run's: is a column swapped?")
     return tuple(said)

@@ -66,7 +66,9 @@ class Problem:
     def columns(self, z: Floats, inputs: Mapping[str, Floats] | None = None) -> Floats:
         """The terms at the runs (or at `inputs`), relative to the middle, [b, n, k]."""
         at = self.inputs if inputs is None else inputs
-        there = {name: np.append(at[name], self.middle[name]) for name in self.form.inputs}
+        there = self._seen(
+            {name: np.append(at[name], self.middle[name]) for name in self.form.inputs}
+        )
         size = next(iter(there.values())).size
         terms = np.empty((len(z), size, len(self.form.terms)))
         with np.errstate(over="ignore", under="ignore"):
@@ -77,11 +79,17 @@ class Problem:
 
     def units(self, z: Floats) -> Floats:
         """What a share of 1 is in the unit of its term's coefficient, [b, k]."""
-        at = {name: np.array([value]) for name, value in self.middle.items()}
+        at = self._seen({name: np.array([value]) for name, value in self.middle.items()})
         terms = self.form.basis(at, *self.parameters(z))
         one = [np.broadcast_to(term, (len(z), 1))[:, 0] for term in terms]
         units: Floats = self.level / np.stack(one, axis=1)
         return units
+
+    def _seen(self, inputs: Mapping[str, Floats]) -> Mapping[str, Floats]:
+        """The inputs as the form's basis takes them."""
+        if not self.form.relative:
+            return inputs
+        return {name: values / self.middle[name] for name, values in inputs.items()}
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,6 +18,7 @@ _HELD_BACK = (2.2, 4.6, 10.0, 30.0)  # the largest runs by these factors of comp
 _EACH_COUNTS = 0.5  # of a distance's log score: all distances share the largest runs
 _FIT_COUNTS, _PENALTY_COUNTS = 0.05, 0.5  # of the log likelihood, of Schwarz's penalty
 _LEAST_RUNS, _LEAST_SCALES = 4, 3  # that a form is still fitted to
+_TOO_HIGH, _HIGH_ENOUGH = 2.5, 0.01  # in sds and in log loss: misses of the largest runs to name
 _WORST_SQUARE = 25.0  # a squared standardised miss counts as at most this much
 
 
@@ -111,3 +112,27 @@ def standardise(held: HeldBack, table: Discrepancy) -> Scored:
     log = -(table.dof + 1) / 2 * np.log1p(z**2 / table.dof) - np.log(scale)
     square = np.minimum(z**2, _WORST_SQUARE)
     return Scored(log @ held.weight, square @ held.weight)
+
+
+def too_high(
+    runs: Points, weights: Floats, held: Sequence[HeldBack], table: Discrepancy
+) -> list[str]:
+    """A warning where the largest runs came out together far above the law of the smaller ones.
+
+    Of all distances the one that is worst. Their misses are taken to go together.
+    """
+    worst, said = _TOO_HIGH, []
+    for one in held:
+        doubt = np.sqrt(one.sd**2 + table.variance(one.fall, one.beyond))
+        miss = float(weights @ (one.miss - table.bias * one.fall) @ one.weight)
+        sds = miss / float(weights @ doubt @ one.weight)
+        if miss < _HIGH_ENOUGH or sds < worst:
+            continue
+        worst, count = sds, one.weight.size
+        least = np.sort(runs.compute)[-count]
+        which = "run" if count == 1 else f"{count} scales"
+        said = [
+            f"the largest {which} (compute {least:.3g} and up) came out {math.expm1(miss):.1%}"
+            " above the law of the smaller ones: was training cut short, or does the law bend?"
+        ]
+    return said
