@@ -1,8 +1,16 @@
 """Scaling: noise, gaps over compute, laws, intervals and extrapolation. Pure numerics."""
 
+from proveout.scaling._cells import Cells, measure_cells, own_variance
 from proveout.scaling._crossing import Crossing, crossing
 from proveout.scaling._design import Purchase, first_runs, next_runs
 from proveout.scaling._discrepancy import Discrepancy
+from proveout.scaling._field import (
+    FIELD_PRIOR,
+    GapField,
+    GapsAt,
+    Information,
+    fit_field,
+)
 from proveout.scaling._fit import Bootstrap, Fit, bootstrap, fit
 from proveout.scaling._forecast import Prediction
 from proveout.scaling._forms import FORMS, Form, Parameter
@@ -16,16 +24,21 @@ from proveout.scaling._points import Points
 from proveout.scaling._predictive import Interval, Predictive
 
 __all__ = [
+    "FIELD_PRIOR",
     "FORMS",
     "Bootstrap",
+    "Cells",
     "ComputeMultiplier",
     "Crossing",
     "Discrepancy",
     "Fit",
     "Form",
+    "GapField",
     "GapJoint",
     "GapLine",
     "GapPrior",
+    "GapsAt",
+    "Information",
     "Interval",
     "Laws",
     "Lesson",
@@ -40,12 +53,15 @@ __all__ = [
     "crossing",
     "first_runs",
     "fit",
+    "fit_field",
     "fit_gap",
     "fit_laws",
     "learn_discrepancy",
     "lessons_of",
+    "measure_cells",
     "multipliers",
     "next_runs",
+    "own_variance",
     "pool_noise",
     "prior_gap",
 ]

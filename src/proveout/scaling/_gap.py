@@ -151,8 +151,8 @@ class GapLine:
             ValueError: no compute, NaN or infinity.
         """
         there = vector("log10_computes", log10_computes)
-        shape = _kernel(self._log10_compute, there, self.centre, self._prior, rough)
-        own = _kernel(there, there, self.centre, self._prior, rough)
+        shape = gap_kernel(self._log10_compute, there, self.centre, self._prior, rough)
+        own = gap_kernel(there, there, self.centre, self._prior, rough)
         means, covariances, dofs = [], [], []
         for part in self._parts:
             cross, before = part.scale**2 * shape, part.scale**2 * own
@@ -235,7 +235,7 @@ def _fit(
 ) -> GapLine:
     if not (scale > 0 and math.isfinite(scale) and math.isfinite(centre)):
         raise ValueError(f"scale must be above zero and centre finite, got {scale} and {centre}")
-    shape = _kernel(x, x, centre, prior)
+    shape = gap_kernel(x, x, centre, prior)
     believed, cross = _told(x, centre, prior)
     parts, logs, means, covariances = [], [], [], []
     for size, weight in zip(prior.sizes, prior.size_weights, strict=True):
@@ -274,7 +274,9 @@ def _line_covariance(prior: GapPrior) -> Floats:
     return np.array([[level2, cross], [cross, prior.slope_sd**2 + fade**2 * level2]])
 
 
-def _kernel(x: Floats, other: Floats, centre: float, prior: GapPrior, rough: bool = True) -> Floats:
+def gap_kernel(
+    x: Floats, other: Floats, centre: float, prior: GapPrior, rough: bool = True
+) -> Floats:
     """The prior covariance of gaps at `x` [n] and at `other` [m] for size 1, [n, m]."""
     straight = _line(x, centre) @ _line_covariance(prior) @ _line(other, centre).T
     smooth: Floats = straight + _bend(x, other, centre, prior)
@@ -283,7 +285,7 @@ def _kernel(x: Floats, other: Floats, centre: float, prior: GapPrior, rough: boo
 
 
 def _bend(x: Floats, other: Floats, centre: float, prior: GapPrior) -> Floats:
-    """The bend's share of `_kernel`: the walk runs outward, independently on the centre's sides."""
+    """The bend's share of `gap_kernel`: the walk runs outward, independently on both sides."""
     a, b = x[:, None] - centre, other[None, :] - centre
     near, far = np.minimum(abs(a), abs(b)), np.maximum(abs(a), abs(b))
     bend: Floats = np.where(a * b > 0, near**2 * (3 * far - near) / 6, 0.0)

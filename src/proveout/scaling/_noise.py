@@ -95,7 +95,7 @@ def pool_noise(differences: Mapping[Idea, Mapping[Rung, Sequence[float]]]) -> No
         squares[cell] = ((pairs - pairs.mean()) ** 2).sum()
     # A program without any randomness has no spread; its noise is then called tiny, not 0.
     least = (1e-9 * max(float(np.abs(v).max()) for v in spread.values())) ** 2
-    fit = _pool(dof, squares, least)
+    fit = pool_cells(dof, squares, least)
     sds = {
         (idea, rung): NoiseSd(float(fit.cell_sd[i, r]), float(fit.cell_dof[i, r]))
         for i, idea in enumerate(ideas)
@@ -109,7 +109,9 @@ def pool_noise(differences: Mapping[Idea, Mapping[Rung, Sequence[float]]]) -> No
     return Noise(sds, new, anywhere, identical)
 
 
-class _Pool(NamedTuple):
+class Pool(NamedTuple):
+    """Pooled variances."""
+
     variance: Floats  # [rungs]
     new_dof: Floats  # [rungs], for an idea not seen
     common: float
@@ -117,15 +119,16 @@ class _Pool(NamedTuple):
     cell_dof: Floats  # [ideas, rungs]
 
 
-def _pool(dof: Floats, squares: Floats, least: float) -> _Pool:
+def pool_cells(dof: Floats, squares: Floats, least: float, tolerance: float = 1e-9) -> Pool:
     """EM over the rungs' variances; `dof` and sums of squares `squares` are [ideas, rungs]."""
     rung_dof = dof.sum(axis=0)
     mix = _FACTOR_WEIGHTS
     variance = np.full(rung_dof.size, max(squares.sum() / rung_dof.sum(), least))
     common = float(variance[0])
+    constants = _constants(dof.sum(axis=1))
     for _ in range(100):
         before = variance
-        chosen = _which_dof(dof.sum(axis=1), (squares / variance).sum(axis=1), mix)
+        chosen = _which_dof(dof.sum(axis=1), squares @ (1 / variance), mix, constants)
         mix = (_FACTOR_IDEAS * _FACTOR_WEIGHTS + chosen.weights.sum(axis=0)) / (
             _FACTOR_IDEAS + len(dof)
         )
@@ -133,7 +136,7 @@ def _pool(dof: Floats, squares: Floats, least: float) -> _Pool:
         common = max(float(weighted.sum() / rung_dof.sum()), least)
         variance = (_RUNG_BORROWS * common + weighted) / (_RUNG_BORROWS + rung_dof)
         variance = np.maximum(variance, least)
-        if np.allclose(variance, before, rtol=1e-9, atol=0):
+        if np.allclose(variance, before, rtol=tolerance, atol=0):
             break
     # 1 / dof is half the relative variance of an estimated variance, so that shares add up.
     seeds = dof.max(axis=0)
@@ -143,7 +146,7 @@ def _pool(dof: Floats, squares: Floats, least: float) -> _Pool:
     doubt = pool_doubt + baseline_doubt
     new_dof = 1 / (doubt + mix @ (1 / _FACTOR_DOFS))
     cell_sd, cell_dof = _shrink(dof, squares / variance, mix, doubt)
-    return _Pool(variance, new_dof, common, cell_sd * np.sqrt(variance), cell_dof)
+    return Pool(variance, new_dof, common, cell_sd * np.sqrt(variance), cell_dof)
 
 
 class _Chosen(NamedTuple):
@@ -151,17 +154,24 @@ class _Chosen(NamedTuple):
     precision: Floats  # [ideas], expected 1 / factor
 
 
-def _which_dof(dof: Floats, squares: Floats, mix: Floats) -> _Chosen:
+def _constants(dof: Floats) -> Floats:
+    """Of the factors' log likelihoods, [ideas, candidates]."""
+    from scipy.special import gammaln  # 0.2 s: not at import
+
+    half = _FACTOR_DOFS / 2
+    constants: Floats = gammaln(half + dof[:, None] / 2) - gammaln(half) + half * np.log(half)
+    return constants
+
+
+def _which_dof(dof: Floats, squares: Floats, mix: Floats, constants: Floats) -> _Chosen:
     """Which d each idea's factor was drawn with, from its standardised sum of squares [ideas]."""
     half = _FACTOR_DOFS / 2
-    constants = np.array(
-        [[math.lgamma(h + n / 2) - math.lgamma(h) + h * math.log(h) for h in half] for n in dof]
-    )
+    power = half + dof[:, None] / 2
     rate = half + squares[:, None] / 2
-    logs = np.log(mix) + constants - (half + dof[:, None] / 2) * np.log(rate)
+    logs = np.log(mix) + constants - power * np.log(rate)
     weights = np.exp(logs - logs.max(axis=1, keepdims=True))
     weights /= weights.sum(axis=1, keepdims=True)
-    precision = (weights * (half + dof[:, None] / 2) / rate).sum(axis=1)
+    precision = (weights * power / rate).sum(axis=1)
     return _Chosen(weights, precision)
 
 
@@ -169,7 +179,9 @@ def _shrink(dof: Floats, squares: Floats, mix: Floats, doubt: Floats) -> tuple[F
     """The sd of each cell relative to its rung's, and its dof, both [ideas, rungs]."""
     own_dof = dof + _OTHER_RUNGS * (dof.sum(axis=1, keepdims=True) - dof)
     own_squares = squares + _OTHER_RUNGS * (squares.sum(axis=1, keepdims=True) - squares)
-    weights = _which_dof(dof.sum(axis=1), squares.sum(axis=1), mix).weights[:, None, :]
+    all_dof = dof.sum(axis=1)
+    chosen = _which_dof(all_dof, squares.sum(axis=1), mix, _constants(all_dof))
+    weights = chosen.weights[:, None, :]
     total = _FACTOR_DOFS + own_dof[:, :, None]
     factor = (weights * (_FACTOR_DOFS + own_squares[:, :, None]) / total).sum(axis=2)
     from_pool = (weights * _FACTOR_DOFS / total).sum(axis=2)

@@ -1,0 +1,235 @@
+"""The information policy: buys what is expected to improve the final decisions most for its price.
+
+At the end of a study each idea is adopted or not. What is believed of its gap at the target is a
+distribution with mean m and sd s; a purchase will move the mean by an amount whose sd is known
+beforehand. What that is worth has a closed form (the knowledge gradient; Frazier, Powell and
+Dayanik 2008), here for a decision of which half counts at even odds and half only when it is as
+certain as a verdict has to be: so what is likely a gain goes on being measured until it `holds`.
+
+A purchase is a package: one to several seeds of an idea at a rung, with the seeds of the baseline
+that it lacks there, or seeds of the baseline, which serve all ideas at that rung. One seed may be
+worth nothing and three a lot, so a package is judged as a whole, but only as much of it is started
+as there are free slots: then everything is judged anew. Trials that are running are reckoned with
+as if they had come in as expected.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from proveout.scaling import own_variance
+from proveout.verdicts._believe import Belief, believe_board
+from proveout.verdicts._board import Board, Choice, Flags, Floats, Pick
+from proveout.verdicts._reasons import audit_reason, baseline_reason, idea_reason
+from proveout.verdicts._worth import worth_after, worth_known, worth_now
+
+_PACKAGES = np.array([1.0, 2.0, 4.0])  # seeds
+_NOTHING_LEFT = 0.05
+"""Stop when all the regret that could be bought off is below this share of a gain worth having."""
+_AUDIT_SHARE = 0.05
+_AUDITS_AFTER = 0.3  # of the budget
+_NO_NEWS = 1e12  # a noise variance that drowns any gap
+_SHARED_BY = 3.0  # ideas: a new seed of the baseline will serve at least so many
+_KEEP = 0.1
+"""An idea is adopted when its expected gain is above this share of a gain worth having."""
+
+
+@dataclass(frozen=True)
+class InformationPolicy:
+    """Buys information about the target; see the module's text."""
+
+    audits: bool = True
+
+    def choose(self, board: Board, slots: int) -> Choice:
+        """The trials to start now, most telling for their price first."""
+        if len(board.arms) < 2:
+            return Choice((), "there is no idea to prove")
+        belief = believe_board(board)
+        if self.audits and (pick := _audit(board, belief)) is not None:
+            return Choice((pick,), pick.why)
+        return _Market(board, belief).buy(slots)
+
+    def keeps(self, board: Board) -> Flags:
+        """Ideas with a gain to expect at the target."""
+        belief = believe_board(board)
+        gain = -belief.mean_at_target
+        measured = (belief.cells.runs > 0).any(axis=1)
+        keeps: Flags = (gain > _KEEP * belief.smallest) & measured & ~board.closed[1:]
+        return keeps
+
+
+class _Market:
+    """What can be bought, at what price and for what value, with all that runs reckoned with."""
+
+    def __init__(self, board: Board, belief: Belief) -> None:
+        self.board, self.belief = board, belief
+        self.information = belief.information
+        self.runs, self.baseline_runs = belief.cells.runs.copy(), belief.cells.baseline_runs.copy()
+        self.taken = board.bought
+        self.left = board.left
+        self.open = ~board.closed[1:]
+        running = board.running.sum(axis=2)
+        for rung in np.flatnonzero(running[0]):
+            self._reckon(None, int(rung), int(running[0, rung]))
+        for idea, rung in zip(*np.nonzero(running[1:]), strict=True):
+            self._reckon(int(idea), int(rung), int(running[idea + 1, rung]))
+
+    def buy(self, slots: int) -> Choice:
+        """The best packages, as far as there are slots."""
+        worth = worth_now(self.information, self.board.certainty)
+        regret = float(((worth_known(self.information) - worth) * self.open).sum())
+        if regret < _NOTHING_LEFT * self.belief.smallest:
+            return Choice((), (
+                "nothing more can change a decision: wrong ones are expected to cost "
+                f"{regret:.2g}, and a gain worth having is {self.belief.smallest:.2g}"
+            ))  # fmt: skip
+        everything = np.arange(self.open.size)
+        self._value = np.zeros((self.open.size, self.board.price.size, len(_PACKAGES)))
+        self._baseline_value = np.zeros_like(self._value)
+        self._judge(everything)
+        picks: list[Pick] = []
+        while len(picks) < slots:
+            package = self._best()
+            if package is None:
+                break
+            self._take(package, slots - len(picks), picks)
+            changed = everything if package.baseline else np.array([package.idea])
+            self._judge(changed)
+        return Choice(tuple(picks), "" if picks else self._why_nothing())
+
+    def _judge(self, ideas: npt.NDArray[np.intp]) -> None:
+        """What each package would add to the worth of the decisions on some ideas."""
+        information, certainty = self.information.of(ideas), self.board.certainty
+        runs, have = self.runs[ideas, :, None], self.baseline_runs[:, None]
+        now = self._noise(ideas, runs, have)
+        worth = worth_now(information, certainty)[:, None, None]
+        weight = (self.belief.reliability * self.open)[ideas, None, None]
+        own = self._noise(ideas, runs + _PACKAGES, self._needed(ideas))
+        value = worth_after(information, _added(now, own), certainty) - worth
+        self._value[ideas] = value * weight
+        baseline = self._noise(ideas, runs, have + _PACKAGES)
+        value = worth_after(information, _added(now, baseline), certainty) - worth
+        self._baseline_value[ideas] = value * weight
+
+    def _needed(self, ideas: npt.NDArray[np.intp] | slice) -> Floats:
+        """Runs of the baseline beside which each package of an idea is bought, [I, R, n]."""
+        wanted = np.minimum(self.runs[ideas, :, None] + _PACKAGES, self.board.seeds[1])
+        needed: Floats = np.maximum(self.baseline_runs[:, None], wanted)
+        return needed
+
+    def _noise(self, ideas: npt.NDArray[np.intp], runs: Floats, baseline: Floats) -> Floats:
+        """The variance of each gap's error for so many runs, [I, R, n]."""
+        cells = self.belief.cells
+        one = cells.baseline_variance[:, None]
+        own = own_variance(runs, baseline, cells.run_variance[ideas, :, None], one, cells.own_share)
+        with np.errstate(divide="ignore"):
+            total: Floats = own + one / baseline
+        return total
+
+    def _best(self) -> _Package | None:
+        """The affordable package with the greatest value for its price."""
+        price = self.board.price[:, None]
+        room = self.board.seeds[1] - self.taken[1:].sum(axis=2)[:, :, None]
+        lacking = self._needed(slice(None)) - self.baseline_runs[:, None]
+        affordable = price * (_PACKAGES + lacking) <= self.left * (1 + 1e-9)
+        rate = self._value / (price * (_PACKAGES + lacking / _SHARED_BY))
+        rate = np.where((room >= _PACKAGES) & affordable, rate, 0.0)
+        idea, rung, size = np.unravel_index(int(rate.argmax()), rate.shape)
+        room = self.taken.shape[2] - self.taken[0].sum(axis=1)[:, None]
+        affordable = price * _PACKAGES <= self.left * (1 + 1e-9)
+        all_ideas = self._baseline_value.sum(axis=0) / (price * _PACKAGES)
+        all_ideas = np.where((room >= _PACKAGES) & affordable, all_ideas, 0.0)
+        if max(float(rate.max()), float(all_ideas.max())) <= 0:
+            return None
+        if all_ideas.max() > rate.max():
+            rung, size = np.unravel_index(int(all_ideas.argmax()), all_ideas.shape)
+            return _Package(None, int(rung), 0, int(_PACKAGES[size]))
+        missing = round(float(lacking[idea, rung, size]))
+        return _Package(int(idea), int(rung), int(_PACKAGES[size]), missing)
+
+    def _why_nothing(self) -> str:
+        if self.left < float(self.board.price.min()):
+            return f"{self.left:.3g} is left of the budget, less than the cheapest trial"
+        return "every seed that the study allows is bought, or costs more than is left"
+
+    def _take(self, package: _Package, slots: int, picks: list[Pick]) -> None:
+        """Starts as much of a package as there are slots; the baseline's seeds first."""
+        for arm, seeds in ((0, package.baseline), (package.arm, package.seeds)):
+            for _ in range(min(seeds, slots)):
+                self._pick(arm, package.rung, picks)
+                slots -= 1
+        if package.baseline:
+            self._reckon(None, package.rung, package.baseline)
+        if package.idea is not None:
+            self._reckon(package.idea, package.rung, package.seeds)
+
+    def _pick(self, arm: int, rung: int, picks: list[Pick]) -> None:
+        replicate = int(np.flatnonzero(~self.taken[arm, rung])[0])
+        number = int(self.taken[arm, rung].sum())
+        reason = (
+            baseline_reason(self.board, rung, number)
+            if arm == 0
+            else idea_reason(self.board, self.belief, arm, rung, number)
+        )
+        picks.append(Pick(arm, rung, replicate, reason))
+        self.taken[arm, rung, replicate] = True
+        self.left -= float(self.board.price[rung])
+
+    def _reckon(self, idea: int | None, rung: int, seeds: int) -> None:
+        """As if an idea, or the baseline, had so many more runs at a rung."""
+        everything = np.arange(self.open.size)
+        now = self._noise(everything, self.runs[:, :, None], self.baseline_runs[:, None])
+        if idea is None:
+            self.baseline_runs[rung] += seeds
+        else:
+            self.runs[idea, rung] += seeds
+        after = self._noise(everything, self.runs[:, :, None], self.baseline_runs[:, None])
+        self.information = self.information.after(rung, _added(now, after)[:, rung, 0])
+
+
+@dataclass(frozen=True)
+class _Package:
+    idea: int | None  # None: the baseline alone
+    rung: int
+    seeds: int
+    baseline: int  # seeds of the baseline with it
+
+    @property
+    def arm(self) -> int:
+        return 0 if self.idea is None else self.idea + 1
+
+
+def _added(now: Floats, after: Floats) -> Floats:
+    """The noise variance of one measurement that brings an error's variance from one to another;
+    a very large one where that is no gain."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        gained = 1 / after - 1 / now
+        added: Floats = np.where(gained > 1 / _NO_NEWS, 1 / gained, _NO_NEWS)
+    return added
+
+
+def _audit(board: Board, belief: Belief) -> Pick | None:
+    """A run that checks on an idea that was set aside, while audits have had less than their share.
+
+    The rung is the highest at which a run costs no more than the share allows; ideas come in the
+    order in which they were added, each once.
+    """
+    spent = board.budget - board.left
+    audited = (board.audits.sum(axis=2) * board.price).sum()
+    if spent < _AUDITS_AFTER * board.budget or (not board.idle and board.audits.any()):
+        return None
+    allowance = _AUDIT_SHARE * spent - audited
+    affordable = np.flatnonzero((board.price <= allowance) & (board.price <= board.left)
+                                & (belief.cells.baseline_runs > 0))  # fmt: skip
+    aside = belief.set_aside & ~board.closed[1:] & ~board.audits[1:].any(axis=(1, 2))
+    if not affordable.size:
+        return None
+    rung = int(affordable[-1])
+    aside &= ~board.bought[1:, rung:].any(axis=(1, 2))
+    if not aside.any():
+        return None
+    arm = int(np.flatnonzero(aside)[0]) + 1
+    return Pick(arm, rung, 0, audit_reason(board, belief, arm, rung), audit=True)
