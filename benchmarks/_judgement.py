@@ -44,7 +44,12 @@ def _entries(world: World, labels: tuple[str, ...]) -> list[Entry]:
 
 
 def _share(hits: float, tried: int) -> str:
-    """With its 95% upper bound (Clopper and Pearson)."""
+    """In words."""
+    return f"{hits:g} of {tried}: {hits / tried:.0%}" if tried else "none"
+
+
+def _bounded(hits: float, tried: int) -> str:
+    """With the 95% upper bound (Clopper and Pearson)."""
     if not tried:
         return "none"
     bound = float(beta.ppf(0.95, hits + 1, tried - hits)) if tried > hits else 1.0
@@ -69,8 +74,11 @@ def show_false_wins(source: Source, studies: int, budget: float) -> None:
             said, keeps = _ever(entry, world, budget, study)
             held, kept = held + int(said[nothing].sum()), kept + int(keeps[nothing].sum())
             tried += int(nothing.sum())
-        words = _share(held, tried) if entry.believes else "-"
-        table.add_row(entry.label, words, _share(kept, tried))
+        if not tried:
+            print(f"{source.name}: no idea is known to change nothing")
+            return
+        words = _bounded(held, tried) if entry.believes else "-"
+        table.add_row(entry.label, words, _bounded(kept, tried))
     Console(width=140).print(table)
 
 

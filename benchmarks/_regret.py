@@ -69,7 +69,7 @@ def measure(source: Source, entries: Sequence[Entry], studies: int, budgets: Flo
     """Every entry on the same studies."""
     curves = []
     for entry in entries:
-        with_study = functools.partial(_one_study, source, entry.label, budgets)
+        with_study = functools.partial(_one_study, source, entry, budgets)
         if jobs > 1:
             with ProcessPoolExecutor(jobs) as pool:
                 rows = list(pool.map(with_study, range(studies)))
@@ -83,13 +83,9 @@ def measure(source: Source, entries: Sequence[Entry], studies: int, budgets: Flo
     return curves
 
 
-def _one_study(source: Source, label: str, budgets: Floats, study: int) -> Floats:
+def _one_study(source: Source, entry: Entry, budgets: Floats, study: int) -> Floats:
     """[8, B]: what `Curve` has, of one study."""
-    from _roster import roster
-
     world = source.worlds.world(study, source.ideas)
-    rungs, room = world.losses.shape[1:]
-    entry = next(each for each in roster(rungs, room) if each.label == label)
     top = float(world.price[-1])
     looks = _looks(entry, world, budgets * top, study)
     there = float(np.maximum(0.0, -world.truth).sum()) / world.loss
@@ -150,9 +146,12 @@ def resampled(studies: int) -> list[npt.NDArray[np.int_]]:
 
 
 def interval(values: Sequence[float], digits: str = ".3g") -> str:
-    """The first value with the 80% interval of the others."""
+    """The first value with the 80% interval of those of the others that there are."""
     found = np.array(values, dtype=float)
-    low, high = np.quantile(found[1:], [0.1, 0.9], method="nearest")
+    others = found[1:][~np.isnan(found[1:])]
+    if not others.size:
+        return told(found[0], digits)
+    low, high = np.quantile(others, [0.1, 0.9], method="nearest")
     return f"{told(found[0], digits)} [{told(low, digits)}, {told(high, digits)}]"
 
 
@@ -221,7 +220,7 @@ def _ratios(reached: dict[str, list[list[float]]], others: list[str], level: int
     best = min(others, key=lambda label: reached[label][level][0])
     with np.errstate(invalid="ignore"):
         ratios = ours / theirs
-    return f"{interval(list(np.nan_to_num(ratios, nan=np.nan)), '.2f')} {best}"
+    return f"{interval(list(ratios), '.2f')} {best}"
 
 
 def _show_parts(console: Console, source: Source, curves: list[Curve], budgets: Floats) -> None:

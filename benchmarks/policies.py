@@ -13,18 +13,21 @@ No trial costs more than a tenth of the target. Spends are told in runs at the l
 - calibration: what happens of the things that are given a probability, by thirds of the spend;
 - speed: the next trials of 1,000 ideas x 6 rungs x 8 seeds, and a replayed study of 30.
 
-Intervals are 80% bootstraps over studies.
+Intervals are 80% bootstraps over studies. Policies whose plan depends on the budget (successive
+halving) are run anew for each; ours is not told that it will be looked at earlier, unless with
+`--anew`.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from _judgement import show_calibration, show_false_wins, show_reversals
 from _regret import budgets_up_to, measure, show
-from _roster import Source, roster
+from _roster import OURS, Source, roster
 from _speed import show_speed
 
 from proveout.errors import DataError
@@ -59,6 +62,8 @@ def regret(source: Source, arguments: argparse.Namespace) -> None:
         for entry in roster(*world.losses.shape[1:])
         if not arguments.policies or any(word in entry.label for word in arguments.policies)
     ]
+    if arguments.anew:
+        entries = [replace(each, anew=each.anew or each.label == OURS) for each in entries]
     budgets = budgets_up_to(arguments.runs, 5 if arguments.tiny else 18)
     curves = measure(source, entries, arguments.studies, budgets, arguments.jobs)
     show(source, curves, budgets, world.target / float(world.price[-1]))
@@ -77,6 +82,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", choices=WHAT, default=WHAT)
     parser.add_argument("--policies", nargs="*", help="only those whose names have such a word")
     parser.add_argument("--worlds", nargs="*", default=("simulated", "recorded"))
+    parser.add_argument("--anew", action="store_true", help="run ours anew for each budget")
     parser.add_argument("--tiny", action="store_true")
     arguments = parser.parse_args()
     if arguments.tiny:

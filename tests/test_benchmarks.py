@@ -12,18 +12,21 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 TINY = {
     "command_line.py": ["--trials", "200", "--runs", "1"],
     "gaps.py": ["--what", "default"],
+    "grid/record.py": ["--folder", "grid", "--grid", "x.csv", "--rungs", "1", "--only", "rotary"],
     "kills.py": ["--kills", "3"],
     "launch.py": ["--jobs", "2"],
     "no_change.py": ["--repeats", "1", "--budget", "4e11 flops"],
     "overhead.py": ["--ideas", "2"],
+    "policies.py": ["--tiny"],
     "scaling.py": ["--tiny"],
 }
-NEEDS_TORCH = {"launch.py", "no_change.py", "overhead.py"}
+NEEDS_TORCH = {"grid/record.py", "launch.py", "no_change.py", "overhead.py"}
 
 
 def test_each_benchmark_has_a_tiny_size() -> None:
     """Modules whose names begin with an underscore only help those that are run."""
-    assert {path.name for path in BENCHMARKS.glob("[!_]*.py")} == set(TINY)
+    found = {path.relative_to(BENCHMARKS).as_posix() for path in BENCHMARKS.rglob("[!_]*.py")}
+    assert found == set(TINY)
 
 
 @pytest.mark.parametrize("name", sorted(TINY))

@@ -44,7 +44,7 @@ class Grid:
     room: int = 8
 
     def world(self, seed: int, ideas: int) -> World:
-        """Some of the ideas, with trials drawn with replacement from the recorded seeds.
+        """Some of the ideas in any order; trials are drawn with replacement from recorded seeds.
 
         A replicate is the same recorded seed in every arm, so that pairs stay pairs. Drawing from
         n seeds has (n - 1)/n of their variance; the rest is added as a Gaussian combination of the
@@ -54,7 +54,7 @@ class Grid:
         """
         random = np.random.default_rng([seed, 1])
         most = len(self.arms) - 1
-        picked = np.sort(random.permutation(most)[: min(ideas, most)]) + 1
+        picked = random.permutation(most)[: min(ideas, most)] + 1
         chosen = np.concatenate([[0], picked])
         losses = np.full((len(chosen), self.compute.size, self.room), np.nan)
         for rung, count in enumerate(self.seeds):

@@ -29,9 +29,9 @@ class Cell(NamedTuple):
 class KeepIfBetter:
     """One seed of everything at one rung; what has a lower loss than the baseline is kept.
 
-    The rule by which coding agents are set to do research (for instance Karpathy's autoresearch,
-    2026: "if the loss went down, keep it"), and hill climbing before them. No idea is dropped for
-    its price, no seed is repeated, and no second scale is looked at.
+    The rule by which agents that do research advance (karpathy/autoresearch, 2026: a change whose
+    loss is lower stays), and hill climbers before them. No seed is repeated, and no second scale
+    is looked at.
     """
 
     rung: int = 0
@@ -144,8 +144,8 @@ class SuccessiveHalving:
 class UniformWithBelief:
     """Buys like the uniform grid and decides by another policy's rule.
 
-    What separates the value of a belief from that of buying by it. The baseline of comparisons of
-    designs since Fisher: equal replication, analysed as well as can be.
+    What separates the value of a belief from that of buying by it. Equal replication, analysed as
+    well as can be, is what designs of experiments are compared with since Fisher 1935.
     """
 
     judge: Policy
