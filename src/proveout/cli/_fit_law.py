@@ -180,9 +180,9 @@ def _fit(
         points = Points.of(given, of(runs.loss) or [], weight=of(runs.weight), run=of(runs.run))
         return fit_laws(points, forms=forms, discrepancy=discrepancy)
     except LinAlgError:
-        raise UserError(f"{runs.path}: no law fits {len(rows)} of its runs, whose scales, losses or "
-                        "weights are too much alike or too far apart; look for a slip, or take out "
-                        "the runs that stand apart") from None  # fmt: skip
+        raise UserError(f"{runs.path}: no law fits {len(rows)} of its runs, whose scales, losses "
+                        "or weights are too much alike or too far apart; look for a slip, or take "
+                        "out the runs that stand apart") from None  # fmt: skip
     except ValueError as error:
         raise UserError(f"{runs.path}: no law fits {len(rows)} of its runs: {error}") from None
 
