@@ -177,6 +177,8 @@ class VerdictsRead:
     verdicts: tuple[Verdict, ...]
     trials_finished: int
     baseline: BaselineLaw | None = None
+    missed: float | None = None
+    """How many of the ideas set aside are expected to be worth having at the target."""
 
 
 @dataclass(frozen=True)

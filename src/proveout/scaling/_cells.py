@@ -83,12 +83,15 @@ def own_variance(
     return total
 
 
-def measure_cells(losses: Floats, *, paired: bool = True) -> Cells:
+def measure_cells(
+    losses: Floats, *, paired: bool = True, teach: npt.NDArray[np.bool_] | None = None
+) -> Cells:
     """Gaps and their variances from losses [A, R, S], the baseline first, NaN where there is none.
 
     Args:
         losses: by arm, rung and seed.
         paired: whether the same place on the last axis is the same seed in every arm.
+        teach: [A, R], the cells that noise may be learnt from; all by default.
 
     Raises:
         ValueError: no arm beside the baseline, or not three axes.
@@ -103,7 +106,8 @@ def measure_cells(losses: Floats, *, paired: bool = True) -> Cells:
     both = have & have[0]
     pairs = both.sum(axis=2).astype(float)
     gaps = np.where(both, filled - filled[0], 0.0)
-    noise = _Noise.learn(filled, have, mean, runs, gaps, both, pairs, level, paired)
+    told = np.ones_like(runs) if teach is None else teach.astype(float)
+    noise = _Noise.learn(filled, have, mean, runs, gaps, both, pairs, level, told, paired)
     baseline = (
         _mean_over(filled[0], both, pairs) if paired else np.broadcast_to(mean[0], runs.shape)
     )
@@ -153,19 +157,19 @@ class _Noise:
     @classmethod
     def learn(
         cls, filled: Floats, have: Floats, mean: Floats, runs: Floats, gaps: Floats, both: Floats,
-        pairs: Floats, level: Floats, paired: bool,
+        pairs: Floats, level: Floats, told: Floats, paired: bool,
     ) -> _Noise:  # fmt: skip
         """From spreads within cells; what has no replicates yet leans on `_RUN_SD`."""
         least = (1e-9 * float(abs(filled).max(initial=1e-300))) ** 2
         guess = (_RUN_SD * level) ** 2
         raw = np.where(have, filled - mean[:, :, None], 0.0)
-        raw_dof, raw_squares = np.maximum(runs - 1, 0), (raw**2).sum(axis=2)
+        raw_dof, raw_squares = told * np.maximum(runs - 1, 0), told * (raw**2).sum(axis=2)
         whole = pool_cells(*_with_guess(raw_dof, raw_squares, guess), least, _TOLERANCE)
         if not paired:
             run, dof = whole.cell_sd[:-1] ** 2, whole.cell_dof[:-1]
             return cls(run, dof, whole.variance, 1.0)
         apart = np.where(both, gaps - _mean_over(gaps, both, pairs)[:, :, None], 0.0)
-        dof, squares = np.maximum(pairs - 1, 0), (apart**2).sum(axis=2)
+        dof, squares = told * np.maximum(pairs - 1, 0), told * (apart**2).sum(axis=2)
         dof[0] = squares[0] = 0.0
         still = (dof > 0) & (squares == 0)  # identical runs teach nothing about noise
         dof = np.where(still, 0.0, dof)

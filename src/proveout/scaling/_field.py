@@ -36,6 +36,7 @@ FIELD_PRIOR = GapPrior(
 _PRIOR_IDEAS = 12.0  # the sizes' weights are believed as firmly as if learnt from so many ideas
 _ROUNDS = 6  # of the alternation; luck and weights move by less than their doubt after three
 _NOWHERE = 1e4  # variance of what is not measured, in units of the loss squared
+_HALVINGS = 30
 _LEARN_FROM = 300  # ideas: more teach the sizes' weights and the luck nothing new
 
 
@@ -173,6 +174,45 @@ class GapsAt:
         below: Floats = np.einsum("ik,ikm->im", self.weights, stdtr(self.dofs, z))
         return below
 
+    def quantiles(self, probability: float) -> Floats:
+        """The gaps with this probability below them, [I, m], to a billionth of their spread.
+
+        Raises:
+            ValueError: a probability outside (0, 1).
+        """
+        from scipy.special import stdtr, stdtrit  # 0.2 s: not at import
+
+        if not 0 < probability < 1:
+            raise ValueError(f"probability must lie strictly between 0 and 1, got {probability}")
+        scales = np.sqrt(self.variances)
+        each = self.means + scales * stdtrit(self.dofs, probability)
+        low, high = each.min(axis=1), each.max(axis=1)
+        for _ in range(_HALVINGS):
+            middle = (low + high) / 2
+            z = (middle[:, None, :] - self.means) / scales
+            short = np.einsum("ik,ikm->im", self.weights, stdtr(self.dofs, z)) < probability
+            low, high = np.where(short, middle, low), np.where(short, high, middle)
+        found: Floats = (low + high) / 2
+        return found
+
+    def some(self, ideas: npt.NDArray[np.intp]) -> GapsAt:
+        """Those of some ideas."""
+        return GapsAt(
+            self.weights[ideas], self.means[ideas], self.variances[ideas], self.dofs[ideas]
+        )
+
+    def draws(self, count: int, seed: int) -> Floats:
+        """Each idea's gap at the first compute, each drawn by itself, [count, I]."""
+        random = np.random.default_rng(seed)
+        ideas = np.arange(len(self.weights))
+        place = random.uniform(size=(count, ideas.size, 1))
+        part = (place > self.weights.cumsum(axis=1)[:, :-1]).sum(axis=2)
+        dof = np.minimum(self.dofs[ideas, part, 0], 1e6)
+        student = random.standard_normal(part.shape) * np.sqrt(dof / random.chisquare(dof))
+        scales = np.sqrt(self.variances[ideas, part, 0])
+        drawn: Floats = self.means[ideas, part, 0] + scales * student
+        return drawn
+
     def of(self, idea: int, place: int = 0) -> Predictive:
         """One idea's gap at one of the computes."""
         return Predictive.mixture(
@@ -240,6 +280,7 @@ def fit_field(
     scale: float,
     centre: float,
     prior: GapPrior = FIELD_PRIOR,
+    teach: npt.NDArray[np.bool_] | None = None,
 ) -> GapField:
     """Fit the gaps of all ideas together.
 
@@ -249,6 +290,8 @@ def fit_field(
         scale: the baseline's loss, in whose shares the prior is written.
         centre: where the prior's level holds: the middle of the whole ladder.
         prior: what is believed of a gap before it is measured.
+        teach: [I], the ideas that the sizes' weights and the luck may be learnt from; all of
+            them by default. A stack of winners is not one more idea of which most do nothing.
 
     Raises:
         ValueError: shapes that differ, a scale not above zero.
@@ -261,7 +304,7 @@ def fit_field(
     nowhere = _NOWHERE * scale**2
     noise = np.where(np.isfinite(cells.variance), cells.variance, nowhere)
     shared = np.where(np.isfinite(cells.shared), cells.shared, nowhere)
-    teachers = _teachers(cells)
+    teachers = _teachers(cells, teach)
     learnt = _Learnt.alternate(
         cells.gap[teachers], noise[teachers], shape, shared, np.array(prior.size_weights)
     )
@@ -270,13 +313,13 @@ def fit_field(
 
 def _inverse(matrices: Floats) -> Floats:
     """Of a batch [..., n, n]."""
-    inverse: Floats = np.linalg.inv(matrices)
-    return inverse
+    return np.asarray(np.linalg.inv(matrices), dtype=np.float64)
 
 
-def _teachers(cells: Cells) -> npt.NDArray[np.intp]:
+def _teachers(cells: Cells, teach: npt.NDArray[np.bool_] | None) -> npt.NDArray[np.intp]:
     """The ideas that the sizes' weights and the luck are learnt from: those measured most."""
-    measured = np.flatnonzero((cells.runs > 0).any(axis=1))
+    allowed = True if teach is None else teach
+    measured = np.flatnonzero((cells.runs > 0).any(axis=1) & allowed)
     order = np.argsort(-(cells.runs[measured] > 0).sum(axis=1), kind="stable")
     return measured[order[:_LEARN_FROM]]
 

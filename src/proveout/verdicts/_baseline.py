@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
+import numpy.typing as npt
 
 from proveout.ideas import BASELINE
 from proveout.ledger import BaselineLaw, History
 from proveout.scaling import (
     ComputeMultiplier,
     Fit,
-    GapLine,
+    GapsAt,
     Laws,
     Points,
     Prediction,
@@ -55,18 +56,16 @@ def predict_baseline(laws: Laws, compute: float, runs: int) -> Prediction:
 
 
 def multipliers_of(
-    laws: Laws, compute: float, lines: Sequence[GapLine]
+    laws: Laws, compute: float, gaps: GapsAt, ideas: npt.NDArray[np.intp]
 ) -> tuple[ComputeMultiplier, ...]:
-    """The compute multiplier of each idea's gap at a compute, over the same drawn laws."""
-    if not lines:
-        return ()
+    """The compute multiplier of some ideas' gaps at a compute, over the same drawn laws."""
     if not _falls(laws):
-        return (ComputeMultiplier(None, None, None, _FLAT),) * len(lines)
+        return (ComputeMultiplier(None, None, None, _FLAT),) * ideas.size
     at = math.log10(compute)
     grid = compute * np.geomspace(1 / _FARTHEST, _FARTHEST, _STEPS + 1)
     drawn = laws.draws({"compute": grid}, count=_DRAWS)
-    gaps = np.hstack([line.joint([at]).draws(_DRAWS, seed=0) for line in lines])
-    return multipliers(grid, drawn, [at] * len(lines), gaps)
+    chosen = gaps.some(ideas).draws(_DRAWS, seed=0)
+    return multipliers(grid, drawn, [at] * ideas.size, chosen)
 
 
 def draw_baseline(laws: Laws, computes: Sequence[float]) -> BaselineLaw:

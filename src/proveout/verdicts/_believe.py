@@ -22,8 +22,10 @@ class Belief:
 
     cells: Cells
     field: GapField
+    rungs: Floats
+    """log10 of the rungs' compute."""
     target: float
-    """log10 of the target's compute."""
+    """log10 of the target's."""
     smallest: float
     """The least gain worth having, in the unit of the loss."""
     certainty_z: float
@@ -56,6 +58,24 @@ class Belief:
         """The probability of a gain worth having at the target."""
         return self.at_target.below(-self.smallest)[:, 0]
 
+    @cached_property
+    def within(self) -> Floats:
+        """The probability that the gap at the target is too small to be worth anything."""
+        below: Floats = self.at_target.below(self.smallest)[:, 0] - self.matters
+        return below
+
+    @cached_property
+    def first_rung(self) -> GapsAt:
+        """The gaps at the lowest rung that anything was measured at."""
+        seen = np.flatnonzero((self.cells.runs > 0).any(axis=0))
+        return self.field.at([self.rungs[int(seen[0]) if seen.size else 0]])
+
+    @property
+    def at_measured_rung(self) -> bool:
+        """Whether the target is one of the rungs, so that nothing is extrapolated."""
+        there = np.isclose(self.rungs, self.target, rtol=0, atol=1e-9)
+        return bool((self.cells.runs[:, there] > 0).any())
+
     @property
     def set_aside(self) -> Flags:
         """Ideas that are measured and of which nothing worth having is expected."""
@@ -63,16 +83,33 @@ class Belief:
         return aside
 
 
-def believe_board(board: Board, *, paired: bool = True) -> Belief:
-    """Fits all gaps of a board together."""
-    cells = measure_cells(board.losses, paired=paired)
+def believe_board(
+    board: Board, *, paired: bool = True, teach: Flags | None = None, ladder: int | None = None
+) -> Belief:
+    """Fits all gaps of a board together.
+
+    Args:
+        board: what was measured.
+        paired: whether the same replicate has the same seed in every arm.
+        teach: [A - 1], the ideas that noise, the prior and the baseline's luck may be learnt
+            from; all by default.
+        ladder: so many of the rungs are the ladder; a run at the target is not to change what is
+            believed of noise, nor where the prior is centred. All by default.
+    """
+    rungs = board.compute.size if ladder is None else ladder
+    arms = np.ones(len(board.arms), dtype=bool)
+    if teach is not None:
+        arms[1:] = teach
+    within = np.arange(board.compute.size) < rungs
+    cells = measure_cells(board.losses, paired=paired, teach=arms[:, None] & within)
     x = np.log10(board.compute)
-    seen = np.flatnonzero(~np.isnan(board.losses).all(axis=(0, 2)))
-    scale = float(cells.level[seen[-1]]) if seen.size else float(cells.level[-1])
-    field = fit_field(x, cells, scale=abs(scale), centre=float(x[0] + x[-1]) / 2)
+    seen = np.flatnonzero(~np.isnan(board.losses[:, :rungs]).all(axis=(0, 2)))
+    scale = abs(float(cells.level[seen[-1] if seen.size else -1]))
+    centre = float(x[0] + x[rungs - 1]) / 2
+    field = fit_field(x, cells, scale=scale, centre=centre, teach=teach)
     failed = board.failed[1:].sum(axis=(1, 2))
     scored = cells.runs.sum(axis=1)
     return Belief(
-        cells, field, math.log10(board.target), board.smallest_gap * abs(scale),
+        cells, field, x, math.log10(board.target), board.smallest_gap * scale,
         NormalDist().inv_cdf(board.certainty), (scored + 1) / (scored + failed + 1),
     )  # fmt: skip

@@ -10,7 +10,7 @@ from proveout.ledger import ForecastMade, ForecastScored, History
 from proveout.scaling import Predictive
 from proveout.study import Study
 from proveout.verdicts._baseline import baseline_laws, predict_baseline
-from proveout.verdicts._belief import believe, paired_gaps
+from proveout.verdicts._rules import Standing
 
 
 def forecast(study: Study, history: History, idea: str) -> ForecastMade:
@@ -39,26 +39,42 @@ def forecast(study: Study, history: History, idea: str) -> ForecastMade:
 def score_forecast(study: Study, history: History, idea: str) -> ForecastScored:
     """Holds the forecast against what was measured at the target."""
     made = history.forecasts[idea]
-    (gaps,) = paired_gaps(history, idea, BASELINE, range(made.rung, made.rung + 1)).values()
-    noise = believe(study, history, up_to=made.rung - 1).noise.of(idea, made.rung)
+    ours, theirs = history.losses(idea, made.rung), history.losses(BASELINE, made.rung)
+    gaps = [
+        ours[replicate] - theirs[replicate] for replicate in sorted(ours.keys() & theirs.keys())
+    ]
     measured = fmean(gaps)
+    noise, _ = _noise(_belief(study, history), idea, study)
     return ForecastScored(
         idea=idea,
         rung=made.rung,
         measured_gap=measured,
-        standard_error=noise.sd / math.sqrt(len(gaps)) if noise else 0.0,
-        baseline_loss=fmean(history.losses(BASELINE, made.rung).values()),
-        stack_loss=fmean(history.losses(idea, made.rung).values()),
+        standard_error=noise / math.sqrt(len(gaps)),
+        baseline_loss=fmean(theirs.values()),
+        stack_loss=fmean(ours.values()),
         inside80=made.interval80[0] <= measured <= made.interval80[1],
         crps=_predict(study, history, idea).crps(measured),
     )
 
 
 def _predict(study: Study, history: History, idea: str) -> Predictive:
-    top = len(study.rungs) - 1
-    beliefs = believe(study, history, up_to=top)
-    belief = beliefs.by_idea[idea]
-    noise = beliefs.noise.of(idea, top)
-    if belief.at_target is None or noise is None:
+    now = _belief(study, history)
+    index = now.board.arms.index(idea) - 1
+    if not (now.belief.cells.runs[index] > 0).any():
         raise ValueError(f"{idea} has no measured gap to forecast from")
-    return belief.at_target.with_noise(noise.sd / math.sqrt(study.seeds.at_target), noise.dof)
+    noise, dof = _noise(now, idea, study)
+    gap = now.belief.at_target.of(index)
+    return gap.with_noise(noise / math.sqrt(study.seeds.at_target), dof)
+
+
+def _belief(study: Study, history: History) -> Standing:
+    """What the ladder alone says: the run at the target is what is to be forecast."""
+    return Standing.of(study, history, target=False)
+
+
+def _noise(now: Standing, idea: str, study: Study) -> tuple[float, float]:
+    """The sd of one pair at the target and its dof: that of the highest rung."""
+    index, top = now.board.arms.index(idea) - 1, len(study.rungs) - 1
+    cells = now.belief.cells
+    sd = math.sqrt(cells.run_variance[index, top] + cells.baseline_variance[top])
+    return (0.0 if cells.identical[index] else sd), float(cells.dof[index, top])

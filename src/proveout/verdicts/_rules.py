@@ -1,180 +1,172 @@
-"""From beliefs to verdicts: the words, and how sure one must be to say them."""
+"""The verdict table of a study: what is believed of each idea, in words and in numbers."""
 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from dataclasses import dataclass
+
+import numpy as np
 
 from proveout.ledger import History, Verdict, VerdictsRead
 from proveout.scaling import ComputeMultiplier, Laws, Predictive
 from proveout.study import Study
 from proveout.trials import AUDITS
 from proveout.verdicts._baseline import baseline_laws, draw_baseline, multipliers_of
-from proveout.verdicts._belief import Belief, Beliefs, believe
+from proveout.verdicts._believe import Belief, believe_board
+from proveout.verdicts._board import Board, Floats, board_of
+from proveout.verdicts._calls import Call, call_all
 
-_ESTABLISHED = 0.99
-"""How sure one must be that an idea gained at the first rung to say that it fades or reverses."""
-_LIKELY = 0.9
 _CURVE_POINTS = 13
 
 
 def judge(study: Study, history: History) -> VerdictsRead:
     """The verdict on every idea. A pure function of the study and its history."""
-    beliefs = believe(study, history)
+    standing = Standing.of(study, history)
     laws = baseline_laws(study, history)
-    multipliers = _multipliers(study, beliefs, laws) if laws else {}
-    verdicts = [
-        _verdict(study, history, beliefs, belief, multipliers.get(name))
-        for name, belief in beliefs.by_idea.items()
-    ]
-    verdicts.sort(key=_order)
+    verdicts = _Table(study, history, standing, laws).verdicts()
     drawn = draw_baseline(laws, [10**at for at in _log_grid(study)]) if laws else None
-    return VerdictsRead(tuple(verdicts), history.finished_trials, drawn)
+    return VerdictsRead(
+        tuple(sorted(verdicts, key=_order)), history.finished_trials, drawn, _missed(standing)
+    )
 
 
 def standing(study: Study, history: History) -> tuple[str, ...]:
     """The ideas that hold, the greatest gain at the target first."""
-    beliefs = believe(study, history)
-    held = [
-        (belief.at_target.mean, name)
-        for name, belief in beliefs.by_idea.items()
-        if belief.at_target and _call(study, history, beliefs, belief).verdict == "holds"
-    ]
-    return tuple(name for _, name in sorted(held))
+    now = Standing.of(study, history)
+    calls = _calls(study, history, now)
+    gains = now.belief.mean_at_target
+    held = [i for i, call in enumerate(calls) if call.verdict == "holds"]
+    return tuple(now.board.arms[i + 1] for i in sorted(held, key=lambda i: float(gains[i])))
 
 
-class _Call(NamedTuple):
-    verdict: str
-    why: str
+def gap_between(study: Study, history: History, idea: str, against: str) -> Predictive | None:
+    """One arm's gap to another at the target, from the ladder: a stack's to what it was built on.
 
-
-def _multipliers(study: Study, beliefs: Beliefs, laws: Laws) -> dict[str, ComputeMultiplier]:
-    lines = {name: belief.line for name, belief in beliefs.by_idea.items() if belief.line}
-    found = multipliers_of(laws, study.ladder.target.amount, list(lines.values()))
-    return dict(zip(lines, found, strict=True))
-
-
-def _verdict(
-    study: Study,
-    history: History,
-    beliefs: Beliefs,
-    belief: Belief,
-    multiplier: ComputeMultiplier | None,
-) -> Verdict:
-    call = _call(study, history, beliefs, belief)
-    target = belief.at_target
-    return Verdict(
-        idea=belief.idea,
-        verdict=call.verdict,
-        gap_at_target=target.mean if target else 0.0 if belief.identical else None,
-        interval80=target.interval(0.8) if target else None,
-        compute_multiplier=multiplier.value if multiplier else 1.0 if belief.identical else None,
-        multiplier_interval80=(multiplier.low, multiplier.high) if multiplier else None,
-        probability_helps=target.probability_below(0.0) if target else None,
-        rungs=len(belief.pairs),
-        why=call.why,
-        line=_draw_gap(study, belief),
-        measured=_measured(study, beliefs, belief),
-    )
-
-
-def _call(study: Study, history: History, beliefs: Beliefs, belief: Belief) -> _Call:
-    failures = history.failures(belief.idea)
-    if audits := [failure for failure in failures if failure.kind in AUDITS]:
-        return _Call("rejected", f"{audits[0].kind}: {audits[0].sentence}")
-    if is_broken(study, history, belief.idea):
-        return _Call("broken", f"{failures[0].kind}: {failures[0].sentence}")
-    if belief.identical:
-        return _Call("no effect", "every paired run came out identical to the last bit")
-    if belief.at_target is None:
-        return _Call("undecided", "not measured against the baseline yet")
-    return _call_gap(study, history, beliefs, belief, belief.at_target)
-
-
-def _call_gap(
-    study: Study, history: History, beliefs: Beliefs, belief: Belief, target: Predictive
-) -> _Call:
-    assert belief.line is not None  # at_target is drawn from it
-    smallest = study.policy.smallest_gap * beliefs.scale
-    helps = target.probability_below(0.0)
-    first = belief.line.at(math.log10(study.rungs[0].compute.amount))
-    gained_small = first.probability_below(0.0) >= _ESTABLISHED and first.mean <= -smallest
-    measured = len(belief.pairs)
-    if measured >= 2 and helps >= study.policy.certainty and target.mean <= -smallest:
-        return _Call("holds", f"better at the target with probability {_percent(helps)}")
-    if gained_small and 1 - helps >= _LIKELY and measured >= 2:
-        return _Call(
-            "reverses",
-            f"gains {-first.mean:.3f} at the first rung and is worse at the "
-            f"target with probability {_percent(1 - helps)}",
-        )
-    if 1 - helps >= study.policy.certainty:
-        return _Call("hurts", f"worse at the target with probability {_percent(1 - helps)}")
-    if gained_small and target.mean > first.mean / 2 and measured >= 2:
-        return _Call(
-            "fades",
-            f"gains {-first.mean:.3f} at the first rung; at the target less "
-            "than half of that is expected",
-        )
-    within = target.probability_below(smallest) - target.probability_below(-smallest)
-    if within >= 2 / 3 and measured >= 2:
-        return _Call(
-            "no effect",
-            f"within ±{smallest:.3f} of the baseline at the target with "
-            f"probability {_percent(within)}",
-        )
-    return _Call("undecided", _undecided(belief, helps))
-
-
-def _undecided(belief: Belief, helps: float) -> str:
-    if len(belief.pairs) < 2:
-        return "measured at one rung only, which says nothing about scale"
-    return f"helps at the target with probability {_percent(helps)}: not enough either way"
+    None where they share no rung.
+    """
+    board = board_of(study, history, stacks=True)
+    order = [against, *(arm for arm in board.arms if arm != against)]
+    place = [board.arms.index(arm) for arm in order]
+    turned = Board(
+        tuple(order), board.compute, board.price, board.target, board.losses[place],
+        board.running[place], board.failed[place], board.audits[place], board.closed[place],
+        board.seeds, board.budget, board.left, board.smallest_gap, board.certainty,
+    )  # fmt: skip
+    index = order.index(idea) - 1
+    teach = np.zeros(len(order) - 1, dtype=bool)  # others differ from a stack by more than nothing
+    belief = believe_board(turned, teach=teach)
+    shared = (belief.cells.runs[index] > 0) & (belief.cells.baseline_runs > 0)
+    return belief.at_target.of(index) if shared.any() else None
 
 
 def is_broken(study: Study, history: History, idea: str) -> bool:
-    """Whether at some rung the least number of seeds has run and most of them failed."""
-    failed: dict[int, int] = {}
-    for trial, record in history.trials.items():
-        if trial.idea == idea and record.state == "failed":
-            failed[trial.rung] = failed.get(trial.rung, 0) + 1
-    return any(
-        count >= 2 and count > len(history.losses(idea, rung)) for rung, count in failed.items()
-    )
+    """Whether at some rung most of an idea's runs failed, and at least two did."""
+    board = board_of(study, history, stacks=True, target=True)
+    return bool(board.closed[board.arms.index(idea)])
+
+
+@dataclass(frozen=True, eq=False)
+class Standing:
+    """The board with stacks and the target, and what is believed of it."""
+
+    board: Board
+    belief: Belief
+
+    @classmethod
+    def of(cls, study: Study, history: History, *, target: bool = True) -> Standing:
+        """With the runs at the target, or from the ladder alone."""
+        board = board_of(study, history, stacks=True, target=target)
+        teach = np.array([history.ideas[arm].kind == "idea" for arm in board.arms[1:]], dtype=bool)
+        return cls(board, believe_board(board, teach=teach, ladder=len(study.rungs)))
+
+
+def _calls(study: Study, history: History, now: Standing) -> tuple[Call, ...]:
+    """The verdicts, failures named by their first sentence."""
+    calls = list(call_all(now.board, now.belief))
+    for index, arm in enumerate(now.board.arms[1:]):
+        failures = history.failures(arm) if now.board.failed[index + 1].any() else ()
+        if audits := [failure for failure in failures if failure.kind in AUDITS]:
+            calls[index] = Call("rejected", f"{audits[0].kind}: {audits[0].sentence}")
+        elif calls[index].verdict == "broken" and failures:
+            calls[index] = Call("broken", f"{failures[0].kind}: {failures[0].sentence}")
+    return tuple(calls)
+
+
+class _Table:
+    """The rows, with all their numbers computed at once."""
+
+    def __init__(self, study: Study, history: History, now: Standing, laws: Laws | None) -> None:
+        self._now, belief = now, now.belief
+        self._calls = _calls(study, history, now)
+        self._grid = _log_grid(study)
+        there = belief.field.at([belief.target, *self._grid])
+        self._mean = there.mean
+        self._low, self._high = there.quantiles(0.1), there.quantiles(0.9)
+        self._multipliers = _multipliers(study, belief, laws) if laws else {}
+
+    def verdicts(self) -> list[Verdict]:
+        """One for each idea and stack."""
+        return [self._row(index, call) for index, call in enumerate(self._calls)]
+
+    def _row(self, index: int, call: Call) -> Verdict:
+        belief, identical = self._now.belief, bool(self._now.belief.cells.identical[index])
+        rungs = int((belief.cells.runs[index] > 0).sum())
+        known = rungs > 0 and not identical
+        multiplier = self._multipliers.get(index) if known else None
+        return Verdict(
+            idea=self._now.board.arms[index + 1],
+            verdict=call.verdict,
+            gap_at_target=float(self._mean[index, 0]) if known else 0.0 if identical else None,
+            interval80=self._interval(index, 0) if known else None,
+            compute_multiplier=multiplier.value if multiplier else 1.0 if identical else None,
+            multiplier_interval80=(multiplier.low, multiplier.high) if multiplier else None,
+            probability_helps=float(belief.helps[index]) if known else None,
+            rungs=rungs,
+            why=call.why,
+            line=self._line(index) if known else (),
+            measured=_measured(self._now, index),
+        )
+
+    def _interval(self, index: int, place: int) -> tuple[float, float]:
+        return float(self._low[index, place]), float(self._high[index, place])
+
+    def _line(self, index: int) -> tuple[tuple[float, float, float, float], ...]:
+        return tuple(
+            (10**at, float(self._mean[index, place]), *self._interval(index, place))
+            for place, at in enumerate(self._grid, start=1)
+        )
+
+
+def _multipliers(study: Study, belief: Belief, laws: Laws) -> dict[int, ComputeMultiplier]:
+    measured = np.flatnonzero((belief.cells.runs > 0).any(axis=1) & ~belief.cells.identical)
+    if not measured.size:
+        return {}
+    found = multipliers_of(laws, study.ladder.target.amount, belief.at_target, measured)
+    return dict(zip(measured.tolist(), found, strict=True))
+
+
+def _measured(now: Standing, index: int) -> tuple[tuple[float, float, float, int], ...]:
+    cells = now.belief.cells
+    identical = cells.identical[index]
+    points = []
+    for rung in np.flatnonzero((cells.runs[index] > 0) & (cells.baseline_runs > 0)):
+        error = math.sqrt(cells.variance[index, rung] + cells.shared[rung])
+        compute, gap = float(now.board.compute[rung]), float(cells.gap[index, rung])
+        points.append((compute, gap, 0.0 if identical else error, int(cells.runs[index, rung])))
+    return tuple(points)
+
+
+def _missed(now: Standing) -> float:
+    """How many ideas that were set aside are expected to be worth having at the target."""
+    aside = now.belief.set_aside & ~now.board.closed[1:]
+    chances: Floats = now.belief.matters[aside]
+    return float(chances.sum())
 
 
 def _order(verdict: Verdict) -> tuple[int, float, str]:
     ranks = ("holds", "fades", "reverses", "undecided", "no effect", "hurts", "rejected", "broken")
     gap = verdict.gap_at_target if verdict.gap_at_target is not None else math.inf
     return ranks.index(verdict.verdict), gap, verdict.idea
-
-
-def _percent(probability: float) -> str:
-    """A probability that never reads 100% or 0%, which no data can show."""
-    return f"{100 * min(max(probability, 0.001), 0.999):.3g}%"
-
-
-def _measured(
-    study: Study, beliefs: Beliefs, belief: Belief
-) -> tuple[tuple[float, float, float, int], ...]:
-    points = []
-    for rung, gaps in belief.pairs.items():
-        noise = beliefs.noise.of(belief.idea, rung)
-        error = noise.sd / math.sqrt(len(gaps)) if noise and not belief.identical else 0.0
-        compute = study.rung(rung).compute.amount
-        points.append((compute, sum(gaps) / len(gaps), error, len(gaps)))
-    return tuple(points)
-
-
-def _draw_gap(study: Study, belief: Belief) -> tuple[tuple[float, float, float, float], ...]:
-    if belief.line is None:
-        return ()
-    points = []
-    for log_compute in _log_grid(study):
-        gap = belief.line.at(log_compute)
-        low, high = gap.interval(0.8)
-        points.append((10**log_compute, gap.mean, low, high))
-    return tuple(points)
 
 
 def _log_grid(study: Study) -> list[float]:

@@ -1,0 +1,77 @@
+"""From beliefs to verdicts: the words, and how sure one must be to say them.
+
+A verdict may be read after every trial. That inflates nothing, because it is a statement about a
+posterior: an idea that does nothing is believed to be among those that help only where its data
+favour that by the odds that are asked for, times the prior odds against it, and data of nothing
+come to favour a given lie by a factor k at any time with probability 1/k at most (Ville 1939).
+What could inflate it is a belief whose noise or prior is wrong; `benchmarks/policies.py` counts.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from proveout.scaling import GapsAt
+from proveout.verdicts._believe import Belief
+from proveout.verdicts._board import Board
+
+_ESTABLISHED = 0.99
+"""How sure one must be that an idea gained at the first rung to say that it fades or reverses."""
+_LIKELY = 0.9
+_WITHIN = 2 / 3
+
+
+class Call(NamedTuple):
+    """A verdict and why, in one line."""
+
+    verdict: str
+    why: str
+
+
+def call_all(board: Board, belief: Belief) -> tuple[Call, ...]:
+    """The verdict on every idea of a board, in the order of its arms without the baseline."""
+    rungs = (belief.cells.runs > 0).sum(axis=1)
+    first = belief.first_rung
+    return tuple(_call(board, belief, idea, int(rungs[idea]), first) for idea in range(rungs.size))
+
+
+def _call(board: Board, belief: Belief, idea: int, rungs: int, first: GapsAt) -> Call:
+    failed = int(board.failed[idea + 1].sum())
+    if board.closed[idea + 1]:
+        return Call("broken", f"{failed} of its runs ended without a score")
+    if belief.cells.identical[idea]:
+        return Call("no effect", "every paired run came out identical to the last bit")
+    if not rungs:
+        return Call("undecided", "not measured against the baseline yet")
+    helps, mean = float(belief.helps[idea]), float(belief.mean_at_target[idea])
+    smallest = belief.smallest
+    if rungs < 2 and not belief.at_measured_rung:
+        return Call("undecided", "measured at one rung only, which says nothing about scale")
+    if helps >= board.certainty and mean <= -smallest:
+        return Call("holds", f"better at the target with probability {percent(helps)}")
+    start = float(first.mean[idea, 0])
+    gained = float(first.below(0.0)[idea, 0]) >= _ESTABLISHED and start <= -smallest and rungs > 1
+    if gained and 1 - helps >= _LIKELY:
+        return Call(
+            "reverses",
+            f"gains {-start:.3g} at the first rung and is worse at the target with probability "
+            f"{percent(1 - helps)}",
+        )
+    if 1 - helps >= board.certainty:
+        return Call("hurts", f"worse at the target with probability {percent(1 - helps)}")
+    if gained and mean > start / 2:
+        return Call("fades", f"gains {-start:.3g} at the first rung; at the target less than half "
+                    "of that is expected")  # fmt: skip
+    within = float(belief.within[idea])
+    if within >= _WITHIN:
+        return Call("no effect", f"within ±{smallest:.3g} of the baseline at the target with "
+                    f"probability {percent(within)}")  # fmt: skip
+    return Call("undecided", f"helps at the target with probability {percent(helps)}: "
+                "not enough either way")  # fmt: skip
+
+
+def percent(probability: float) -> str:
+    """A probability that never reads 100% or 0%, which no data can show."""
+    return f"{100 * float(np.clip(probability, 0.001, 0.999)):.3g}%"
