@@ -96,7 +96,7 @@ def _ever(entry: Entry, world: World, budget: float, study: int) -> tuple[Flags,
     def read(board: Board) -> None:
         kept[:] |= policy.keeps(board)
         if entry.believes:
-            said[:] |= np.array([word == "holds" for word in verdicts_of(policy, board)])
+            said[:] |= np.array([word == "holds" for word in verdicts_of(board)])
 
     play(world, policy, budget * float(world.price[-1]), slots=SLOTS, seed=study,
          seeds=entry.seeds, watch=read)  # fmt: skip
@@ -147,10 +147,9 @@ def show_reversals(source: Source, studies: int, budget: float) -> None:
 def _called(entry: Entry, world: World, budget: float, study: int
             ) -> dict[str, tuple[Flags, Flags, Flags]]:  # fmt: skip
     """By kind: whether each such idea was called strictly, leniently, and decided rightly."""
-    policy = entry.make()
-    played = play(world, policy, budget * float(world.price[-1]), slots=SLOTS, seed=study,
+    played = play(world, entry.make(), budget * float(world.price[-1]), slots=SLOTS, seed=study,
                   seeds=entry.seeds)  # fmt: skip
-    words = np.array(verdicts_of(policy, played.board))
+    words = np.array(verdicts_of(played.board))
     helps, keeps = outlook(played.board, quantiles=False).helps, played.looks[-1].keeps
     low, high = world.gaps[:, 0] / _loss_below(world), world.gaps[:, -1] / world.loss
     found = {}

@@ -22,6 +22,7 @@ from proveout.verdicts import (
     UniformWithBelief,
 )
 from proveout.verdicts._believe import believe_board
+from proveout.verdicts._calls import call_all
 
 Floats = npt.NDArray[np.float64]
 
@@ -108,14 +109,6 @@ def outlook(board: Board, quantiles: bool = True) -> Outlook:
     return Outlook(belief.helps, belief.matters, found)
 
 
-def verdicts_of(policy: Policy, board: Board) -> list[str]:
-    """One word for each idea. A policy without words of its own says `holds` and `hurts` at the
-    certainty that the study asks for, the first of gains worth having."""
-    if (calls := getattr(policy, "calls", None)) is not None:
-        return list(calls(board))
-    belief = believe_board(board)
-    gains = (belief.helps >= board.certainty) & (belief.mean_at_target < -belief.smallest)
-    harms = belief.helps <= 1 - board.certainty
-    measured = (belief.cells.runs > 0).any(axis=1) & ~board.closed[1:]
-    words = np.where(gains & measured, "holds", np.where(harms & measured, "hurts", "undecided"))
-    return [str(word) for word in words]
+def verdicts_of(board: Board) -> list[str]:
+    """One word for each idea, as our rules say it."""
+    return [call.verdict for call in call_all(board, believe_board(board))]
