@@ -4,13 +4,8 @@ from proveout.scaling._cells import Cells, measure_cells, own_variance
 from proveout.scaling._crossing import Crossing, crossing
 from proveout.scaling._design import Purchase, first_runs, next_runs
 from proveout.scaling._discrepancy import Discrepancy
-from proveout.scaling._field import (
-    FIELD_PRIOR,
-    GapField,
-    GapsAt,
-    Information,
-    fit_field,
-)
+from proveout.scaling._field import GapField, fit_field
+from proveout.scaling._field_prior import FIELD_PRIOR, FieldPrior
 from proveout.scaling._fit import Bootstrap, Fit, bootstrap, fit
 from proveout.scaling._forecast import Prediction
 from proveout.scaling._forms import FORMS, Form, Parameter
@@ -20,6 +15,7 @@ from proveout.scaling._laws import Laws, fit_laws
 from proveout.scaling._learn import Lesson, learn_discrepancy, lessons_of
 from proveout.scaling._multipliers import ComputeMultiplier, multipliers
 from proveout.scaling._noise import Noise, NoiseSd, pool_noise
+from proveout.scaling._outlook import GapsAt, Information
 from proveout.scaling._points import Points
 from proveout.scaling._predictive import Interval, Predictive
 
@@ -31,6 +27,7 @@ __all__ = [
     "ComputeMultiplier",
     "Crossing",
     "Discrepancy",
+    "FieldPrior",
     "Fit",
     "Form",
     "GapField",

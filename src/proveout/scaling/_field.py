@@ -18,45 +18,41 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from proveout.scaling._cells import Cells
 from proveout.scaling._checks import Floats, Numbers, vector
-from proveout.scaling._gap import GapPrior, gap_kernel
-from proveout.scaling._predictive import Predictive
-
-FIELD_PRIOR = GapPrior(
-    sizes=(0.06, 0.25, 1.0, 4.0, 12.0), size_weights=(0.2, 0.25, 0.3, 0.18, 0.07)
-)
-"""`GapPrior` with room for ideas that do next to nothing, which is most of them."""
+from proveout.scaling._field_prior import FIELD_PRIOR, FieldPrior
+from proveout.scaling._outlook import GapsAt, Information
 
 _PRIOR_IDEAS = 12.0  # the sizes' weights are believed as firmly as if learnt from so many ideas
 _ROUNDS = 6  # of the alternation; luck and weights move by less than their doubt after three
 _NOWHERE = 1e4  # variance of what is not measured, in units of the loss squared
-_HALVINGS = 30
 _LEARN_FROM = 300  # ideas: more teach the sizes' weights and the luck nothing new
 
 
 @dataclass(frozen=True, eq=False)
 class GapField:
-    """Gaps of I ideas over log10 compute, each a mixture over K sizes.
+    """Gaps of I ideas over log10 compute, each a mixture over K kinds.
 
     Attributes:
-        weights: [I, K], how likely each size is for each idea.
-        size_weights: [K], as learnt from all ideas.
+        weights: [I, K], how likely each kind is for each idea.
+        kind_weights: [K], as learnt from all ideas.
         luck: [R], what the baseline's runs are believed to be off by, with its covariance
             `luck_covariance` [R, R]: a positive number is a baseline that came out too good.
+        log_evidence: [I], natural log of the density of each idea's gaps, up to a constant that
+            the numbers of runs and rungs decide, with the luck as the other ideas tell it.
     """
 
     weights: Floats
-    size_weights: Floats
+    kind_weights: Floats
     luck: Floats
     luck_covariance: Floats
+    log_evidence: Floats
     _x: Floats  # [R]
-    _prior: GapPrior
+    _prior: FieldPrior
     _centre: float
     _scale: float
     _inverse: Floats  # [I, K, R, R], of the measured gaps' covariance, the luck's doubt within
@@ -64,10 +60,9 @@ class GapField:
     _noise: Floats  # [I, R], variance of the measured gaps' noise, with the luck's doubt
     _dof: Floats  # [I, R]
 
-    @cached_property
-    def _sizes2(self) -> Floats:
-        sizes: Floats = (np.array(self._prior.sizes) * self._scale) ** 2
-        return sizes
+    def _kernel(self, x: Floats, other: Floats) -> Floats:
+        """[K, n, m], in the unit of the loss squared."""
+        return self._scale**2 * self._prior.kernel(x, other, self._centre)
 
     def at(self, log10_computes: Numbers) -> GapsAt:
         """The gaps at m computes, free of seed noise.
@@ -76,13 +71,11 @@ class GapField:
             ValueError: no compute, NaN or infinity.
         """
         there = vector("log10_computes", log10_computes)
-        shape = gap_kernel(self._x, there, self._centre, self._prior)  # [R, m]
-        own = gap_kernel(there, there, self._centre, self._prior).diagonal()
-        size2 = self._sizes2[:, None, None]
-        gain = self._inverse @ (size2 * shape)  # [I, K, R, m]
-        means = self._solved @ shape * self._sizes2[:, None]  # [I, K, m]
-        explained = np.einsum("ikrm,krm->ikm", gain, size2 * shape)
-        before = self._sizes2[:, None] * own
+        cross = self._kernel(self._x, there)  # [K, R, m]
+        before = self._kernel(there, there).diagonal(axis1=1, axis2=2)  # [K, m]
+        gain = self._inverse @ cross  # [I, K, R, m]
+        means = np.einsum("ikr,krm->ikm", self._solved, cross)
+        explained = np.einsum("ikrm,krm->ikm", gain, cross)
         variances = np.maximum(before - explained, 1e-12 * before)
         noise = np.where(self._noise < _NOWHERE, self._noise, 0.0) / np.sqrt(self._dof)
         doubt = np.einsum("ir,ikrm->ikm", noise, gain**2)
@@ -93,22 +86,18 @@ class GapField:
     def information(self, log10_compute: float) -> Information:
         """What measurements at the rungs would tell of the gaps at a compute."""
         there = np.array([log10_compute])
-        x = self._x
-        own = gap_kernel(x, x, self._centre, self._prior)
-        cross = gap_kernel(x, there, self._centre, self._prior)[:, 0]
-        far = gap_kernel(there, there, self._centre, self._prior)[0, 0]
-        size2 = self._sizes2[:, None, None]
-        gain = self._inverse @ (size2 * own)  # [I, K, R, R]
-        rungs = size2 * own - (size2 * own) @ gain
-        toward = self._sizes2[:, None] * cross  # [K, R]
-        target_variance = self._sizes2 * far - np.einsum(
-            "kr,ikrs,ks->ik", toward, self._inverse, toward, optimize=True
-        )
-        covariance = toward - np.einsum("kr,ikrs->iks", toward, gain, optimize=True)
+        own, toward = self._kernel(self._x, self._x), self._kernel(self._x, there)[:, :, 0]
+        far = self._kernel(there, there)[:, 0, 0]
+        gain = self._inverse @ own  # [I, K, R, R]
+        told = (self._inverse @ toward[:, :, None])[..., 0]  # [I, K, R]
         return Information(
-            self.weights, self._solved @ cross * self._sizes2, target_variance,
-            self._solved @ own * self._sizes2[:, None], rungs, covariance,
-        )  # fmt: skip
+            self.weights,
+            np.einsum("ikr,kr->ik", self._solved, toward),
+            far - np.einsum("ikr,kr->ik", told, toward),
+            np.einsum("ikr,krs->iks", self._solved, own),
+            own - own @ gain,
+            toward - np.einsum("kr,ikrs->iks", toward, gain, optimize=True),
+        )
 
     def draws(self, log10_compute: float, count: int, seed: int) -> Floats:
         """Gaps of all ideas at a compute drawn together, [count, I].
@@ -133,8 +122,8 @@ class GapField:
         self, log10_compute: float, count: int, random: np.random.Generator
     ) -> tuple[Floats, Floats]:
         """What drawn luck adds to each gap [count, I, K], and its share of the variance [I, K]."""
-        cross = gap_kernel(self._x, np.array([log10_compute]), self._centre, self._prior)
-        gain = (self._inverse @ (self._sizes2[:, None, None] * cross))[..., 0]  # [I, K, R]
+        cross = self._kernel(self._x, np.array([log10_compute]))
+        gain = (self._inverse @ cross)[..., 0]  # [I, K, R]
         values, vectors = np.linalg.eigh(self.luck_covariance)
         root = vectors * np.sqrt(np.maximum(values, 0.0))
         moved = gain @ root  # [I, K, R]
@@ -144,142 +133,13 @@ class GapField:
         return shared, np.minimum((moved**2).sum(axis=2) / variance, 1.0)
 
 
-@dataclass(frozen=True, eq=False)
-class GapsAt:
-    """Gaps of I ideas at m computes: mixtures over K sizes of Student's t.
-
-    Attributes:
-        weights: [I, K].
-        means: [I, K, m].
-        variances: [I, K, m].
-        dofs: [I, K, m].
-    """
-
-    weights: Floats
-    means: Floats
-    variances: Floats
-    dofs: Floats
-
-    @property
-    def mean(self) -> Floats:
-        """[I, m]."""
-        mean: Floats = np.einsum("ik,ikm->im", self.weights, self.means)
-        return mean
-
-    def below(self, bound: float) -> Floats:
-        """The probability of gaps below a number, [I, m]."""
-        from scipy.special import stdtr  # 0.2 s: not at import
-
-        z = (bound - self.means) / np.sqrt(self.variances)
-        below: Floats = np.einsum("ik,ikm->im", self.weights, stdtr(self.dofs, z))
-        return below
-
-    def quantiles(self, probability: float) -> Floats:
-        """The gaps with this probability below them, [I, m], to a billionth of their spread.
-
-        Raises:
-            ValueError: a probability outside (0, 1).
-        """
-        from scipy.special import stdtr, stdtrit  # 0.2 s: not at import
-
-        if not 0 < probability < 1:
-            raise ValueError(f"probability must lie strictly between 0 and 1, got {probability}")
-        scales = np.sqrt(self.variances)
-        each = self.means + scales * stdtrit(self.dofs, probability)
-        low, high = each.min(axis=1), each.max(axis=1)
-        for _ in range(_HALVINGS):
-            middle = (low + high) / 2
-            z = (middle[:, None, :] - self.means) / scales
-            short = np.einsum("ik,ikm->im", self.weights, stdtr(self.dofs, z)) < probability
-            low, high = np.where(short, middle, low), np.where(short, high, middle)
-        found: Floats = (low + high) / 2
-        return found
-
-    def some(self, ideas: npt.NDArray[np.intp]) -> GapsAt:
-        """Those of some ideas."""
-        return GapsAt(
-            self.weights[ideas], self.means[ideas], self.variances[ideas], self.dofs[ideas]
-        )
-
-    def draws(self, count: int, seed: int) -> Floats:
-        """Each idea's gap at the first compute, each drawn by itself, [count, I]."""
-        random = np.random.default_rng(seed)
-        ideas = np.arange(len(self.weights))
-        place = random.uniform(size=(count, ideas.size, 1))
-        part = (place > self.weights.cumsum(axis=1)[:, :-1]).sum(axis=2)
-        dof = np.minimum(self.dofs[ideas, part, 0], 1e6)
-        student = random.standard_normal(part.shape) * np.sqrt(dof / random.chisquare(dof))
-        scales = np.sqrt(self.variances[ideas, part, 0])
-        drawn: Floats = self.means[ideas, part, 0] + scales * student
-        return drawn
-
-    def of(self, idea: int, place: int = 0) -> Predictive:
-        """One idea's gap at one of the computes."""
-        return Predictive.mixture(
-            self.means[idea, :, place], np.sqrt(self.variances[idea, :, place]),
-            self.dofs[idea, :, place], np.maximum(self.weights[idea], 1e-12),
-        )  # fmt: skip
-
-
-@dataclass(frozen=True, eq=False)
-class Information:
-    """Gaps at a target and at the rungs together, by size: what runs there would tell of it.
-
-    Attributes:
-        weights: [I, K].
-        mean: [I, K], of the gap at the target, given each size.
-        variance: [I, K], of it.
-        rung_mean: [I, K, R], of the gaps at the rungs.
-        rungs: [I, K, R, R], their covariance.
-        covariance: [I, K, R], of those with the gap at the target.
-    """
-
-    weights: Floats
-    mean: Floats
-    variance: Floats
-    rung_mean: Floats
-    rungs: Floats
-    covariance: Floats
-
-    @property
-    def rung_variance(self) -> Floats:
-        """[I, K, R]."""
-        diagonal: Floats = self.rungs.diagonal(axis1=2, axis2=3)
-        return diagonal
-
-    def of(self, ideas: npt.NDArray[np.intp]) -> Information:
-        """Some of the ideas."""
-        return Information(
-            self.weights[ideas], self.mean[ideas], self.variance[ideas], self.rung_mean[ideas],
-            self.rungs[ideas], self.covariance[ideas],
-        )  # fmt: skip
-
-    def after(self, rung: int, noise: Floats) -> Information:
-        """As it will be when each idea's gap at a rung is measured with a noise variance [I].
-
-        An infinite one is no measurement. Means and sizes stay what they are: that is what is
-        expected of them.
-        """
-        told = self.rungs[:, :, rung, :]  # [I, K, R]
-        share = 1 / (told[:, :, rung] + noise[:, None])
-        toward = self.covariance[:, :, rung]
-        return Information(
-            self.weights,
-            self.mean,
-            self.variance - toward**2 * share,
-            self.rung_mean,
-            self.rungs - told[..., :, None] * told[..., None, :] * share[:, :, None, None],
-            self.covariance - toward[:, :, None] * told * share[:, :, None],
-        )
-
-
 def fit_field(
     log10_compute: Numbers,
     cells: Cells,
     *,
     scale: float,
     centre: float,
-    prior: GapPrior = FIELD_PRIOR,
+    prior: FieldPrior = FIELD_PRIOR,
     teach: npt.NDArray[np.bool_] | None = None,
 ) -> GapField:
     """Fit the gaps of all ideas together.
@@ -299,14 +159,13 @@ def fit_field(
     x = vector("log10_compute", log10_compute, size=cells.level.size)
     if not (scale > 0 and math.isfinite(scale) and math.isfinite(centre)):
         raise ValueError(f"scale must be above zero and centre finite, got {scale} and {centre}")
-    sizes2 = (np.array(prior.sizes) * scale) ** 2
-    shape = sizes2[:, None, None] * gap_kernel(x, x, centre, prior)
+    shape = scale**2 * prior.kernel(x, x, centre)
     nowhere = _NOWHERE * scale**2
     noise = np.where(np.isfinite(cells.variance), cells.variance, nowhere)
     shared = np.where(np.isfinite(cells.shared), cells.shared, nowhere)
     teachers = _teachers(cells, teach)
     learnt = _Learnt.alternate(
-        cells.gap[teachers], noise[teachers], shape, shared, np.array(prior.size_weights)
+        cells.gap[teachers], noise[teachers], shape, shared, np.array(prior.weights)
     )
     return _read(x, cells, noise, shape, learnt, teachers, prior, centre, scale)
 
@@ -328,7 +187,7 @@ def _teachers(cells: Cells, teach: npt.NDArray[np.bool_] | None) -> npt.NDArray[
 class _Learnt:
     """The sizes' weights, and the luck as a Gaussian with the part each teacher had in it."""
 
-    size_weights: Floats  # [K]
+    kind_weights: Floats  # [K]
     precision: Floats  # [R, R]
     weighted: Floats  # [R], precision @ luck's negative: the common offset of the gaps
     own_precision: Floats  # [T, R, R]
@@ -359,8 +218,17 @@ class _Learnt:
 
 def _responsibilities(gap: Floats, inverse: Floats, logdet: Floats, weights: Floats) -> Floats:
     """How likely each size is for each idea, [I, K]."""
+    return _share(_log_densities(gap, inverse, logdet) + np.log(weights))
+
+
+def _log_densities(gap: Floats, inverse: Floats, logdet: Floats) -> Floats:
+    """Of each idea's gaps given each size, [I, K], up to a constant."""
     fit = np.einsum("ir,ikrs,is->ik", gap, inverse, gap, optimize=True)
-    logs = np.log(weights) - (fit + logdet) / 2
+    logs: Floats = -(fit + logdet) / 2
+    return logs
+
+
+def _share(logs: Floats) -> Floats:
     share = np.exp(logs - logs.max(axis=1, keepdims=True))
     normed: Floats = share / share.sum(axis=1, keepdims=True)
     return normed
@@ -369,7 +237,7 @@ def _responsibilities(gap: Floats, inverse: Floats, logdet: Floats, weights: Flo
 def _read(
     x: Floats, cells: Cells, noise: Floats, shape: Floats, learnt: _Learnt,
     teachers: npt.NDArray[np.intp],
-    prior: GapPrior, centre: float, scale: float,
+    prior: FieldPrior, centre: float, scale: float,
 ) -> GapField:  # fmt: skip
     """Every idea's posterior, with the luck as the others tell it."""
     ideas = len(noise)
@@ -385,11 +253,12 @@ def _read(
     inverse = _inverse(total)
     gap = np.where(measured, cells.gap - offset, 0.0)
     logdet = np.linalg.slogdet(total)[1]
-    weights = _responsibilities(gap, inverse, logdet, learnt.size_weights)
+    logs = _log_densities(gap, inverse, logdet) + np.log(learnt.kind_weights)
     solved = (inverse @ gap[:, None, :, None])[..., 0]
     covariance = _inverse(learnt.precision)
+    evidence = np.logaddexp.reduce(logs, axis=1)
     return GapField(
-        weights, learnt.size_weights, -covariance @ learnt.weighted, covariance,
+        _share(logs), learnt.kind_weights, -covariance @ learnt.weighted, covariance, evidence,
         x, prior, centre, scale, inverse, solved,
         noise + np.where(measured, np.einsum("irr->ir", doubt), 0.0), cells.dof,
     )  # fmt: skip

@@ -1,21 +1,26 @@
 """Verdicts: what is believed of each idea, the rules that name it, the policy that buys."""
 
+from proveout.verdicts._actions import (
+    Action,
+    Buy,
+    EndLadder,
+    MakeForecast,
+    Merge,
+    Purchase,
+    ScoreForecast,
+    Stop,
+    Wait,
+)
 from proveout.verdicts._belief import Belief, Beliefs, believe, paired_gaps
 from proveout.verdicts._board import Board, Choice, Pick, Policy, board_of
+from proveout.verdicts._compound import members_of
+from proveout.verdicts._decide import Decision, IdeaDecision, Run, decide
+from proveout.verdicts._early import Hopeless, PastTrial, Tenths, hopeless, mean_tenths, tenths
 from proveout.verdicts._forecast import forecast, score_forecast
 from proveout.verdicts._information import InformationPolicy
 from proveout.verdicts._named import POLICIES, policy_named
 from proveout.verdicts._optuna import Asha, Hyperband
-from proveout.verdicts._policy import (
-    Action,
-    Buy,
-    MakeForecast,
-    Merge,
-    ScoreForecast,
-    Stop,
-    members_of,
-    plan,
-)
+from proveout.verdicts._plan import plan
 from proveout.verdicts._reference import (
     KeepIfBetter,
     SuccessiveHalving,
@@ -33,26 +38,39 @@ __all__ = [
     "Board",
     "Buy",
     "Choice",
+    "Decision",
+    "EndLadder",
+    "Hopeless",
     "Hyperband",
+    "IdeaDecision",
     "InformationPolicy",
     "KeepIfBetter",
     "MakeForecast",
     "Merge",
+    "PastTrial",
     "Pick",
     "Policy",
+    "Purchase",
+    "Run",
     "ScoreForecast",
     "Stop",
     "SuccessiveHalving",
+    "Tenths",
     "UniformGrid",
     "UniformWithBelief",
+    "Wait",
     "believe",
     "board_of",
+    "decide",
     "forecast",
+    "hopeless",
     "is_broken",
     "judge",
+    "mean_tenths",
     "members_of",
     "paired_gaps",
     "plan",
     "policy_named",
     "score_forecast",
+    "tenths",
 ]

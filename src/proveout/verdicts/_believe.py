@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from statistics import NormalDist
 
 import numpy as np
 
@@ -28,8 +27,6 @@ class Belief:
     """log10 of the target's."""
     smallest: float
     """The least gain worth having, in the unit of the loss."""
-    certainty_z: float
-    """How many sds a gain must be from zero to be as certain as a verdict has to be."""
     reliability: Floats
     """The share of an idea's runs that give a score, a run that does added to what was seen."""
 
@@ -111,5 +108,5 @@ def believe_board(
     scored = cells.runs.sum(axis=1)
     return Belief(
         cells, field, x, math.log10(board.target), board.smallest_gap * scale,
-        NormalDist().inv_cdf(board.certainty), (scored + 1) / (scored + failed + 1),
+        (scored + 1) / (scored + failed + 1),
     )  # fmt: skip

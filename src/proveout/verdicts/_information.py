@@ -68,7 +68,7 @@ class _Market:
         self.board, self.belief = board, belief
         self.information = belief.information
         self.runs, self.baseline_runs = belief.cells.runs.copy(), belief.cells.baseline_runs.copy()
-        self.taken = board.bought
+        self.taken = board.bought[:, :, : board.seeds[1]]
         self.left = board.left
         self.open = ~board.closed[1:]
         running = board.running.sum(axis=2)
@@ -131,17 +131,16 @@ class _Market:
 
     def _best(self) -> _Package | None:
         """The affordable package with the greatest value for its price."""
-        price = self.board.price[:, None]
-        room = self.board.seeds[1] - self.taken[1:].sum(axis=2)[:, :, None]
+        price, room = self.board.price[:, None], (~self.taken).sum(axis=2)[:, :, None]
         lacking = self._needed(slice(None)) - self.baseline_runs[:, None]
-        affordable = price * (_PACKAGES + lacking) <= self.left * (1 + 1e-9)
+        allowed = (room[1:] >= _PACKAGES) & (room[0] >= lacking)
+        allowed &= price * (_PACKAGES + lacking) <= self.left * (1 + 1e-9)
         rate = self._value / (price * (_PACKAGES + lacking / _SHARED_BY))
-        rate = np.where((room >= _PACKAGES) & affordable, rate, 0.0)
+        rate = np.where(allowed, rate, 0.0)
         idea, rung, size = np.unravel_index(int(rate.argmax()), rate.shape)
-        room = self.taken.shape[2] - self.taken[0].sum(axis=1)[:, None]
-        affordable = price * _PACKAGES <= self.left * (1 + 1e-9)
+        allowed = (room[0] >= _PACKAGES) & (price * _PACKAGES <= self.left * (1 + 1e-9))
         all_ideas = self._baseline_value.sum(axis=0) / (price * _PACKAGES)
-        all_ideas = np.where((room >= _PACKAGES) & affordable, all_ideas, 0.0)
+        all_ideas = np.where(allowed, all_ideas, 0.0)
         if max(float(rate.max()), float(all_ideas.max())) <= 0:
             return None
         if all_ideas.max() > rate.max():

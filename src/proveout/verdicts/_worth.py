@@ -59,8 +59,10 @@ def worth_after(information: Information, noise: Floats, certainty: float) -> Fl
     seen = middle[..., None] + sd[..., None] * _NODES  # [.., K, Q]: a set of nodes for each size
     off = seen[..., None] - middle[..., None, None, :]  # [.., K, Q, K]
     logs = off**2 * (-0.5 / total)[..., None, None, :]
-    logs -= logs.max(axis=-1, keepdims=True)
-    weights = (information.weights[:, None, None, :] / sd)[..., None, None, :] * np.exp(logs)
+    logs += np.log(np.maximum(information.weights[:, None, None, :], 1e-300) / sd)[
+        ..., None, None, :
+    ]
+    weights = np.exp(logs - logs.max(axis=-1, keepdims=True))
     weights /= weights.sum(axis=-1, keepdims=True)
     slope = information.covariance.transpose(0, 2, 1)[:, :, None, :] / total
     mean = information.mean[:, None, None, None, None, :] + slope[..., None, None, :] * off

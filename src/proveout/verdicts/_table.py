@@ -1,0 +1,146 @@
+"""Lays a list of runs out as a table of arms, scales and seeds."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from proveout.verdicts._board import Floats
+
+_ONE_SCALE = 0.03  # decades: runs this close are at one scale, unless an idea has runs at both
+
+
+class RunLike(Protocol):
+    """One finished run."""
+
+    @property
+    def idea(self) -> str: ...
+    @property
+    def scale(self) -> float: ...
+    @property
+    def loss(self) -> float: ...
+    @property
+    def seed(self) -> str | None: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Runs by arm, scale and seed.
+
+    Attributes:
+        arms: [A]; the first is the baseline, or what stands in for it.
+        scales: [R], rising.
+        losses: [A, R, S], NaN where there is no run.
+        paired: whether a place on the last axis is the same seed in every arm.
+        warnings: what a reader should know of how they were laid out.
+    """
+
+    arms: tuple[str, ...]
+    scales: Floats
+    losses: Floats
+    paired: bool
+    warnings: tuple[str, ...]
+
+
+def tabulate(runs: Sequence[RunLike], baseline: str | None) -> Table:
+    """The table of runs; without a baseline the idea most like the others comes first."""
+    groups = _group_scales(runs)
+    scales = np.array([math.exp(np.mean(np.log(group))) for group in groups])
+    rung_of = {scale: rung for rung, group in enumerate(groups) for scale in group}
+    moved = _moved(runs, scales, rung_of)
+    names = list(dict.fromkeys(run.idea for run in runs))
+    paired = _share_seeds(runs, rung_of)
+    cells: dict[tuple[str, int], dict[str, float]] = defaultdict(dict)
+    for number, (run, loss) in enumerate(zip(runs, moved, strict=True)):
+        seed = run.seed if paired and run.seed is not None else f"run {number}"
+        cells[run.idea, rung_of[run.scale]][seed] = loss
+    losses = _fill(names, len(scales), cells, paired)
+    first = names.index(baseline) if baseline is not None else _middle(losses)
+    order = [first, *(place for place in range(len(names)) if place != first)]
+    return Table(tuple(names[place] for place in order), scales, losses[order], paired,
+                 _warnings(runs, paired))  # fmt: skip
+
+
+def _group_scales(runs: Sequence[RunLike]) -> list[list[float]]:
+    """Distinct scales, those that stand for one brought together."""
+    ideas: dict[float, set[str]] = defaultdict(set)
+    for run in runs:
+        ideas[run.scale].add(run.idea)
+    groups: list[list[float]] = []
+    for scale in sorted(ideas):
+        if groups and math.log10(scale / groups[-1][0]) < _ONE_SCALE:
+            there = set().union(*(ideas[other] for other in groups[-1]))
+            if not there & ideas[scale]:
+                groups[-1].append(scale)
+                continue
+        groups.append([scale])
+    return groups
+
+
+def _moved(runs: Sequence[RunLike], scales: Floats, rung_of: dict[float, int]) -> list[float]:
+    """Losses brought to their group's scale along the slope that ideas have in common."""
+    by_idea: dict[str, list[RunLike]] = defaultdict(list)
+    for run in runs:
+        by_idea[run.idea].append(run)
+    over, under = 0.0, 0.0
+    for mine in by_idea.values():
+        x = np.log([run.scale for run in mine])
+        y = np.array([run.loss for run in mine])
+        over += float((x - x.mean()) @ (y - y.mean()))
+        under += float(((x - x.mean()) ** 2).sum())
+    slope = over / under if under > 0 else 0.0
+    return [run.loss + slope * math.log(scales[rung_of[run.scale]] / run.scale) for run in runs]
+
+
+def _share_seeds(runs: Sequence[RunLike], rung_of: dict[float, int]) -> bool:
+    """Whether some seed was run by two ideas at one scale, and none twice by one."""
+    seen: set[tuple[str, int, str]] = set()
+    arms: dict[tuple[int, str], set[str]] = defaultdict(set)
+    for run in runs:
+        if run.seed is None:
+            return False
+        key = (run.idea, rung_of[run.scale], run.seed)
+        if key in seen:
+            return False
+        seen.add(key)
+        arms[rung_of[run.scale], run.seed].add(run.idea)
+    return any(len(each) > 1 for each in arms.values())
+
+
+def _fill(
+    names: Sequence[str], rungs: int, cells: dict[tuple[str, int], dict[str, float]], paired: bool
+) -> Floats:
+    """[A, R, S]: a place for each seed of a rung where seeds are shared, else as they come."""
+    places: list[dict[str, int]] = [{} for _ in range(rungs)]
+    if paired:
+        for (_, rung), by_seed in cells.items():
+            for seed in by_seed:
+                places[rung].setdefault(seed, len(places[rung]))
+    most = max(max((len(each) for each in places), default=0),
+               max(len(by_seed) for by_seed in cells.values()))  # fmt: skip
+    losses = np.full((len(names), rungs, most), np.nan)
+    for (idea, rung), by_seed in cells.items():
+        for count, (seed, loss) in enumerate(by_seed.items()):
+            losses[names.index(idea), rung, places[rung][seed] if paired else count] = loss
+    return losses
+
+
+def _middle(losses: Floats) -> int:
+    """The arm most like the others: measured at most scales, and least far from their medians."""
+    counts = (~np.isnan(losses)).sum(axis=2)
+    means = np.divide(np.nansum(losses, axis=2), counts, out=np.full(counts.shape, np.nan),
+                      where=counts > 0)  # fmt: skip
+    off = np.abs(means - np.nanmedian(means, axis=0))
+    distance = np.nansum(off, axis=1) / np.maximum((counts > 0).sum(axis=1), 1)
+    return int(np.lexsort((distance, -(counts > 0).sum(axis=1)))[0])
+
+
+def _warnings(runs: Sequence[RunLike], paired: bool) -> tuple[str, ...]:
+    if not paired and any(run.seed is not None for run in runs):
+        return ("ideas share no seeds at one scale, so each run counts by itself",)
+    return ()
