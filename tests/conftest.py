@@ -52,10 +52,10 @@ class Toy:
             changed = changed.replace(old, new)
         return self.idea_from(name, changed, header)
 
-    def idea_from(self, name: str, changed: str, header: str = "") -> Path:
+    def idea_from(self, name: str, changed: str, header: str = "", against: str = TRAIN) -> Path:
         """Adds an idea with the given text of train.py."""
         lines = difflib.unified_diff(
-            TRAIN.splitlines(keepends=True),
+            against.splitlines(keepends=True),
             changed.splitlines(keepends=True),
             "a/train.py",
             "b/train.py",

@@ -26,7 +26,7 @@ from proveout.ledger import Entry, History, Ledger
 from proveout.loop import Watcher, describe_machine, run_study, start_reference_study
 from proveout.study import Study, read_study
 from proveout.trials import Curve, Trial, read_curve, trial_folder
-from proveout.verdicts import Buy, Stop
+from proveout.verdicts import Buy, Purchase, Stop, Wait
 
 HERE = Path(__file__).parent
 COLUMNS = ("idea", "rung", "flops", "replicate", "seed", "bits_per_byte", "failure", "cpu_seconds")
@@ -86,11 +86,19 @@ def open_grid(folder: Path) -> Study:
 def purchases(study: Study, history: History, only: Sequence[str], rungs: int) -> list[list[Trial]]:
     """All trials of the grid in the order in which they are run."""
     ideas = [name for name in history.ideas if name != BASELINE and (not only or name in only)]
+    ideas.sort(key=lambda name: -_largest_gap(study, history, name))
     controls = [name for name in ideas if name.startswith("control-")]
     ideas = [BASELINE, *(name for name in ideas if name not in controls), *controls]
     low, high = range(min(TOGETHER, rungs)), range(TOGETHER, rungs)
     together = [trial for rung in low for idea in ideas for trial in cell(study, idea, rung)]
     return [together, *([t for rung in high for t in cell(study, idea, rung)] for idea in ideas)]
+
+
+def _largest_gap(study: Study, history: History, idea: str) -> float:
+    """At the highest of the lower rungs: what differs most is recorded first at the upper two."""
+    rung = min(TOGETHER, len(study.rungs)) - 1
+    ours, theirs = history.losses(idea, rung), history.losses(BASELINE, rung)
+    return abs(fmean(ours.values()) - fmean(theirs.values())) if ours and theirs else 0.0
 
 
 def cell(study: Study, idea: str, rung: int) -> list[Trial]:
@@ -185,14 +193,18 @@ def main() -> None:
     recorder = Recorder(study, arguments.grid)
     describe(arguments.grid)
 
-    def policy(study: Study, history: History) -> Buy | Stop:
+    def policy(study: Study, history: History, slots: int) -> Buy | Wait | Stop:
         for trial in history.trials:
             recorder.take(history, trial)
         for batch in purchases(study, history, arguments.only, arguments.rungs):
             key = ((t.idea, str(t.rung), str(t.replicate)) for t in batch)
             missing = [t for t, k in zip(batch, key, strict=True) if k not in recorder.known]
+            running = {t for t, record in history.trials.items() if record.state == "running"}
+            why = f"{len(missing)} cells of the grid are not recorded yet"
+            if wanted := [Purchase(t, why) for t in missing if t not in running][:slots]:
+                return Buy(tuple(wanted))
             if missing:
-                return Buy(tuple(missing), f"{len(missing)} cells of the grid are not recorded yet")
+                return Wait(why)
         return Stop("every cell of the grid is recorded")
 
     print(run_study(study, recorder, policy=policy).why)

@@ -183,7 +183,9 @@ def test_each_way_to_fail_is_ended_classified_and_charged(toy: Any, name: str) -
     toy.edit('memory = "1 GB"', 'memory = "500 MB"')
     outcome = run(toy)
     failures = outcome.history.failures(name)
-    assert [failure.kind for failure in failures] == [CLASSES[name]] * 2
+    assert {failure.kind for failure in failures} == {CLASSES[name]}
+    # A second one may be under way when the first shows what it is, and no more than that.
+    assert 1 <= len(failures) <= 3
     assert all(failure.sentence for failure in failures)
     assert outcome.finished
     assert words(outcome.history)[name] in {"broken", "rejected"}
@@ -426,6 +428,7 @@ def test_a_changed_corpus_is_refused(toy: Any) -> None:
 def test_a_baseline_that_fails_stops_the_study_and_says_why(toy: Any) -> None:
     program = toy.folder / "program" / "train.py"
     program.write_text(toy.train.replace("    args = parse()\n", "    raise OSError('no luck')\n"))
+    toy.idea_from("comment", program.read_text() + "# nothing\n", against=program.read_text())
     outcome = run(toy)
     assert not outcome.ok
     assert "baseline" in outcome.why

@@ -84,7 +84,8 @@ def test_running_trials_and_time_left_are_shown(study: Study) -> None:
     maker.start(Trial(0, 0, BASELINE))
     maker.start(Trial(0, 0, "rotary"))
     text = status_text(study, maker.history(), maker.at + 30.0)
-    assert "baseline-r1-s1 30 s, rotary-r1-s1 30 s" in text
+    assert "running rotary-r1-s1 30 s" in text
+    assert "        baseline-r1-s1 30 s" in text
     assert "· not judged" in text
     view = overview(study, maker.history(), None, maker.at, seconds_left=75.0)
     assert any("about 1 min 15 s left" in line for line in plain(view, 80, 24))

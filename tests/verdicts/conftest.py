@@ -11,6 +11,7 @@ import pytest
 
 from proveout.ideas import BASELINE, Idea
 from proveout.ledger import (
+    Decided,
     Entry,
     Event,
     ForecastMade,
@@ -18,14 +19,16 @@ from proveout.ledger import (
     HistoryBuilder,
     IdeaAdded,
     StudyOpened,
+    TrialFailed,
     TrialScored,
     TrialStarted,
 )
 from proveout.study import Study
-from proveout.trials import Measurement, Trial, Usage
+from proveout.trials import Failure, Measurement, Trial, Usage
 from proveout.verdicts import (
     Action,
     Buy,
+    EndLadder,
     MakeForecast,
     Merge,
     ScoreForecast,
@@ -37,6 +40,7 @@ from proveout.verdicts import (
 
 RUNGS = (1e10, 3e10, 1e11, 3e11)
 TARGET = 1e12
+USAGE = Usage(1.0, 1.0, 0.0, 1, 0, None)
 
 Gap = Callable[[float], float]
 """A true gap as a function of log10 compute."""
@@ -52,11 +56,12 @@ class Simulation:
         noise_sd: float = 0.02,
         budget: float = 1e15,
         seeds: tuple[int, int] = (2, 3),
+        policy: str = "information",
     ) -> None:
         self.gaps = dict(gaps)
         self.noise_sd = noise_sd
         self.rng = np.random.default_rng(seed)
-        self.study = _study(budget, seeds)
+        self.study = _study(budget, seeds, policy)
         self.builder = HistoryBuilder()
         self.actions: list[Action] = []
         self._sequence = 0
@@ -82,26 +87,37 @@ class Simulation:
         gap = self.gaps[trial.idea](log_compute) if trial.idea != BASELINE else 0.0
         return baseline + gap + float(self.rng.normal(0, self.noise_sd))
 
-    def buy(self, trial: Trial) -> None:
-        """Runs a trial."""
+    def start(self, trial: Trial, why: str = "", audit: bool = False) -> float:
+        """Starts a trial; returns its price."""
         price = self.study.rung(trial.rung).compute.amount
-        self.add(TrialStarted(trial.id, trial.idea, trial.rung, trial.replicate, 0, price))
-        measured = Measurement(
-            self.loss(trial), "bits_per_byte", "bits per byte", "audited", "E", 1
-        )
-        self.add(TrialScored(trial.id, price, measured, Usage(1.0, 1.0, 0.0, 1, 0, None)))
+        self.add(TrialStarted(trial.id, trial.idea, trial.rung, trial.replicate, 0, price, why,
+                              audit))  # fmt: skip
+        return price
 
-    def run(self, most_actions: int = 60) -> Stop:
-        """Follows the policy to its end."""
+    def buy(self, trial: Trial, why: str = "", audit: bool = False) -> None:
+        """Runs a trial."""
+        price = self.start(trial, why, audit)
+        loss = self.loss(trial)
+        measured = Measurement(loss, "bits_per_byte", "bits per byte", "audited", "E", 1)
+        self.add(TrialScored(trial.id, price, measured, USAGE))
+
+    def fail(self, trial: Trial, failure: Failure) -> None:
+        """Runs a trial that fails."""
+        self.add(TrialFailed(trial.id, self.start(trial), failure, USAGE))
+
+    def run(self, slots: int = 4, most_actions: int = 400) -> Stop:
+        """Follows the policy to its end, so many trials at a time."""
         for _ in range(most_actions):
-            action = plan(self.study, self.history)
+            action = plan(self.study, self.history, slots)
             self.actions.append(action)
             match action:
                 case Stop():
                     return action
                 case Buy():
-                    for trial in action.trials:
-                        self.buy(trial)
+                    for purchase in action.purchases:
+                        self.buy(purchase.trial, purchase.why, purchase.audit)
+                case EndLadder():
+                    self.add(Decided("EndLadder", action.why))
                 case Merge():
                     self._merge(action)
                 case MakeForecast():
@@ -109,7 +125,7 @@ class Simulation:
                     self.add(made)
                 case ScoreForecast():
                     self.add(score_forecast(self.study, self.history, action.idea))
-        raise AssertionError("the policy does not come to an end")
+        raise AssertionError("the study does not come to an end")
 
     def _merge(self, merge: Merge) -> None:
         """A stack's true gap: four fifths of the sum, as gains rarely add up."""
@@ -120,7 +136,7 @@ class Simulation:
         self.add(IdeaAdded(stack))
 
 
-def _study(budget: float, seeds: tuple[int, int]) -> Study:
+def _study(budget: float, seeds: tuple[int, int], policy: str) -> Study:
     return Study.model_validate(
         {
             "program": {"train": "x --seed {seed} --out {out}", "editable": ["x"]},
@@ -131,6 +147,7 @@ def _study(budget: float, seeds: tuple[int, int]) -> Study:
             },
             "budget": {"compute": f"{budget:g} flops"},
             "seeds": {"per_rung": list(seeds)},
+            "policy": {"name": policy},
             "folder": Path("/nowhere"),
         }
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from typing import Self
 
 from rich.console import Console
@@ -22,13 +21,18 @@ from proveout.ledger import (
     TrialFailed,
     TrialInterrupted,
     TrialScored,
+    TrialStarted,
+    VerdictsRead,
 )
 from proveout.loop import Watcher
 from proveout.report import forecast_lines, overview, trial_line
+from proveout.runners import usable_cores
 from proveout.study import Study
-from proveout.trials import Trial
+from proveout.verdicts import judge
 
 _REFRESH_SECONDS = 0.5
+_JUDGING_SHARE = 0.05
+"""Of the time, at most so much goes into verdicts for the eye."""
 
 
 class LineWatcher(Watcher):
@@ -58,7 +62,8 @@ class LiveWatcher(LineWatcher):
         self._console = Console()
         self._live = Live(console=self._console, auto_refresh=False, transient=True)
         self._drawn_at = 0.0
-        self._planned: tuple[Trial, ...] = ()
+        self._judged: VerdictsRead | None = None
+        self._judge_at = 0.0
 
     def __enter__(self) -> Self:
         """Takes the lower part of the terminal."""
@@ -68,10 +73,6 @@ class LiveWatcher(LineWatcher):
     def __exit__(self, *error: object) -> None:
         """Gives the terminal back."""
         self._live.stop()
-
-    def planned(self, trials: Sequence[Trial]) -> None:
-        """Remembers the round, to say how long it will take."""
-        self._planned = tuple(trials)
 
     def happened(self, entry: Entry, ledger: Ledger) -> None:
         """Draws at the next tick."""
@@ -85,35 +86,43 @@ class LiveWatcher(LineWatcher):
         view = overview(
             self._study,
             history,
-            history.verdicts,
+            self._verdicts(history),
             now=time.time(),
-            seconds_left=seconds_left(self._study, history, self._planned),
+            seconds_left=seconds_left(self._study, history),
             height=self._console.height,
             width=self._console.width,
         )
         self._live.update(view, refresh=True)
 
 
-def seconds_left(study: Study, history: History, planned: Sequence[Trial]) -> float | None:
-    """How long the present round will still take; None while nothing has been scored.
+    def _verdicts(self, history: History) -> VerdictsRead | None:
+        """As fresh as they can be had for a small part of the time."""
+        known = [each for each in (self._judged, history.verdicts) if each is not None]
+        latest = max(known, key=lambda each: each.trials_finished, default=None)
+        finished = history.finished_trials
+        stale = finished > (latest.trials_finished if latest else 0)
+        began = time.monotonic()
+        if stale and began >= self._judge_at:
+            latest = self._judged = judge(self._study, history)
+            took = time.monotonic() - began
+            self._judge_at = began + took / _JUDGING_SHARE
+        return latest
 
-    By the slot-seconds that a unit of compute took at the nearest rung that has been run.
+
+def seconds_left(study: Study, history: History) -> float | None:
+    """How long the study will still take if it spends all of its budget; None while nothing has
+    been scored.
+
+    By the slot-seconds that a unit of compute took at the highest rung that has been run.
     """
     pace = _seconds_per_compute(history)
-    if not pace:
+    running = [each for each in history.trials.values() if each.state == "running"]
+    if not pace or not running:
         return None
-    busy = 0.0
-    for trial in planned:
-        record = history.trials.get(trial)
-        if record is not None and record.state in {"scored", "failed"}:
-            continue
-        nearest = min(pace, key=lambda rung: abs(rung - trial.rung))
-        expected = study.rung(trial.rung).compute.amount * pace[nearest]
-        if record is not None and record.state == "running":
-            expected = max(0.0, expected - (time.time() - record.started_at))
-        busy += expected
-    slots = sum(record.state == "running" for record in history.trials.values())
-    return busy / max(slots, 1)
+    slots = study.run.slots or len(study.run.devices) or usable_cores()
+    ran = sum(time.time() - each.started_at for each in running)
+    unspent = history.account.budget - history.account.charged
+    return max(0.0, unspent * pace[max(pace)] - ran) / slots
 
 
 def _seconds_per_compute(history: History) -> dict[int, float]:
@@ -133,7 +142,9 @@ def _line(entry: Entry, ledger: Ledger) -> str | None:
             return trial_line(ledger.record(entry.event.trial))
         case TrialInterrupted() as interrupted:
             return f"  {interrupted.trial}: {interrupted.reason}; it will run again"
-        case Decided() as decided:
+        case TrialStarted() as started:
+            return f"→ {started.trial}  {started.why}"
+        case Decided() as decided if decided.action != "Buy":
             return decided.why
         case IdeaRefused() as refused:
             return f"  refused {refused.name}: {refused.reason}"

@@ -29,6 +29,9 @@ from proveout.trials import Failure, Measurement, Trial, Usage
 ROUNDING = 1e-9
 """Relative error of a sum of prices that is not taken for overspending."""
 
+LADDER_ENDED = "EndLadder"
+"""The action of the decision that ends the ladder, until an idea is added."""
+
 State = Literal["running", "scored", "failed", "interrupted"]
 
 
@@ -84,6 +87,8 @@ class History:
     forecasts_scored: Mapping[str, ForecastScored] = field(default_factory=dict)
     verdicts: VerdictsRead | None = None
     ended: StudyEnded | None = None
+    compounding: bool = False
+    """Whether the ladder has ended since the last idea was added or the study was changed."""
     active_seconds: float = 0.0
     """Time from the first to the last event, pauses of more than an hour left out."""
 
@@ -91,6 +96,12 @@ class History:
     def baseline(self) -> Idea:
         """The commit that every idea is compared with."""
         return self.ideas[BASELINE]
+
+    @property
+    def ladder_ended(self) -> str:
+        """Why the ladder ended last; empty if it never did."""
+        ended = (each.why for each in reversed(self.decisions) if each.action == LADDER_ENDED)
+        return next(ended, "")
 
     @property
     def finished_trials(self) -> int:
@@ -135,6 +146,7 @@ class HistoryBuilder:
         self._opened: StudyOpened | None = None
         self._verdicts: VerdictsRead | None = None
         self._ended: StudyEnded | None = None
+        self._compounding = False
         self._charged = 0.0
         self._reserved = 0.0
         self._active_seconds = 0.0
@@ -180,14 +192,18 @@ class HistoryBuilder:
                 self._ideas[added.idea.name] = added.idea
                 self._diff_lines[added.idea.name] = added.diff_lines
                 self._ended = None
+                self._compounding = added.idea.kind == "stack"
             case IdeaRefused() as refused:
                 self._refused.append(refused)
             case Decided() as decided:
                 self._decisions.append(decided)
+                self._compounding |= decided.action == LADDER_ENDED
             case MergeRefused() as refused:
                 self._merges_refused.append(refused)
+                self._compounding = True
             case ForecastMade() as forecast:
                 self._forecasts[forecast.idea] = forecast
+                self._compounding = True
             case ForecastScored() as scored_forecast:
                 self._forecasts_scored[scored_forecast.idea] = scored_forecast
             case VerdictsRead() as verdicts:
@@ -195,6 +211,7 @@ class HistoryBuilder:
             case StudyOpened() as opened:
                 self._opened = opened
                 self._ended = None
+                self._compounding = False
             case StudyEnded() as ended:
                 self._ended = ended
 
@@ -213,6 +230,7 @@ class HistoryBuilder:
             forecasts_scored=MappingProxyType(dict(self._forecasts_scored)),
             verdicts=self._verdicts,
             ended=self._ended,
+            compounding=self._compounding,
             active_seconds=self._active_seconds,
         )
 

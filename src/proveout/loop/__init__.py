@@ -1,5 +1,6 @@
 """The loop: the research cycle that turns a study into verdicts."""
 
+from proveout.loop._bench import Bench
 from proveout.loop._open import (
     check_unchanged,
     describe_machine,
@@ -7,14 +8,14 @@ from proveout.loop._open import (
     open_study,
     repository_of,
 )
-from proveout.loop._research import NEW_BASELINE, Outcome, Watcher, run_study
-from proveout.loop._round import Bench
+from proveout.loop._research import NEW_BASELINE, Outcome, Plan, Watcher, run_study
 from proveout.loop._start import reference_program, start_reference_study
 
 __all__ = [
     "NEW_BASELINE",
     "Bench",
     "Outcome",
+    "Plan",
     "Watcher",
     "check_unchanged",
     "describe_machine",

@@ -1,9 +1,10 @@
-"""The research cycle: ask the policy what to do, do it, record it, until nothing is left."""
+"""The research cycle: whenever a slot is free, ask what to do, do it and record it."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,19 +21,20 @@ from proveout.ledger import (
     StudyEnded,
     explain,
 )
+from proveout.loop._bench import Bench
 from proveout.loop._interrupts import Interrupts
 from proveout.loop._open import Record, add_ideas, modules_to_preload, open_study, repository_of
-from proveout.loop._round import Bench
 from proveout.runners import LocalRunner, Runner
 from proveout.study import Study
-from proveout.trials import Trial
 from proveout.verdicts import (
     Action,
     Buy,
+    EndLadder,
     MakeForecast,
     Merge,
     ScoreForecast,
     Stop,
+    Wait,
     forecast,
     judge,
     members_of,
@@ -40,12 +42,17 @@ from proveout.verdicts import (
     score_forecast,
 )
 
+_JUDGED_EVERY = 30
+"""Finished trials after which verdicts are put on record; whoever asks gets fresh ones."""
+
+_CATALOG_SECONDS = 1.0
+
+Plan = Callable[[Study, History, int], Action]
+"""What to do next in a study, with so many slots free: a pure function."""
+
 
 class Watcher:
     """Is told what happens; the terminal view is one. Does nothing by itself."""
-
-    def planned(self, trials: Sequence[Trial]) -> None:
-        """A round of trials begins."""
 
     def happened(self, entry: Entry, ledger: Ledger) -> None:
         """An event was recorded."""
@@ -70,11 +77,12 @@ def run_study(
     study: Study,
     watcher: Watcher | None = None,
     runner: Runner | None = None,
-    policy: Callable[[Study, History], Action] = plan,
+    policy: Plan = plan,
 ) -> Outcome:
     """Runs or resumes a study until its policy has nothing left to buy.
 
-    `policy` is a pure function of the study and its history; by default what study.toml names.
+    `policy` is a pure function of the study, its history and the number of free slots; by default
+    what study.toml names.
 
     Ctrl-C or SIGTERM ends the running trials, gives their reservations back and returns with
     `finished=False`. A kill at any moment loses at most the trials that were running.
@@ -102,11 +110,12 @@ def run_study(
         slots = study.run.slots or (len(study.run.devices) or None)
         with runner or LocalRunner(slots=slots, preload=modules_to_preload(study)) as runner:
             bench = Bench(study, ledger, runner, record, tick)
+            cycle = _Cycle(study, ledger, bench, record, policy)
             try:
-                stop = _cycle(study, ledger, bench, record, watcher, policy)
+                stop = cycle.run()
             except _Interrupted:
                 bench.abandon("interrupted from outside")
-                record(judge(study, ledger.history()))
+                cycle.put_verdicts_on_record()
                 return Outcome(ledger.history(), finished=False, ok=True, why="interrupted")
             finally:
                 bench.close()
@@ -117,52 +126,82 @@ class _Interrupted(Exception):
     """The loop was asked to stop, at a point where its records are in order."""
 
 
-def _cycle(
-    study: Study,
-    ledger: Ledger,
-    bench: Bench,
-    record: Record,
-    watcher: Watcher,
-    policy: Callable[[Study, History], Action],
-) -> Stop:
-    while True:
-        action = policy(study, ledger.history())
-        if isinstance(action, Stop):
-            _stop(study, ledger, action, record)
-            return action
-        _decide(ledger, action, record)
+class _Cycle:
+    """Decides, acts and records, until there is nothing left to do."""
+
+    def __init__(
+        self, study: Study, ledger: Ledger, bench: Bench, record: Record, policy: Plan
+    ) -> None:
+        self._study, self._ledger, self._bench = study, ledger, bench
+        self._record, self._policy = record, policy
+        self._catalog_read_at = time.monotonic()
+
+    def run(self) -> Stop:
+        """To the end, which comes when the policy stops and nothing runs any more."""
+        while True:
+            action = self._policy(self._study, self._ledger.history(), self._bench.free_slots)
+            if isinstance(action, Wait | Stop) and not self._bench.is_idle:
+                self._bench.wait()
+            elif isinstance(action, Wait):
+                raise RuntimeError(f"the policy waits while nothing runs: {action.why}")
+            elif isinstance(action, Stop):
+                self._stop(action)
+                return action
+            else:
+                self._do(action)
+            self._look_around()
+
+    def _do(self, action: Buy | EndLadder | Merge | MakeForecast | ScoreForecast) -> None:
+        study, record = self._study, self._record
+        if isinstance(action, Buy):
+            self._buy(action)
+            return
+        self.put_verdicts_on_record()
+        record(Decided(type(action).__name__, action.why))
+        history = self._ledger.history()
         match action:
-            case Buy():
-                watcher.planned(action.trials)
-                bench.run(action.trials)
-                record(judge(study, ledger.history()))
             case Merge():
-                record(_merge(study, ledger.history(), action))
+                record(_merge(study, history, action))
             case MakeForecast():
-                record(forecast(study, ledger.history(), action.idea))
+                record(forecast(study, history, action.idea))
             case ScoreForecast():
-                _crown(study, ledger.history(), action.idea)
-                record(score_forecast(study, ledger.history(), action.idea))
-        with contextlib.suppress(IdeaError):  # somebody may be writing it; the next run says so
-            add_ideas(study, ledger, record)
+                _crown(study, history, action.idea)
+                record(score_forecast(study, history, action.idea))
 
+    def _buy(self, buy: Buy) -> None:
+        """Fills the free slots. What one trial is bought for its own start says."""
+        batch = Buy(buy.purchases[: self._bench.free_slots])
+        if len(batch.purchases) > 1:
+            self._record(Decided("Buy", batch.why))
+        for purchase in batch.purchases:
+            self._bench.start(purchase)
+        if not self._bench.free_slots:
+            self._bench.wait()
 
-def _decide(
-    ledger: Ledger, action: Buy | Merge | MakeForecast | ScoreForecast, record: Record
-) -> None:
-    decided = Decided(type(action).__name__, action.why)
-    past = ledger.history().decisions
-    if not past or past[-1] != decided:  # a resumed round is not decided anew
-        record(decided)
+    def _look_around(self) -> None:
+        """Takes up new ideas, and puts the verdicts on record now and then."""
+        now = time.monotonic()
+        if now - self._catalog_read_at > _CATALOG_SECONDS:
+            self._catalog_read_at = now
+            with contextlib.suppress(IdeaError):  # somebody may be writing it; the next run says so
+                add_ideas(self._study, self._ledger, self._record)
+        history = self._ledger.history()
+        judged = history.verdicts.trials_finished if history.verdicts else 0
+        if history.finished_trials - judged >= _JUDGED_EVERY:
+            self.put_verdicts_on_record()
 
+    def put_verdicts_on_record(self) -> None:
+        """Unless they are what is on record already."""
+        history = self._ledger.history()
+        verdicts = judge(self._study, history)
+        if verdicts != history.verdicts:
+            self._record(verdicts)
 
-def _stop(study: Study, ledger: Ledger, stop: Stop, record: Record) -> None:
-    history = ledger.history()
-    verdicts = judge(study, history)
-    if verdicts != history.verdicts:
-        record(verdicts)
-    if history.ended is None or history.ended.why != stop.why:
-        record(StudyEnded(stop.why))
+    def _stop(self, stop: Stop) -> None:
+        self.put_verdicts_on_record()
+        ended = self._ledger.history().ended
+        if ended is None or ended.why != stop.why:
+            self._record(StudyEnded(stop.why))
 
 
 def _merge(study: Study, history: History, merge: Merge) -> Event:

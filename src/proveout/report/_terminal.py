@@ -42,8 +42,9 @@ class Overview:
         head = [*_title(self.study, width), _budget(self.study, self.history, width)]
         head += [_time(self.history, self.now, self.seconds_left), Text()]
         ladder = _ladder(self.study, self.history, width)
-        tail = [*_running(self.history, self.now, width), *_decisions(self.history, width)]
-        room -= len(head) + ladder.row_count + 1 + len(tail) + 2
+        room -= len(head) + ladder.row_count + 1 + 2
+        tail = _running(self.history, self.now, width, room // 2 - 1) + _decided(self.history, width)
+        room -= len(tail)
         for line in head:
             yield _one_line(line)
         yield ladder
@@ -65,7 +66,7 @@ def overview(
 ) -> Overview:
     """The live view of a study.
 
-    `now` is seconds since 1970, as in the ledger; `seconds_left` an estimate, where there is one;
+    `now` is seconds since 1970, as in the ledger; `seconds_left` an estimate of the most, where there is one;
     lines and columns are the console's where they are not given.
     """
     return Overview(study, history, verdicts, now, seconds_left, height, width)
@@ -120,7 +121,7 @@ def _time(history: History, now: float, seconds_left: float | None) -> Text:
     if history.ended is not None:
         text.append(f"; ended: {clean(history.ended.why, 200)}")
     elif seconds_left is not None:
-        text.append(f", about {duration(max(seconds_left, 0.0))} left")
+        text.append(f", at most about {duration(max(seconds_left, 0.0))} left")
     return text
 
 
@@ -152,27 +153,33 @@ def _number(count: int, style: str) -> Text:
     return Text(str(count), style=style) if count else Text("·", style="bright_black")
 
 
-def _running(history: History, now: float, width: int) -> list[Text]:
-    records = [r for _, r in sorted(history.trials.items()) if r.state == "running"]
-    text = Text("running ")
+def _running(history: History, now: float, width: int, most: int) -> list[Text]:
+    """A line for each running trial with what it was bought for, the latest first."""
+    records = [r for r in history.trials.values() if r.state == "running"]
     if not records:
-        return [text.append("nothing", style="bright_black")]
-    for number, record in enumerate(records):
-        item = f"{clean(record.trial.id, 40)} {duration(max(0.0, now - record.started_at))}"
-        if number and text.cell_len + len(item) + 10 > width:
-            text.append(f", and {len(records) - number} more")
-            break
-        text.append(", " if number else "").append(item, style="cyan")
-    return [text]
-
-
-def _decisions(history: History, width: int) -> list[Text]:
+        return [Text("running ").append("nothing", style="bright_black")]
+    records.sort(key=lambda record: (-record.started_at, record.trial))
+    shown = records if len(records) <= most else records[: max(1, most - 1)]
     lines = []
-    for number, decided in enumerate(history.decisions[-2:]):
-        lead = Text("decided " if number == 0 else "        ")
-        lead.append(clean(decided.action, 24), style="bold")
-        lines.append(lead.append(f"  {clean(decided.why, width)}"))
-    return lines or [Text("decided ").append("nothing yet", style="bright_black")]
+    for number, record in enumerate(shown):
+        text = Text("        " if number else "running ")
+        text.append(clean(record.trial.id, 40), style="cyan")
+        text.append(f" {duration(max(0.0, now - record.started_at))}")
+        if record.why:
+            text.append(f"  {clean(record.why, width)}", style="bright_black")
+        lines.append(text)
+    if len(shown) < len(records):
+        lines.append(Text(f"        and {len(records) - len(shown)} more", style="bright_black"))
+    return lines
+
+
+def _decided(history: History, width: int) -> list[Text]:
+    """The last decision that was not only a purchase."""
+    said = [each for each in history.decisions if each.action != "Buy"]
+    if not said:
+        return []
+    lead = Text("decided ").append(clean(said[-1].action, 24), style="bold")
+    return [lead.append(f"  {clean(said[-1].why, width)}")]
 
 
 def _ideas(

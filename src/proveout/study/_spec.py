@@ -13,6 +13,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 from proveout.errors import UserError
 from proveout.units import Compute, compact, parse_bytes, parse_compute, parse_seconds
 
+PolicyName = Literal[
+    "information", "keep-if-better", "uniform", "successive-halving", "asha", "hyperband"
+]
+
 Value = bool | int | float | str
 """A program parameter: whatever a command line can carry."""
 
@@ -166,7 +170,10 @@ class Ideas(_Part):
 class Policy(_Part):
     """What chooses the next trials."""
 
-    name: Literal["ladder"] = "ladder"
+    name: PolicyName = "information"
+    """Whose rule it is; see docs/policies.md."""
+    end_early: bool = True
+    """Whether a trial is ended when its curve can no longer matter."""
     smallest_gap: float = Field(default=0.01, gt=0, lt=1)
     """The least gain that is worth having, as a share of the baseline's loss."""
     certainty: float = Field(default=0.95, ge=0.9, lt=1)

@@ -58,6 +58,7 @@ FailureKind = Literal[
     "over budget",
     "not causal",
     "unscorable",
+    "ended early",
 ]
 
 AUDITS: frozenset[FailureKind] = frozenset({"over budget", "not causal"})
@@ -71,6 +72,9 @@ class Failure:
     kind: FailureKind
     sentence: str
     """For the report: what happened, in words."""
+    gap: float | None = None
+    """Of a trial that was ended early: by how much it was losing to the baseline, at least, in the
+    unit of the measurement. Evidence of harm, never a score."""
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,8 @@ class Board:
         compute: [R], of the rungs, rising.
         price: [R], of one trial, in the unit of the budget.
         target: the compute that the user cares about, in the unit of `compute`.
-        losses: [A, R, S]; NaN where nothing is scored.
+        losses: [A, R, S]; NaN where nothing is scored. A trial that was ended early stands above
+            the baseline's loss of its seed, or mean there, by the gap that it was losing by.
         running: [A, R, S], planned or under way.
         failed: [A, R, S], ended without a score.
         audits: [A, R, S], bought to check on an idea that had been set aside.
@@ -122,6 +123,7 @@ def board_of(
     losses = np.full((len(arms), rungs, most), np.nan)
     running, failed, audits = (np.zeros(losses.shape, dtype=bool) for _ in range(3))
     closed = np.zeros(len(arms), dtype=bool)
+    ended: dict[tuple[int, int, int], float] = {}
     for trial, record in history.trials.items():
         arm = place.get(trial.idea)
         if arm is None or trial.rung >= rungs:
@@ -132,11 +134,17 @@ def board_of(
             losses[at] = record.measurement.value
         elif record.state == "running":
             running[at] = True
+        elif record.failure is not None and record.failure.gap is not None:
+            ended[at] = record.failure.gap
         elif record.state == "failed":
             failed[at] = True
             closed[arm] |= record.failure is not None and record.failure.kind in AUDITS
-    scored = (~np.isnan(losses)).sum(axis=2)
-    broken = ((failed.sum(axis=2) >= 2) & (failed.sum(axis=2) > scored)).any(axis=1)
+    for at, gap in ended.items():
+        same, there = losses[0, at[1], at[2]], losses[0, at[1]]
+        losses[at] = gap + (np.nanmean(there) if np.isnan(same) else same)
+    scored, lost = (~np.isnan(losses)).sum(axis=2), failed.sum(axis=2)
+    broken = ((lost >= 2) & (lost > scored)).any(axis=1)
+    broken |= (lost.sum(axis=1) >= 2) & (scored.sum(axis=1) == 0)
     compute = np.array([study.rung(rung).compute.amount for rung in range(rungs)])
     return Board(
         arms, compute, compute, study.ladder.target.amount, losses, running, failed, audits,

@@ -1,4 +1,4 @@
-"""Runs a set of trials to their measurements, as many side by side as there are slots."""
+"""Runs trials to their measurements, as many side by side as there are slots."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from proveout.errors import ScoringFailed
@@ -19,6 +19,7 @@ from proveout.ledger import (
     TrialScored,
     TrialStarted,
 )
+from proveout.loop._endings import Endings
 from proveout.loop._open import Trees
 from proveout.runners import Runner
 from proveout.scoring import LanguageModelEvaluator
@@ -37,9 +38,11 @@ from proveout.trials import (
     trial_folder,
     trial_seed,
 )
+from proveout.verdicts import Purchase
 
 _LEAST_CHARGE = 0.05
-"""A trial that crashed is charged what it reported, and at least this share of its grant."""
+"""A trial that did not run to its end is charged what it reported, and at least this share of its
+grant."""
 
 _MOST_LOSSES = 3
 """How often a trial may be lost with its launcher before it is said to have crashed."""
@@ -55,6 +58,8 @@ class _Active:
     device: str | None
     trained: Exit | None = None
     trained_at: float = 0.0
+    ending: Failure | None = None
+    """Why it is being ended early, if it is."""
 
 
 class Bench:
@@ -78,22 +83,30 @@ class Bench:
         self._active: dict[str, _Active] = {}
         self._losses: dict[Trial, int] = {}
         self._devices = deque(study.run.devices)
+        self._endings = Endings(study)
 
-    def run(self, trials: Iterable[Trial]) -> None:
-        """Runs trials until each is scored or failed.
+    @property
+    def free_slots(self) -> int:
+        """How many trials may be started."""
+        return self._runner.slots - len(self._active)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is running."""
+        return not self._active
+
+    def wait(self) -> None:
+        """Until a trial has been scored, has failed or was lost, so that a slot is free again.
 
         Raises:
             EnvironmentFailure: the machine lets us down (disk full, launcher dead). What has
                 finished is in the ledger; what has not will be asked for again.
         """
-        waiting = deque(trials)
-        while waiting or self._active:
-            while waiting and len(self._active) < self._runner.slots:
-                self._start(waiting.popleft())
+        running = len(self._active)
+        while self._active and len(self._active) == running:
             for ended in self._runner.poll(_POLL_SECONDS):
-                lost = self._advance(ended)
-                if lost is not None:
-                    waiting.appendleft(lost)
+                self._advance(ended)
+            self._end_hopeless()
             self._tick()
 
     def abandon(self, reason: str) -> None:
@@ -110,8 +123,9 @@ class Bench:
         """Removes what was kept for the next trial."""
         self._trees.close()
 
-    def _start(self, trial: Trial) -> None:
-        study = self._study
+    def start(self, purchase: Purchase) -> None:
+        """Starts a trial in a free slot; the ledger reserves its price or refuses."""
+        study, trial = self._study, purchase.trial
         idea = self._ledger.idea(trial.idea)
         device = self._devices.popleft() if self._devices else None
         job = prepare_trial(study, trial, idea, self._trees.of(idea), device)
@@ -123,25 +137,39 @@ class Bench:
                 replicate=trial.replicate,
                 seed=trial_seed(study, trial),
                 reserved=study.rung(trial.rung).compute.amount,
+                why=purchase.why,
+                audit=purchase.audit,
             )
         )
+        self._endings.began(trial)
         self._active[trial.id] = _Active(trial, device)
         self._runner.submit(job)
 
-    def _advance(self, ended: Exit) -> Trial | None:
-        """Takes a trial one step on; returns it if it was lost and has to run again."""
+    def _advance(self, ended: Exit) -> None:
+        """Takes a trial one step on."""
         active = self._active[ended.job.removesuffix(".score")]
         if ended.ended_by == "lost":
-            return self._lost(active, ended)
-        if active.trained is None:
+            self._lost(active, ended)
+        elif active.trained is None:
             active.trained, active.trained_at = ended, time.monotonic()
             self._after_training(active)
         else:
             self._after_scoring(active, ended)
-        return None
+
+    def _end_hopeless(self) -> None:
+        """Ends trials whose curves can no longer matter; they come back as cancelled."""
+        for active in self._active.values():
+            waits = active.trained is None and active.ending is None
+            if waits and self._endings.is_due(active.trial):
+                active.ending = self._endings.judge(active.trial, self._ledger.history())
+                if active.ending is not None:
+                    self._runner.cancel(active.trial.id)
 
     def _after_training(self, active: _Active) -> None:
         assert active.trained is not None
+        if active.ending is not None and active.trained.ended_by == "cancelled":
+            self._fail(active, active.ending)
+            return
         folder = trial_folder(self._study, active.trial)
         failure = classify(
             active.trained, self._curve(active), tail(folder.log), self._claimable(active)
@@ -172,17 +200,17 @@ class Bench:
         self._record(TrialFailed(active.trial.id, charged, failure, self._usage(active)))
         self._release(active, keep_artifacts=False)
 
-    def _lost(self, active: _Active, ended: Exit) -> Trial | None:
+    def _lost(self, active: _Active, ended: Exit) -> None:
+        """Gives a trial back that ended with what watched it; it will be asked for again."""
         trial = active.trial
         self._losses[trial] = self._losses.get(trial, 0) + 1
         if self._losses[trial] >= _MOST_LOSSES:
             active.trained = active.trained or ended
             times = f"{_MOST_LOSSES} times the process that watches it ended with it"
             self._fail(active, Failure("crashed", times))
-            return None
+            return
         self._record(TrialInterrupted(trial.id, "the process that watches it ended"))
         self._release(active, keep_artifacts=False)
-        return trial
 
     def _release(self, active: _Active, keep_artifacts: bool) -> None:
         folder = trial_folder(self._study, active.trial)
@@ -214,7 +242,7 @@ class Bench:
         granted = self._granted(active)
         if self._study.budget.compute.unit == "device-seconds":
             return min(granted, active.trained.wall_seconds if active.trained else granted)
-        if failure is None or failure.kind not in {"crashed", "diverged"}:
+        if failure is None or failure.kind not in {"crashed", "diverged", "ended early"}:
             return granted
         reported = self._curve(active).claimed_compute or 0.0
         return min(granted, max(reported, _LEAST_CHARGE * granted))

@@ -1,0 +1,224 @@
+"""Compounding: merge what won, prove the merges, forecast the target, buy its run, score it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from proveout.ideas import BASELINE, STACK_PREFIX, Idea
+from proveout.ledger import ROUNDING, History
+from proveout.study import Study
+from proveout.trials import Trial
+from proveout.verdicts._actions import (
+    Action,
+    Buy,
+    MakeForecast,
+    Merge,
+    Purchase,
+    ScoreForecast,
+    Stop,
+    Wait,
+)
+from proveout.verdicts._board import Board
+from proveout.verdicts._named import policy_named
+from proveout.verdicts._reference import mean_gaps
+from proveout.verdicts._rules import gap_between, is_broken, standing
+
+_STACK_RUNGS = 3
+"""A stack is proven out at this many of the highest rungs."""
+
+_MERGES_RESERVED = 2
+"""How many merges the budget is kept for while ideas climb."""
+
+_OURS = "information"
+
+
+def members_of(idea: Idea) -> tuple[str, ...]:
+    """The ideas that a stack is made of; an idea is made of itself."""
+    return idea.members or (idea.name,)
+
+
+def compound(study: Study, history: History, board: Board, slots: int) -> Action:
+    """Merges what won on the ladder's board, best first, each merge proven out; then the target."""
+    holding = standing(study, _ladder_only(study, history))
+    won = holding if study.policy.name == _OURS else _kept(study, board)
+    words = _by_its_own_rule(study, won, holding)
+    if not won:
+        why = f"{_nothing_won(study, history)}, so there is nothing to carry to the target"
+        return Stop(why + _also(history.ladder_ended), bool(history.trials) or len(board.arms) < 2)
+    best, *others = won
+    for idea in others:
+        action = _merge(study, history, best, idea, slots, words)
+        if isinstance(action, Stop):  # the budget does not cover it
+            break
+        if action is not None:
+            return action
+        stack = _stack_of(history, best, idea)
+        if stack is not None and _adds_up(study, history, stack, best):
+            best = stack
+    action = finale(study, history, best, slots)
+    if isinstance(action, Stop):
+        return replace(action, why=action.why + _also(history.ladder_ended, words))
+    if isinstance(action, MakeForecast):
+        return replace(action, why=action.why + _also(words))
+    return action
+
+
+def _merge(
+    study: Study, history: History, best: str, idea: str, slots: int, words: str
+) -> Action | None:
+    """The next step towards knowing whether an idea adds to the best so far; None once known."""
+    members = {*members_of(history.ideas[best]), idea}
+    refused = [{*members_of(history.ideas[merge.base]), merge.idea}
+               for merge in history.merges_refused]  # fmt: skip
+    if members in refused:
+        return None
+    name = _stack_of(history, best, idea)
+    if name is None:
+        first = not any(each.kind == "stack" for each in history.ideas.values())
+        why = f"does {idea} add to {best}?"
+        return Merge(_next_stack(history), best, idea, why + (_also(words) if first else ""))
+    rungs = range(max(0, len(study.rungs) - _STACK_RUNGS), len(study.rungs))
+    lacking = [
+        trial
+        for rung in rungs
+        for trial in _lacking(history, (BASELINE, best, name), rung, study.seeds.per_rung[0])
+    ]
+    why = f"do the gains of {' + '.join(history.ideas[name].members)} add up?"
+    return _step(study, history, lacking, slots, why, kept=_target_price(study, history))
+
+
+def finale(study: Study, history: History, best: str, slots: int) -> Action:
+    """Forecast, buy and score the run at the target."""
+    target, scored = len(study.rungs), history.forecasts_scored
+    if best not in history.forecasts:
+        return MakeForecast(best, f"what will {best} gain at {study.ladder.target}?")
+    lacking = _lacking(history, (BASELINE, best), target, study.seeds.at_target)
+    if lacking and not study.can_buy_target:
+        return Stop("the target is forecast; to buy its run give ladder.target_parameters")
+    why = f"the run at the target, forecast to gain {-history.forecasts[best].mean_gap:.3f}"
+    action = _step(study, history, lacking, slots, why)
+    if action is not None:
+        return action
+    if best not in scored:
+        measured = history.losses(best, target).keys() & history.losses(BASELINE, target).keys()
+        if not measured:
+            return Stop("the run at the target failed, so its forecast cannot be scored", ok=False)
+        return ScoreForecast(best, "the target run is in")
+    return Stop(f"{best} is the new baseline: proven at the target")
+
+
+def finale_price(study: Study) -> float:
+    """What the merges and both arms at the target cost."""
+    rungs = study.rungs[-_STACK_RUNGS:]
+    merges = sum(rung.compute.amount for rung in rungs) * study.seeds.per_rung[0]
+    return _MERGES_RESERVED * merges + _target_price(study)
+
+
+def _target_price(study: Study, history: History | None = None) -> float:
+    """What both arms at the target cost; nothing where they cannot be bought (any more)."""
+    price = study.ladder.target.amount * 2 * study.seeds.at_target
+    covered = history is None or price <= history.account.left
+    return price if study.can_buy_target and covered else 0.0
+
+
+def _kept(study: Study, board: Board) -> tuple[str, ...]:
+    """The ideas that a policy keeps by its own rule, best first at the highest rung measured."""
+    gaps = mean_gaps(board)
+    rungs = np.arange(gaps.shape[1])
+    highest = np.where(np.isnan(gaps), -1, rungs).max(axis=1)
+    gap = np.where(highest < 0, np.inf, gaps[np.arange(len(gaps)), highest])
+    kept = np.flatnonzero(policy_named(study.policy.name).keeps(board) & (highest >= 0))
+    return tuple(board.arms[index + 1] for index in sorted(kept, key=lambda index: gap[index]))
+
+
+def _by_its_own_rule(study: Study, won: Sequence[str], holding: Sequence[str]) -> str:
+    """Where the policy decides by a rule that is not ours, what ours says of its choice."""
+    if study.policy.name == _OURS or not won:
+        return ""
+    also = sum(name in holding for name in won)
+    return f"{study.policy.name} keeps {', '.join(won)}, of which {also} hold by our verdicts"
+
+
+def _nothing_won(study: Study, history: History) -> str:
+    if not any(idea.kind == "idea" for idea in history.ideas.values()):
+        return "the study has no ideas"
+    return "no idea holds" if study.policy.name == _OURS else f"{study.policy.name} keeps no idea"
+
+
+def _also(*words: str) -> str:
+    said = "; ".join(filter(None, words))
+    return f" ({said})" if said else ""
+
+
+def _stack_of(history: History, base: str, idea: str) -> str | None:
+    """The stack of these members, if it has been merged, in whatever order."""
+    wanted = {*members_of(history.ideas[base]), idea}
+    stacks = (each for each in history.ideas.values() if each.kind == "stack")
+    return next((each.name for each in stacks if set(each.members) == wanted), None)
+
+
+def _next_stack(history: History) -> str:
+    """Stacks are numbered as they are tried, those that conflicted included."""
+    tried = sum(idea.kind == "stack" for idea in history.ideas.values())
+    return f"{STACK_PREFIX}{1 + tried + len(history.merges_refused)}"
+
+
+def _ladder_only(study: Study, history: History) -> History:
+    """The history without stacks and the target, so that neither changes what led to them."""
+    ideas = {name: idea for name, idea in history.ideas.items() if idea.kind != "stack"}
+    trials = {
+        trial: record
+        for trial, record in history.trials.items()
+        if trial.idea in ideas and trial.rung < len(study.rungs)
+    }
+    return replace(history, ideas=ideas, trials=trials)
+
+
+def _lacking(history: History, arms: Iterable[str], rung: int, seeds: int) -> list[Trial]:
+    """Trials that have not ended, running ones included."""
+    wanted = [Trial(rung, replicate, arm) for replicate in range(seeds) for arm in arms]
+    return [trial for trial in wanted if _state(history, trial) not in {"scored", "failed"}]
+
+
+def _state(history: History, trial: Trial) -> str:
+    record = history.trials.get(trial)
+    return record.state if record else "planned"
+
+
+def _step(
+    study: Study,
+    history: History,
+    lacking: Sequence[Trial],
+    slots: int,
+    why: str,
+    kept: float = 0.0,
+) -> Buy | Wait | Stop | None:
+    """Buys what is lacking, as far as there are slots, if the budget covers all of it and what is
+    kept back: half of it would be money thrown away. None where nothing is lacking."""
+    if not lacking:
+        return None
+    wanted = [trial for trial in lacking if _state(history, trial) != "running"]
+    if not wanted:
+        return Wait(why)
+    account, unit = history.account, study.budget.compute.unit
+    price = sum(study.rung(trial.rung).compute.amount for trial in wanted)
+    if price > account.left - kept + ROUNDING * account.budget:
+        return Stop(f"the budget does not cover the next step ({why}): it costs {price:.6g} "
+                    f"{unit} and {account.left:.6g} is left")  # fmt: skip
+    return Buy(tuple(_purchase(study, trial, why) for trial in wanted[:slots]))
+
+
+def _purchase(study: Study, trial: Trial, why: str) -> Purchase:
+    at = study.rung(trial.rung).label
+    return Purchase(trial, f"{trial.idea} at {at}, seed {trial.replicate + 1}: {why}")
+
+
+def _adds_up(study: Study, history: History, stack: str, base: str) -> bool:
+    """Whether a stack is better at the target than what it was built on."""
+    if is_broken(study, history, stack):
+        return False
+    gap = gap_between(study, history, stack, base)
+    return gap is not None and gap.probability_below(0.0) > 0.5
