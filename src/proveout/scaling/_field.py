@@ -96,7 +96,7 @@ class GapField:
             far - np.einsum("ikr,kr->ik", told, toward),
             np.einsum("ikr,krs->iks", self._solved, own),
             own - own @ gain,
-            toward - np.einsum("kr,ikrs->iks", toward, gain, optimize=True),
+            toward - (toward[:, None, :] @ gain)[:, :, 0, :],
         )
 
     def draws(self, log10_compute: float, count: int, seed: int) -> Floats:
@@ -223,8 +223,8 @@ def _responsibilities(gap: Floats, inverse: Floats, logdet: Floats, weights: Flo
 
 def _log_densities(gap: Floats, inverse: Floats, logdet: Floats) -> Floats:
     """Of each idea's gaps given each size, [I, K], up to a constant."""
-    fit = np.einsum("ir,ikrs,is->ik", gap, inverse, gap, optimize=True)
-    logs: Floats = -(fit + logdet) / 2
+    solved = (inverse @ gap[:, None, :, None])[..., 0]  # [I, K, R]
+    logs: Floats = -((solved * gap[:, None, :]).sum(axis=2) + logdet) / 2
     return logs
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -30,17 +31,26 @@ class FieldPrior:
 
     def kernel(self, x: Floats, other: Floats, centre: float) -> Floats:
         """Prior covariances of gaps at `x` [n] and at `other` [m], [K, n, m], for a loss of 1."""
-        lines = gap_kernel(x, other, centre, self.gap, rough=False)
-        straight = gap_kernel(
-            x, other, centre, replace(self.gap, fade_per_decade=1e-9), rough=False
-        )
-        same = np.isclose(x[:, None], other[None, :], rtol=0, atol=1e-9) * self.gap.rough_sd**2
-        kernels = []
-        for size, decay in zip(self.sizes, self.decays, strict=True):
-            factor = 10.0 ** (-decay * (x[:, None] - centre + other[None, :] - centre))
-            course = factor * straight if decay else lines
-            kernels.append(size**2 * (course + same))
-        return np.array(kernels)
+        return _kernel(self, tuple(x.tolist()), tuple(other.tolist()), centre)
+
+
+@lru_cache(maxsize=64)
+def _kernel(
+    prior: FieldPrior, xs: tuple[float, ...], others: tuple[float, ...], centre: float
+) -> Floats:
+    """Cached: a study asks for the same few again and again."""
+    x, other = np.array(xs), np.array(others)
+    lines = gap_kernel(x, other, centre, prior.gap, rough=False)
+    steady = replace(prior.gap, fade_per_decade=0.0)
+    straight = gap_kernel(x, other, centre, steady, rough=False)
+    same = np.isclose(x[:, None], other[None, :], rtol=0, atol=1e-9) * prior.gap.rough_sd**2
+    kernels = []
+    for size, decay in zip(prior.sizes, prior.decays, strict=True):
+        factor = 10.0 ** (-decay * (x[:, None] - centre + other[None, :] - centre))
+        kernels.append(size**2 * ((factor * straight if decay else lines) + same))
+    stacked = np.array(kernels)
+    stacked.setflags(write=False)
+    return stacked
 
 
 FIELD_PRIOR = FieldPrior(

@@ -3,8 +3,7 @@
 At the end of a study each idea is adopted or not. What is believed of its gap at the target is a
 distribution with mean m and sd s; a purchase will move the mean by an amount whose sd is known
 beforehand. What that is worth has a closed form (the knowledge gradient; Frazier, Powell and
-Dayanik 2008), here for a decision of which half counts at even odds and half only when it is as
-certain as a verdict has to be: so what is likely a gain goes on being measured until it `holds`.
+Dayanik 2008).
 
 A purchase is a package: one to several seeds of an idea at a rung, with the seeds of the baseline
 that it lacks there, or seeds of the baseline, which serve all ideas at that rung. One seed may be
@@ -24,17 +23,16 @@ from proveout.scaling import own_variance
 from proveout.verdicts._believe import Belief, believe_board
 from proveout.verdicts._board import Board, Choice, Flags, Floats, Pick
 from proveout.verdicts._reasons import audit_reason, baseline_reason, idea_reason
-from proveout.verdicts._worth import worth_after, worth_known, worth_now
+from proveout.verdicts._worth import gain_by, worth_known, worth_now
 
 _PACKAGES = np.array([1.0, 2.0, 4.0])  # seeds
+_SHORTLIST = 100  # ideas on which most hangs: only they are judged to the last digit
 _NOTHING_LEFT = 0.05
 """Stop when all the regret that could be bought off is below this share of a gain worth having."""
 _AUDIT_SHARE = 0.05
 _AUDITS_AFTER = 0.3  # of the budget
 _NO_NEWS = 1e12  # a noise variance that drowns any gap
 _SHARED_BY = 3.0  # ideas: a new seed of the baseline will serve at least so many
-_KEEP = 0.1
-"""An idea is adopted when its expected gain is above this share of a gain worth having."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,7 @@ class InformationPolicy:
         belief = believe_board(board)
         gain = -belief.mean_at_target
         measured = (belief.cells.runs > 0).any(axis=1)
-        keeps: Flags = (gain > _KEEP * belief.smallest) & measured & ~board.closed[1:]
+        keeps: Flags = (gain > 0) & measured & ~board.closed[1:]
         return keeps
 
 
@@ -79,40 +77,34 @@ class _Market:
 
     def buy(self, slots: int) -> Choice:
         """The best packages, as far as there are slots."""
-        worth = worth_now(self.information, self.board.certainty)
-        regret = float(((worth_known(self.information) - worth) * self.open).sum())
-        if regret < _NOTHING_LEFT * self.belief.smallest:
+        regret = (worth_known(self.information) - worth_now(self.information)) * self.open
+        if regret.sum() < _NOTHING_LEFT * self.belief.smallest:
             return Choice((), (
                 "nothing more can change a decision: wrong ones are expected to cost "
-                f"{regret:.2g}, and a gain worth having is {self.belief.smallest:.2g}"
+                f"{regret.sum():.2g}, and a gain worth having is {self.belief.smallest:.2g}"
             ))  # fmt: skip
-        everything = np.arange(self.open.size)
+        shortlist = np.argsort(-regret, kind="stable")[:_SHORTLIST]
         self._value = np.zeros((self.open.size, self.board.price.size, len(_PACKAGES)))
         self._baseline_value = np.zeros_like(self._value)
-        self._judge(everything)
+        self._judge(shortlist)
         picks: list[Pick] = []
-        while len(picks) < slots:
-            package = self._best()
-            if package is None:
-                break
+        while (package := self._best()) is not None:
             self._take(package, slots - len(picks), picks)
-            changed = everything if package.baseline else np.array([package.idea])
-            self._judge(changed)
+            if len(picks) >= slots:
+                break
+            self._judge(shortlist if package.baseline else np.array([package.idea]))
         return Choice(tuple(picks), "" if picks else self._why_nothing())
 
     def _judge(self, ideas: npt.NDArray[np.intp]) -> None:
         """What each package would add to the worth of the decisions on some ideas."""
-        information, certainty = self.information.of(ideas), self.board.certainty
+        information = self.information.of(ideas)
         runs, have = self.runs[ideas, :, None], self.baseline_runs[:, None]
         now = self._noise(ideas, runs, have)
-        worth = worth_now(information, certainty)[:, None, None]
         weight = (self.belief.reliability * self.open)[ideas, None, None]
         own = self._noise(ideas, runs + _PACKAGES, self._needed(ideas))
-        value = worth_after(information, _added(now, own), certainty) - worth
-        self._value[ideas] = value * weight
+        self._value[ideas] = weight * gain_by(information, _added(now, own))
         baseline = self._noise(ideas, runs, have + _PACKAGES)
-        value = worth_after(information, _added(now, baseline), certainty) - worth
-        self._baseline_value[ideas] = value * weight
+        self._baseline_value[ideas] = weight * gain_by(information, _added(now, baseline))
 
     def _needed(self, ideas: npt.NDArray[np.intp] | slice) -> Floats:
         """Runs of the baseline beside which each package of an idea is bought, [I, R, n]."""

@@ -1,14 +1,13 @@
 """What a decision is worth, and what it will be worth after a measurement.
 
-An idea is adopted or not. Adopting one with a gap g at the target gains -g; it is adopted when the
-gap's mean m is below zero, and its gain then counts in proportion to how sure one is that it helps:
-not at all at even odds, in full when as certain as a verdict has to be. So a likely gain goes on
-being measured until it can be said to hold, and a sure one is not measured any more.
+An idea is adopted or not. Adopting one with a gap g at the target gains -g, so it is adopted when
+the gap's mean is below zero, and the decision is worth what is then expected: max(0, -mean). A
+measurement moves the mean; what that is expected to add to the worth is what it is worth itself.
 
-Beliefs are mixtures over sizes. Most ideas that look like nothing are nothing and a few are large,
-and then the mean moves little for most measurements and a lot for a few: a normal of the same
-variance would think far too well of measuring. So the expectation is taken over the mixture, by
-Gauss-Hermite quadrature for each size, with the sizes' weights as the measurement would leave them.
+Beliefs are mixtures over kinds. Most ideas that look like nothing are nothing and a few are large,
+so for most measurements the mean moves little and for a few a lot: a normal of the same variance
+would think far too well of measuring. The expectation is therefore taken over the mixture, by
+Gauss-Hermite quadrature for each kind, with the kinds' weights as the measurement would leave them.
 """
 
 from __future__ import annotations
@@ -20,20 +19,21 @@ from proveout.verdicts._board import Floats
 
 _NODES, _NODE_WEIGHTS = np.polynomial.hermite_e.hermegauss(5)
 _SHARES = _NODE_WEIGHTS / _NODE_WEIGHTS.sum()
-_FOR_CERTAINTY = 0.25  # the share of a gain that counts only as far as it is certain
+_KINDS = 4  # that an idea's worth is taken over: those with the most at stake
+_LEAST = 1e-300
 
 
-def worth_now(information: Information, certainty: float) -> Floats:
+def worth_now(information: Information) -> Floats:
     """What adopting or dropping each idea is worth as things stand, [I]."""
-    sd = np.sqrt(np.maximum(information.variance, 1e-300))
-    return _worth(information.weights, information.mean, sd, certainty)
+    worth: Floats = np.maximum(-(information.weights * information.mean).sum(axis=1), 0.0)
+    return worth
 
 
 def worth_known(information: Information) -> Floats:
     """What it would be worth if every gap at the target were known, [I]."""
     from scipy.special import ndtr  # 0.2 s: not at import
 
-    sd = np.sqrt(np.maximum(information.variance, 1e-300))
+    sd = np.sqrt(np.maximum(information.variance, _LEAST))
     z = -information.mean / sd
     density = np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
     gain = -information.mean * ndtr(z) + sd * density
@@ -41,44 +41,52 @@ def worth_known(information: Information) -> Floats:
     return worth
 
 
-def worth_after(information: Information, noise: Floats, certainty: float) -> Floats:
-    """What it is expected to be worth when the gap at a rung has been measured.
+def gain_by(information: Information, noise: Floats) -> Floats:
+    """By how much the worth of each idea's decision is expected to rise with a measurement.
 
     Args:
         information: what is believed.
         noise: [I, R, n], variances of n alternative measurements of each idea's gap at each rung.
-        certainty: how sure a verdict has to be.
 
     Returns:
-        [I, R, n].
+        [I, R, n], never below zero.
     """
+    most = _at_stake(information)
+    gain: Floats = _worth_after(most, noise) - worth_now(most)[:, None, None]
+    return np.maximum(gain, 0.0)
+
+
+def _at_stake(information: Information) -> Information:
+    """The kinds that matter to each idea's decision: likely ones, and large ones that may be."""
+    if information.weights.shape[1] <= _KINDS:
+        return information
+    stake = information.weights * np.sqrt(information.variance + information.mean**2)
+    chosen = np.argpartition(-stake, _KINDS, axis=1)[:, :_KINDS]
+    weights = np.take_along_axis(information.weights, chosen, axis=1)
+    rows = np.arange(len(chosen))[:, None]
+    return Information(
+        weights / weights.sum(axis=1, keepdims=True),
+        information.mean[rows, chosen], information.variance[rows, chosen],
+        information.rung_mean[rows, chosen], information.rungs[rows, chosen],
+        information.covariance[rows, chosen],
+    )  # fmt: skip
+
+
+def _worth_after(information: Information, noise: Floats) -> Floats:
+    """What each decision is expected to be worth after a measurement, [I, R, n]."""
     spread = information.rung_variance.transpose(0, 2, 1)[:, :, None, :]  # [I, R, 1, K]
     total = spread + noise[..., None]  # [I, R, n, K], of what will be measured
     sd = np.sqrt(total)
     middle = information.rung_mean.transpose(0, 2, 1)[:, :, None, :]
-    seen = middle[..., None] + sd[..., None] * _NODES  # [.., K, Q]: a set of nodes for each size
+    seen = middle[..., None] + sd[..., None] * _NODES  # [.., K, Q]: a set of nodes for each kind
     off = seen[..., None] - middle[..., None, None, :]  # [.., K, Q, K]
     logs = off**2 * (-0.5 / total)[..., None, None, :]
-    logs += np.log(np.maximum(information.weights[:, None, None, :], 1e-300) / sd)[
-        ..., None, None, :
-    ]
+    known = np.maximum(information.weights, _LEAST)[:, None, None, :]
+    logs += np.log(known / sd)[..., None, None, :]
     weights = np.exp(logs - logs.max(axis=-1, keepdims=True))
-    weights /= weights.sum(axis=-1, keepdims=True)
     slope = information.covariance.transpose(0, 2, 1)[:, :, None, :] / total
     mean = information.mean[:, None, None, None, None, :] + slope[..., None, None, :] * off
-    left = information.variance[:, None, None, :] - slope**2 * total
-    left_sd = np.sqrt(np.maximum(left, 1e-300))[..., None, None, :]
-    worth = _worth(weights, mean, left_sd, certainty)  # [I, R, n, K, Q]
-    expected: Floats = np.einsum("ik,irnkq,q->irn", information.weights, worth, _SHARES)
+    told = (weights * mean).sum(axis=-1) / weights.sum(axis=-1)  # [I, R, n, K, Q]
+    worth = np.maximum(-told, 0.0) @ _SHARES
+    expected: Floats = (information.weights[:, None, None, :] * worth).sum(axis=-1)
     return expected
-
-
-def _worth(weights: Floats, mean: Floats, sd: Floats, certainty: float) -> Floats:
-    """Of mixtures on the last axis."""
-    from scipy.special import ndtr
-
-    gain = np.maximum(-(weights * mean).sum(axis=-1), 0.0)
-    helps = (weights * ndtr(-mean / sd)).sum(axis=-1)
-    sure = np.clip((helps - 0.5) / (certainty - 0.5), 0.0, 1.0)
-    worth: Floats = gain * ((1 - _FOR_CERTAINTY) + _FOR_CERTAINTY * sure)
-    return worth
