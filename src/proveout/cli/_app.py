@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from proveout.cli._decide import decide
 from proveout.cli._fit import fit
 from proveout.errors import EnvironmentFailure, ProveoutError, UserError
 
@@ -186,6 +187,7 @@ def ideas_list(folder: Folder, as_json: AsJson = False) -> None:
 
 
 app.command()(fit)
+app.command()(decide)
 
 
 @app.command()

@@ -73,7 +73,7 @@ def fit(
 
     if plot is not None:
         check_figure_path(plot)
-    runs = read_runs(points, _columns(columns, loss))
+    runs = read_runs(points, named_columns(columns, loss))
     discrepancy = None if no_discrepancy else "curves" if curve else "models"
     found = find(runs, at or [], forms, hold_out_above, discrepancy)
     if as_json:
@@ -87,13 +87,15 @@ def fit(
             print(f"\nfigure: {_shortest(plot)}")
 
 
-def _columns(columns: str | None, loss: str | None) -> dict[str, str]:
+def named_columns(
+    columns: str | None, loss: str | None, example: str = "params=N,tokens=D,loss=L"
+) -> dict[str, str]:
     """`params=N,tokens=D` as a mapping; the loss may be named apart."""
     given: dict[str, str] = {}
     for part in (columns or "").split(",") if columns is not None else []:
         role, equals, name = (each.strip() for each in part.partition("="))
         if not equals or not role:
             raise UserError(f"--columns {columns!r}: {part.strip()!r} is not NAME=COLUMN; "
-                            "write --columns params=N,tokens=D,loss=L")  # fmt: skip
+                            f"write --columns {example}")  # fmt: skip
         given[role] = name
     return given | ({"loss": loss} if loss is not None else {})

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 _SMALLEST, _LARGEST = 1e-30, 1e30  # of a scale: the steepest power that is tried fits a float
 _LOSS_SMALLEST, _LOSS_LARGEST = 1e-9, 1e9  # what twelve decimals and a float's digits can show
 _NUMBER = re.compile(r"([+-]?(?:[0-9]+(?:_[0-9]+)*\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?) ?([a-z]*)")
-_SUFFIXES = {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
+SUFFIXES = {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
 _NOTHING = {"nan", "na", "n/a", "none", "null", "inf", "+inf", "-inf", "infinity", "-infinity"}
 
 
@@ -20,12 +20,20 @@ def parse_scale(text: str) -> float:
         ValueError: it is none, or out of any law's range; the message goes on after the name
             of what is read.
     """
-    return _within(text, _above_zero(text, _SUFFIXES), _SMALLEST, _LARGEST)
+    return _within(text, _above_zero(text, SUFFIXES), _SMALLEST, _LARGEST)
 
 
 def parse_loss(text: str) -> float:
     """A loss above zero; `ValueError` as for a scale."""
     return _within(text, _above_zero(text, {"": 1.0}), _LOSS_SMALLEST, _LOSS_LARGEST)
+
+
+def parse_any_loss(text: str) -> float:
+    """A loss, or its like, of any sign; `ValueError` as for a scale."""
+    value = _number(text, {"": 1.0})
+    if not abs(value) <= _LOSS_LARGEST:
+        raise ValueError(f"is {text.strip()!r}; it must lie within {_LOSS_LARGEST:g} of zero")
+    return value
 
 
 def parse_weight(text: str) -> float:
@@ -35,7 +43,7 @@ def parse_weight(text: str) -> float:
 
 def is_number(text: str) -> bool:
     try:
-        _above_zero(text, _SUFFIXES)
+        _above_zero(text, SUFFIXES)
     except ValueError:
         return False
     return True
@@ -50,6 +58,13 @@ def _within(text: str, value: float, low: float, high: float) -> float:
 
 
 def _above_zero(text: str, suffixes: Mapping[str, float]) -> float:
+    value = _number(text, suffixes)
+    if not (value > 0 and math.isfinite(value)):
+        raise ValueError(f"is {text.strip()!r}; it must be above zero and finite")
+    return value
+
+
+def _number(text: str, suffixes: Mapping[str, float]) -> float:
     shown = text.strip()
     if not shown:
         raise ValueError("is empty; write a number, or take the line out")
@@ -63,7 +78,4 @@ def _above_zero(text: str, suffixes: Mapping[str, float]) -> float:
     if match[2] not in suffixes:
         known = "K, M, B or T" if len(suffixes) > 1 else "nothing"
         raise ValueError(f"is {shown!r}; a number may be followed by {known} here")
-    value = float(match[1]) * suffixes[match[2]]
-    if not (value > 0 and math.isfinite(value)):
-        raise ValueError(f"is {shown!r}; it must be above zero and finite")
-    return value
+    return float(match[1]) * suffixes[match[2]]

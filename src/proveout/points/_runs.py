@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from proveout.errors import DataError, UserError
+from proveout.points._columns import (
+    LETTERS,
+    SYNONYMS,
+    Mistake,
+    all_mistakes,
+    by_synonym,
+    named_column,
+    plain_name,
+)
 from proveout.points._numbers import parse_loss, parse_scale, parse_weight
 from proveout.points._table import Row, read_table, refuse
 from proveout.units import compact
@@ -18,25 +26,10 @@ FLOPS_PER_PARAM_TOKEN = 6.0
 
 T = TypeVar("T")
 
-_SHOWN = 5  # mistakes named at once
 _SAME_SCALE = 1e-9  # relative: what rounding leaves
 _WEIGHT_SPAN, _SCALE_SPAN = 1e9, 1e25
 
 _SCALES = ("compute", "params", "tokens", "unique_tokens")
-_SYNONYMS = {
-    "compute": "compute flops flop train_flops training_flops training_flop total_flops",
-    "params": "params parameters param_count parameter_count n_params num_params n_parameters "
-    "num_parameters model_size non_embedding_params non_embedding_parameters",
-    "tokens": "tokens n_tokens num_tokens token_count train_tokens training_tokens total_tokens",
-    "unique_tokens": "unique_tokens n_unique_tokens num_unique_tokens",
-    "loss": "loss val_loss valid_loss validation_loss loss_validation eval_loss test_loss lm_loss "
-    "final_loss final_val_loss held_out_loss heldout_loss bits_per_byte bpb nll cross_entropy",
-    "weight": "weight weights",
-    "seed": "seed random_seed",
-    "run": "run run_id run_name",
-}
-_LETTERS = {"compute": "c", "params": "n", "tokens": "d t", "unique_tokens": "u", "loss": "l"}
-"""Looked for only where no longer name is found: a lone T or L is as often something else."""
 
 
 @dataclass(frozen=True)
@@ -109,9 +102,9 @@ def role_of(name: str, columns: Mapping[str, str]) -> str | None:
     for role, column in columns.items():
         if name.strip() == column:
             return role
-    plain = _plain(name)
-    for role, words in _SYNONYMS.items():
-        if plain in words.split() or plain in _LETTERS.get(role, "").split():
+    plain = plain_name(name)
+    for role, words in SYNONYMS.items():
+        if plain in words.split() or plain in LETTERS.get(role, "").split():
             return role
     return None
 
@@ -122,21 +115,17 @@ def _label(text: str) -> str:
     return text
 
 
-def _plain(name: str) -> str:
-    """`Training FLOPs ` as `training_flops`."""
-    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
-
-
 def _columns(path: Path, header: Sequence[str], given: Mapping[str, str]) -> dict[str, int]:
     """Where in the header the column is that holds something, by what it holds."""
-    unknown = [role for role in given if role not in _SYNONYMS]
+    unknown = [role for role in given if role not in SYNONYMS]
     if unknown:
         raise UserError(f"there is no {unknown[0]!r} to name a column for; "
-                        f"allowed: {', '.join(_SYNONYMS)}")  # fmt: skip
-    roles = {role: _named(path, header, role, name) for role, name in given.items() if name}
-    left = {i: _plain(name) for i, name in enumerate(header) if i not in roles.values()}
-    for role in _SYNONYMS:
-        place = None if role in given else _by_synonym(path, header, role, left)
+                        f"allowed: {', '.join(SYNONYMS)}")  # fmt: skip
+    roles = {role: named_column(path, header, role, name) for role, name in given.items() if name}
+    left = {i: plain_name(name) for i, name in enumerate(header) if i not in roles.values()}
+    for role in SYNONYMS:
+        tiers = SYNONYMS[role], LETTERS.get(role, "")
+        place = None if role in given else by_synonym(path, header, role, left, tiers)
         if place is not None:
             roles[role] = place
     there = f"the columns are {', '.join(name or '(no name)' for name in header)}"
@@ -153,47 +142,8 @@ def _columns(path: Path, header: Sequence[str], given: Mapping[str, str]) -> dic
     return roles
 
 
-def _named(path: Path, header: Sequence[str], role: str, name: str) -> int:
-    places = [i for i, each in enumerate(header) if each == name]
-    places = places or [i for i, each in enumerate(header) if each.lower() == name.lower()]
-    if not places:
-        refuse(path, f"has no column {name!r} for {role}; "
-                      f"the columns are {', '.join(header)}")  # fmt: skip
-    if len(places) > 1:
-        refuse(path, _twice([header[i] for i in places], places))
-    return places[0]
-
-
-def _twice(names: Sequence[str], places: Sequence[int]) -> str:
-    *most, last = (str(place + 1) for place in places)
-    return (f"has {len(names)} columns named {names[0]!r}, the columns {', '.join(most)} and "
-            f"{last}; rename all but one")  # fmt: skip
-
-
-def _by_synonym(
-    path: Path, header: Sequence[str], role: str, plain: Mapping[int, str]
-) -> int | None:
-    for words in (_SYNONYMS[role], _LETTERS.get(role, "")):
-        places = [i for i, name in plain.items() if name in words.split()]
-        if len(places) > 1:
-            names = [header[i] for i in places]
-            if len(set(names)) == 1:
-                refuse(path, _twice(names, places))
-            refuse(path, f"has {len(names)} columns that could be the {role}: {', '.join(names)}; "
-                          f"say which with --columns {role}={names[0]}")  # fmt: skip
-        if places:
-            return places[0]
-    return None
-
-
-class _Mistake(NamedTuple):
-    line: int
-    column: str
-    message: str
-
-
 def _runs(path: Path, header: list[str], found: dict[str, int], rows: list[Row]) -> Runs:
-    mistakes: list[_Mistake] = []
+    mistakes: list[Mistake] = []
 
     def read(role: str, convert: Callable[[str], T]) -> list[T]:
         values, place = [], found[role]
@@ -201,7 +151,7 @@ def _runs(path: Path, header: list[str], found: dict[str, int], rows: list[Row])
             try:
                 values.append(convert(cells[place]))
             except ValueError as error:
-                mistakes.append(_Mistake(line, header[place], str(error)))
+                mistakes.append(Mistake(line, header[place], str(error)))
         return values
 
     runs = Runs(
@@ -215,16 +165,8 @@ def _runs(path: Path, header: list[str], found: dict[str, int], rows: list[Row])
         ignored=tuple(n for i, n in enumerate(header) if n and i not in found.values()),
     )
     if mistakes:
-        raise DataError(_all_mistakes(path, sorted(mistakes)))
+        raise DataError(all_mistakes(path, sorted(mistakes)))
     return runs
-
-
-def _all_mistakes(path: Path, mistakes: Sequence[_Mistake]) -> str:
-    told = [f"line {each.line}, column {each.column}: {each.message}" for each in mistakes[:_SHOWN]]
-    if len(mistakes) == 1:
-        return f"{path}, {told[0]}"
-    more = [f"and {len(mistakes) - _SHOWN} more"] if len(mistakes) > _SHOWN else []
-    return "\n  ".join([f"{path} has {len(mistakes)} cells that cannot be used", *told, *more])
 
 
 def _check_weights(runs: Runs) -> None:

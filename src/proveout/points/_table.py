@@ -26,11 +26,14 @@ class Table(NamedTuple):
     rows: list[Row]  # each as wide as the header, or wider with nothing in the further cells
 
 
-def read_table(path: Path) -> Table:
+def read_table(
+    path: Path, example: str = "params,tokens,loss", needs: str = "a loss and a scale"
+) -> Table:
     """The header and the rows of a file. Lines that begin with # are skipped.
 
     Where the first line holds numbers alone and the comment above it as many names, as numpy
-    writes tables, those are the header.
+    writes tables, those are the header. Mistakes are told with an example of a header and in words
+    what the table needs.
 
     Raises:
         DataError: no such file, not a table, no header, no rows.
@@ -38,17 +41,17 @@ def read_table(path: Path) -> Table:
     text = _text(path)
     lines = list(_lines(path, _COMMENT.sub("", text)))
     if not lines:
-        refuse(path, "is empty; write a line of column names, such as params,tokens,loss, "
+        refuse(path, f"is empty; write a line of column names, such as {example}, "
                      "and a line for each run below it")  # fmt: skip
     first = lines[0].cells
     header = first
     if all(is_number(name) for name in first):
-        header = _header_in_comment(path, text, first)
+        header = _header_in_comment(path, text, first, example)
     else:
         lines = lines[1:]
     header = ["".join(ch if ch.isprintable() else " " for ch in name) for name in header]
     if len(header) == 1:
-        refuse(path, f"has one column, {header[0]!r}; it needs a loss and a scale at least, "
+        refuse(path, f"has one column, {header[0]!r}; it needs {needs} at least, "
                      "separated by comma, semicolon, tab or |")  # fmt: skip
     if not lines:
         refuse(path, "has a header and no runs below it (lines that begin with # are skipped); "
@@ -62,7 +65,7 @@ def refuse(path: Path, message: str) -> NoReturn:
     raise DataError(f"{path} {message}")
 
 
-def _header_in_comment(path: Path, text: str, first: Sequence[str]) -> list[str]:
+def _header_in_comment(path: Path, text: str, first: Sequence[str], example: str) -> list[str]:
     above = text.lstrip("\r\n")
     names: list[str] = []
     while match := _COMMENT.match(above):
@@ -70,7 +73,7 @@ def _header_in_comment(path: Path, text: str, first: Sequence[str]) -> list[str]
         above = above[match.end() :].lstrip("\r\n")
     if len(names) != len(first) or all(is_number(name) for name in names):
         refuse(path, "starts with a line of numbers; write the columns' names above it, "
-                     "such as params,tokens,loss")  # fmt: skip
+                     f"such as {example}")  # fmt: skip
     return names
 
 

@@ -1,6 +1,8 @@
 """Reports: tables, figures and pages, from records only; nothing is computed again."""
 
 from proveout.report._answer import answer, checkout_command, forecast_lines
+from proveout.report._decide_figure import decide_figure, save_decide_figure
+from proveout.report._decide_table import decision_table
 from proveout.report._figures import (
     all_figures,
     budget_figure,
@@ -39,6 +41,8 @@ __all__ = [
     "budget_figure",
     "check_figure_path",
     "checkout_command",
+    "decide_figure",
+    "decision_table",
     "forecast_figure",
     "forecast_lines",
     "gap_figure",
@@ -48,6 +52,7 @@ __all__ = [
     "loss_figure",
     "overview",
     "render_html",
+    "save_decide_figure",
     "save_figures",
     "save_law_figure",
     "status_text",

@@ -1,0 +1,87 @@
+"""`proveout decide`: which of several ideas to keep, from a table of runs. Needs no study."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def decide(
+    runs: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUNS.csv",
+            help="A table of runs: idea, scale and loss, and the seed where there is one.",
+            show_default=False,
+        ),
+    ],
+    target: Annotated[
+        str,
+        typer.Option(
+            metavar="SCALE",
+            help="The scale that matters, such as 1e13 or 1.2B.",
+            show_default=False,
+        ),
+    ],
+    baseline: Annotated[
+        str | None,
+        typer.Option(
+            metavar="IDEA",
+            help="What the others are compared with; by default an idea named baseline, base, "
+            "control, default or reference, else the average of all.",
+        ),
+    ] = None,
+    unit: Annotated[
+        str | None,
+        typer.Option(
+            metavar="flops|params|tokens|seconds",
+            help="What the scales count; by default what the column's name says.",
+        ),
+    ] = None,
+    loss: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="The column that holds the loss.")
+    ] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(metavar="idea=I,scale=S", help="The columns that hold what is needed."),
+    ] = None,
+    higher_is_better: Annotated[
+        bool,
+        typer.Option("--higher-is-better", help="The loss is an accuracy or its like."),
+    ] = False,
+    certainty: Annotated[
+        float, typer.Option(help="How sure one must be to say that an idea holds.")
+    ] = 0.95,
+    smallest_gap: Annotated[
+        float, typer.Option(help="The least gain worth having, as a share of the loss.")
+    ] = 0.01,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw it: a .png or .svg file.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Decide between ideas that were run at several scales: which holds at the target?"""
+    from proveout.cli._app import _console, _explained, _print_json, _shortest
+    from proveout.cli._decide_runs import Asked, weigh
+    from proveout.cli._decide_show import document, print_decided
+    from proveout.cli._fit import named_columns
+    from proveout.points import read_idea_runs
+    from proveout.report import check_figure_path, save_decide_figure
+
+    if plot is not None:
+        check_figure_path(plot)
+    asked = Asked(target, baseline, certainty, smallest_gap, higher_is_better)
+    named = named_columns(columns, loss, "idea=I,scale=S,seed=R,loss=L")
+    table = read_idea_runs(runs, named, unit=unit, higher_is_better=higher_is_better)
+    decided = weigh(table, asked)
+    if as_json:
+        _print_json(document(decided.decision))
+    else:
+        print_decided(decided, _console())
+    if plot is not None:
+        with _explained(plot):
+            save_decide_figure(decided.decision, plot, loss_name=table.columns["loss"])
+        if not as_json:
+            print(f"\nfigure: {_shortest(plot)}")

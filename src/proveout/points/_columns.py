@@ -1,0 +1,84 @@
+"""Where in a header the column is that holds something, and how mistakes in cells are told."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from proveout.points._table import refuse
+
+_SHOWN = 5  # mistakes named at once
+
+SYNONYMS = {
+    "compute": "compute flops flop train_flops training_flops training_flop total_flops",
+    "params": "params parameters param_count parameter_count n_params num_params n_parameters "
+    "num_parameters model_size non_embedding_params non_embedding_parameters",
+    "tokens": "tokens n_tokens num_tokens token_count train_tokens training_tokens total_tokens",
+    "unique_tokens": "unique_tokens n_unique_tokens num_unique_tokens",
+    "loss": "loss val_loss valid_loss validation_loss loss_validation eval_loss test_loss lm_loss "
+    "final_loss final_val_loss held_out_loss heldout_loss bits_per_byte bpb nll cross_entropy",
+    "weight": "weight weights",
+    "seed": "seed random_seed",
+    "run": "run run_id run_name",
+}
+LETTERS = {"compute": "c", "params": "n", "tokens": "d t", "unique_tokens": "u", "loss": "l"}
+"""Looked for only where no longer name is found: a lone T or L is as often something else."""
+
+
+def plain_name(name: str) -> str:
+    """`Training FLOPs ` as `training_flops`."""
+    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+
+
+def named_column(path: Path, header: Sequence[str], role: str, name: str) -> int:
+    places = [i for i, each in enumerate(header) if each == name]
+    places = places or [i for i, each in enumerate(header) if each.lower() == name.lower()]
+    if not places:
+        refuse(path, f"has no column {name!r} for {role}; "
+                      f"the columns are {', '.join(header)}")  # fmt: skip
+    if len(places) > 1:
+        refuse(path, _twice([header[i] for i in places], places))
+    return places[0]
+
+
+def _twice(names: Sequence[str], places: Sequence[int]) -> str:
+    *most, last = (str(place + 1) for place in places)
+    return (f"has {len(names)} columns named {names[0]!r}, the columns {', '.join(most)} and "
+            f"{last}; rename all but one")  # fmt: skip
+
+
+def by_synonym(
+    path: Path,
+    header: Sequence[str],
+    role: str,
+    plain: Mapping[int, str],
+    tiers: Sequence[str],
+) -> int | None:
+    """The column with a name among the words of the first tier that has any; None without one."""
+    for words in tiers:
+        places = [i for i, name in plain.items() if name in words.split()]
+        if len(places) > 1:
+            names = [header[i] for i in places]
+            if len(set(names)) == 1:
+                refuse(path, _twice(names, places))
+            refuse(path, f"has {len(names)} columns that could be the {role}: {', '.join(names)}; "
+                          f"say which with --columns {role}={names[0]}")  # fmt: skip
+        if places:
+            return places[0]
+    return None
+
+
+class Mistake(NamedTuple):
+    line: int
+    column: str
+    message: str
+
+
+def all_mistakes(path: Path, mistakes: Sequence[Mistake]) -> str:
+    told = [f"line {each.line}, column {each.column}: {each.message}" for each in mistakes[:_SHOWN]]
+    if len(mistakes) == 1:
+        return f"{path}, {told[0]}"
+    more = [f"and {len(mistakes) - _SHOWN} more"] if len(mistakes) > _SHOWN else []
+    return "\n  ".join([f"{path} has {len(mistakes)} cells that cannot be used", *told, *more])
