@@ -4,8 +4,9 @@
 
 The study is `examples/bigram`: real trials, a real ledger, merges and a forecast, with enough seeds
 to outlive the kills. The controller is sent SIGKILL and started again until it has been killed so
-many times; then it runs to its end. (Should a study end sooner, another takes the rest.) Every
-scored measurement, every charge and every verdict must equal the undisturbed study's.
+many times; then it runs to its end. (Should a study end sooner, another takes the rest.) It has one
+slot, so that what is decided next does not hang on which of two trials ends first. Every scored
+measurement, every charge and every verdict must equal the undisturbed study's.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from proveout.study import read_study
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "bigram"
 LONGEST_SECONDS = 1.2
-"""A controller's life: some end in the import, some in the middle of a round."""
+"""A controller's life: some end in the import, some in the middle of a trial."""
 
 CONTROLLER = """
 import sys
@@ -44,7 +45,7 @@ def make_study(folder: Path, seeds: int) -> None:
         shutil.copytree(EXAMPLE / name, folder / name)
     text = (EXAMPLE / "study.toml").read_text()
     seeded = text.replace("per_rung = [2, 3]", f"per_rung = [{seeds}, {seeds}]")
-    (folder / "study.toml").write_text(seeded)
+    (folder / "study.toml").write_text(seeded.replace("slots = 2", "slots = 1"))
     runpy.run_path(str(EXAMPLE / "corpus.py"))["write_corpus"](folder)
 
 

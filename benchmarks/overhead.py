@@ -88,6 +88,7 @@ def make_study(folder: Path, ideas: int) -> None:
     text = text[:rungs] + one_rung + text[text.index("[budget]") :]
     text = re.sub(r"only = \[.*?\]\n", "", text, flags=re.DOTALL)
     text = re.sub(r"per_rung = \[.*?\]", "per_rung = [6, 6]", text)
+    text = text.replace('name = "information"', 'name = "uniform"')  # as many trials each time
     (folder / "study.toml").write_text(text)
 
 

@@ -49,6 +49,7 @@ def test_a_study_from_run_to_report(small: Any, command: Any) -> None:
     ran = command("run", small.folder)
     assert ran.returncode == DONE, ran.stderr
     assert "surer" in ran.stdout
+    assert "→ surer-r1-s1  first look at surer at 2e6" in ran.stdout
     assert "holds" in ran.stdout
     assert "broken" in ran.stdout
     assert "boom" in ran.stdout

@@ -350,7 +350,10 @@ def results(history: History) -> dict[str, Any]:
 def test_killed_at_any_moment_it_ends_where_an_undisturbed_study_does(
     research_toy: Any, make_toy: Any
 ) -> None:
+    """With one slot, so that what is decided next does not hang on which trial ends first."""
     calm = make_toy("calm")
+    for each in (calm, research_toy):
+        each.edit("slots = 2", "slots = 1")
     for file in (research_toy.folder / "ideas").iterdir():
         (calm.folder / "ideas" / file.name).write_bytes(file.read_bytes())
     undisturbed = results(run(calm).history)
@@ -374,6 +377,47 @@ def test_killed_at_any_moment_it_ends_where_an_undisturbed_study_does(
     assert kills >= 3
     assert results(read_history(research_toy.folder)) == undisturbed
     assert not survivors(research_toy.folder)
+
+
+def test_killed_at_any_moment_with_several_slots_it_loses_nothing(research_toy: Any) -> None:
+    code = (
+        "import sys; from pathlib import Path; from proveout.loop import run_study;"
+        "from proveout.study import read_study; run_study(read_study(Path(sys.argv[1])))"
+    )
+    for delay in (0.7, 1.3, 2.0):
+        process = subprocess.Popen([sys.executable, "-c", code, str(research_toy.folder)])
+        try:
+            process.wait(timeout=delay)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    history = run(research_toy).history
+    ended = [body["trial"] for kind, body in events(research_toy)
+             if kind in {"TrialScored", "TrialFailed"}]  # fmt: skip
+    assert len(ended) == len(set(ended)) == history.finished_trials
+    assert history.account.reserved == 0
+    found = words(history)
+    assert {found[name] for name in ("surer", "surest", "cooler")} == {"holds"}
+    assert not survivors(research_toy.folder)
+
+
+def test_a_free_slot_is_filled_at_once_and_each_start_says_why(toy: Any) -> None:
+    slow = "    args = parse()\n    import time; time.sleep(3)\n"
+    toy.idea("slow", ("    args = parse()\n", slow))
+    toy.idea("surer", ("FORGET = 0.2", "FORGET = 0.001"))
+    toy.idea("cooler", ("TEMPERATURE = 1.3", "TEMPERATURE = 1.0"))
+    history = run(toy).history
+    log = [(kind, body.get("trial")) for kind, body in events(toy)]
+    begins = log.index(("TrialStarted", "slow-r1-s1"))
+    ends = log.index(("TrialScored", "slow-r1-s1"))
+    beside = [kind for kind, _ in log[begins:ends] if kind == "TrialStarted"]
+    assert len(beside) >= 3
+    assert all(record.why for record in history.trials.values())
+    kinds = [kind for kind, _ in log]
+    assert kinds.count("VerdictsRead") <= 3 + history.finished_trials / 30 + kinds.count(
+        "IdeaAdded"
+    )
+    assert kinds.count("Decided") < history.finished_trials
 
 
 def survivors(folder: Path) -> list[str]:

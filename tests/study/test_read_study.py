@@ -88,6 +88,21 @@ def test_each_mistake_is_one_message_with_its_line(
         assert word in message
 
 
+def test_a_policy_that_is_not_there_names_those_that_are(toy: Toy) -> None:
+    from proveout.verdicts import POLICIES
+
+    assert read_study(toy.folder).policy.name == "information"
+    text = toy.file.read_text()
+    for name in POLICIES:
+        toy.file.write_text(f'{text}\n[policy]\nname = "{name}"\n')
+        assert read_study(toy.folder).policy.name == name
+    toy.file.write_text(f'{text}\n[policy]\nname = "ladder"\n')
+    with pytest.raises(StudyError, match="'ladder' is not one of the allowed") as raised:
+        read_study(toy.folder)
+    assert all(repr(name) in str(raised.value) for name in POLICIES)
+    assert f"line {line_of(toy, 'ladder' + chr(34))}" in str(raised.value)
+
+
 def test_every_mistake_is_named_at_once(toy: Toy) -> None:
     toy.edit("items = 64", "itmes = 64")
     toy.edit('target = "6e7 flops"', 'target = "6e7"')

@@ -141,7 +141,9 @@ def board_of(
             closed[arm] |= record.failure is not None and record.failure.kind in AUDITS
     for at, gap in ended.items():
         same, there = losses[0, at[1], at[2]], losses[0, at[1]]
-        losses[at] = gap + (np.nanmean(there) if np.isnan(same) else same)
+        known = there[~np.isnan(there)] if np.isnan(same) else same
+        failed[at] = not known.size
+        losses[at] = gap + known.mean() if known.size else np.nan
     scored, lost = (~np.isnan(losses)).sum(axis=2), failed.sum(axis=2)
     broken = ((lost >= 2) & (lost > scored)).any(axis=1)
     broken |= (lost.sum(axis=1) >= 2) & (scored.sum(axis=1) == 0)
