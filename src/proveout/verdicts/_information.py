@@ -22,7 +22,12 @@ import numpy.typing as npt
 from proveout.scaling import own_variance
 from proveout.verdicts._believe import Belief, believe_board
 from proveout.verdicts._board import Board, Choice, Flags, Floats, Pick
-from proveout.verdicts._reasons import audit_reason, baseline_reason, idea_reason
+from proveout.verdicts._reasons import (
+    audit_reason,
+    baseline_reason,
+    first_reason,
+    idea_reason,
+)
 from proveout.verdicts._worth import gain_by, worth_known, worth_now
 
 _PACKAGES = np.array([1.0, 2.0, 4.0])  # seeds
@@ -42,9 +47,11 @@ class InformationPolicy:
     audits: bool = True
 
     def choose(self, board: Board, slots: int) -> Choice:
-        """The trials to start now, most telling for their price first."""
+        """The trials to start now: a look at every idea, then what tells most for its price."""
         if len(board.arms) < 2:
             return Choice((), "there is no idea to prove")
+        if looks := _first_looks(board, slots):
+            return Choice(looks)
         belief = believe_board(board)
         if self.audits and (pick := _audit(board, belief)) is not None:
             return Choice((pick,), pick.why)
@@ -200,6 +207,20 @@ def _added(now: Floats, after: Floats) -> Floats:
         gained = 1 / after - 1 / now
         added: Floats = np.where(gained > 1 / _NO_NEWS, 1 / gained, _NO_NEWS)
     return added
+
+
+def _first_looks(board: Board, slots: int) -> tuple[Pick, ...]:
+    """One run of every arm at the cheapest rung, before anything else.
+
+    One step ahead, a dearer run of an idea that looks good beats the first run of another; in
+    replays it does not, because a look at all decides what every later run is bought for.
+    """
+    rung = int(board.price.argmin())
+    price, picks = float(board.price[rung]), []
+    for arm in np.flatnonzero(~board.bought.any(axis=(1, 2)) & ~board.closed):
+        if len(picks) < slots and price * (len(picks) + 1) <= board.left:
+            picks.append(Pick(int(arm), rung, 0, first_reason(board, int(arm), rung)))
+    return tuple(picks)
 
 
 def _audit(board: Board, belief: Belief) -> Pick | None:

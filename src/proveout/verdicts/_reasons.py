@@ -11,6 +11,13 @@ from proveout.verdicts._board import Board
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
 
 
+def first_reason(board: Board, arm: int, rung: int) -> str:
+    """For the first run of an arm."""
+    if arm == 0:
+        return baseline_reason(board, rung, 0)
+    return f"first look at {board.arms[arm]} at {compact(board.compute[rung])}"
+
+
 def idea_reason(board: Board, belief: Belief, arm: int, rung: int, seeds: int) -> str:
     """For one more run of an idea at a rung where it has `seeds` already."""
     idea, name, at = arm - 1, board.arms[arm], compact(board.compute[rung])
@@ -18,7 +25,7 @@ def idea_reason(board: Board, belief: Belief, arm: int, rung: int, seeds: int) -
     if not measured.size:
         if seeds:
             return f"{_ordinal(seeds)} seed of {name} at {at}, so that its noise is known"
-        return f"first look at {name} at {at}"
+        return first_reason(board, arm, rung)
     helps = f"{100 * belief.helps[idea]:.0f}% sure that it helps at {compact(board.target)}"
     if seeds:
         return f"{_ordinal(seeds)} seed of {name} at {at}: {_question(belief, idea)} ({helps})"
