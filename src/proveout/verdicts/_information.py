@@ -216,7 +216,8 @@ def _first_looks(board: Board, slots: int) -> tuple[Pick, ...]:
     replays it does not, because a look at all decides what every later run is bought for.
     """
     rung = int(board.price.argmin())
-    price, picks = float(board.price[rung]), []
+    price = float(board.price[rung])
+    picks: list[Pick] = []
     for arm in np.flatnonzero(~board.bought.any(axis=(1, 2)) & ~board.closed):
         if len(picks) < slots and price * (len(picks) + 1) <= board.left:
             picks.append(Pick(int(arm), rung, 0, first_reason(board, int(arm), rung)))
