@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from proveout.sandbox._supervisor import pause_after
 from tests.sandbox.conftest import MEGABYTE, Bench
 
 ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
@@ -135,3 +136,8 @@ def test_the_clock_of_a_job_decides_nothing(bench: Bench) -> None:
         time.sleep(600)
     """
     assert bench.python(source, wall_seconds=0.1).ended_by == "wall-time"
+
+
+def test_memory_is_looked_at_for_as_long_as_a_trial_runs() -> None:
+    """A trial of hours is looked at tens of thousands of times."""
+    assert pause_after(1) < pause_after(100) == pause_after(100_000)

@@ -226,7 +226,7 @@ class _Watch:
             self.ended_by = "memory"
         near = used > self.start.memory_bytes // 2
         self.looks += 1
-        usual = min(_MEMORY_EVERY_SECONDS, _FIRST_LOOK_SECONDS * 2**self.looks)
+        usual = pause_after(self.looks)
         self.look_at_memory = _next_look(now, _MEMORY_NEAR_LIMIT_SECONDS if near else usual)
 
     def kill(self) -> int:
@@ -281,6 +281,11 @@ class _Watch:
             peak_memory_bytes=self.peak_bytes,
             leftover_processes=leftover,
         )
+
+
+def pause_after(looks: int) -> float:
+    """Seconds until memory is looked at again: soon at first, later as often as always."""
+    return min(_MEMORY_EVERY_SECONDS, _FIRST_LOOK_SECONDS * 2.0 ** min(looks, 30))
 
 
 def _next_look(began: float, every_seconds: float) -> float:
