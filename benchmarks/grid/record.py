@@ -16,7 +16,8 @@ import csv
 import os
 import platform
 import subprocess
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from statistics import fmean
@@ -83,10 +84,12 @@ def open_grid(folder: Path) -> Study:
     return read_study(folder)
 
 
-def purchases(study: Study, history: History, only: Sequence[str], rungs: int) -> list[list[Trial]]:
+def purchases(
+    study: Study, history: History, only: Sequence[str], rungs: int, gaps: Mapping[str, float]
+) -> list[list[Trial]]:
     """All trials of the grid in the order in which they are run."""
     ideas = [name for name in history.ideas if name != BASELINE and (not only or name in only)]
-    ideas.sort(key=lambda name: -_largest_gap(study, history, name))
+    ideas.sort(key=lambda name: -gaps.get(name, 0.0))
     controls = [name for name in ideas if name.startswith("control-")]
     ideas = [BASELINE, *(name for name in ideas if name not in controls), *controls]
     low, high = range(min(TOGETHER, rungs)), range(TOGETHER, rungs)
@@ -94,11 +97,15 @@ def purchases(study: Study, history: History, only: Sequence[str], rungs: int) -
     return [together, *([t for rung in high for t in cell(study, idea, rung)] for idea in ideas)]
 
 
-def _largest_gap(study: Study, history: History, idea: str) -> float:
-    """At the highest of the lower rungs: what differs most is recorded first at the upper two."""
-    rung = min(TOGETHER, len(study.rungs)) - 1
-    ours, theirs = history.losses(idea, rung), history.losses(BASELINE, rung)
-    return abs(fmean(ours.values()) - fmean(theirs.values())) if ours and theirs else 0.0
+def gaps_so_far(grid: Path) -> dict[str, float]:
+    """At the highest of the lower rungs, without signs: what differs most from the baseline is
+    recorded first at the upper two."""
+    losses: dict[str, list[float]] = defaultdict(list)
+    for idea, rung, _, loss in read_cells(grid):
+        if rung == str(TOGETHER - 1) and loss:
+            losses[idea].append(float(loss))
+    base = fmean(losses.pop(BASELINE, [0.0]))
+    return {idea: abs(fmean(values) - base) for idea, values in losses.items()}
 
 
 def cell(study: Study, idea: str, rung: int) -> list[Trial]:
@@ -192,11 +199,12 @@ def main() -> None:
     study = open_grid(arguments.folder)
     recorder = Recorder(study, arguments.grid)
     describe(arguments.grid)
+    gaps = gaps_so_far(arguments.grid)
 
     def policy(study: Study, history: History, slots: int) -> Buy | Wait | Stop:
         for trial in history.trials:
             recorder.take(history, trial)
-        for batch in purchases(study, history, arguments.only, arguments.rungs):
+        for batch in purchases(study, history, arguments.only, arguments.rungs, gaps):
             key = ((t.idea, str(t.rung), str(t.replicate)) for t in batch)
             missing = [t for t, k in zip(batch, key, strict=True) if k not in recorder.known]
             running = {t for t, record in history.trials.items() if record.state == "running"}
