@@ -75,7 +75,8 @@ class _Market:
         self.runs, self.baseline_runs = belief.cells.runs.copy(), belief.cells.baseline_runs.copy()
         self.taken = board.bought[:, :, : board.seeds[1]]
         self.left = board.left
-        self.open = ~board.closed[1:]
+        # A change that leaves every bit as it was will not do anything at another scale.
+        self.open = ~board.closed[1:] & ~belief.cells.identical
         running = board.running.sum(axis=2)
         for rung in np.flatnonzero(running[0]):
             self._reckon(None, int(rung), int(running[0, rung]))
@@ -237,7 +238,12 @@ def _audit(board: Board, belief: Belief) -> Pick | None:
     allowance = _AUDIT_SHARE * spent - audited
     affordable = np.flatnonzero((board.price <= allowance) & (board.price <= board.left)
                                 & (belief.cells.baseline_runs > 0))  # fmt: skip
-    aside = belief.set_aside & ~board.closed[1:] & ~board.audits[1:].any(axis=(1, 2))
+    aside = (
+        belief.set_aside
+        & ~board.closed[1:]
+        & ~belief.cells.identical
+        & ~board.audits[1:].any(axis=(1, 2))
+    )
     if not affordable.size:
         return None
     rung = int(affordable[-1])
