@@ -164,3 +164,8 @@ def test_a_table_without_multipliers_has_no_column_for_them() -> None:
     assert "compute" not in printed(decision(bare), 160)[0]
     unknown = IdeaDecision("b", None, None, None, None, None, None, "broken", "all failed")
     assert "! broken" in printed(decision(bare, unknown), 160)[2]
+
+
+def test_gaps_too_small_for_decimals_are_still_shown() -> None:
+    tiny = replace(idea("a", -0.1), gap_at_target=-8e-8, interval80=(-1.2e-7, -5e-8))
+    assert "-8e-08 [-1.2e-07, -5e-08]" in printed(decision(tiny), 160)[1]

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _WHY_NARROWEST = 34
 _NAME_LONGEST = 28
+_MOST_DIGITS = 6  # from here on numbers are written as 1e-7
 
 
 def decision_table(decision: Decision, width: int = 80) -> RenderableType:
@@ -67,8 +68,11 @@ def _digits(decision: Decision) -> int:
 
 
 def _gap(idea: IdeaDecision, digits: int) -> Text:
+    ends = idea.interval80
+    if digits >= _MOST_DIGITS and idea.gap_at_target is not None and ends is not None:
+        return Text(f"{idea.gap_at_target:+.2g} [{ends[0]:+.2g}, {ends[1]:+.2g}]")
     shown = gap(idea.gap_at_target, digits)
-    return Text(f"{shown} {interval(idea.interval80, digits)}" if idea.interval80 else shown)
+    return Text(f"{shown} {interval(ends, digits)}" if ends else shown)
 
 
 def _multiplier(idea: IdeaDecision) -> Text:
