@@ -177,8 +177,10 @@ class VerdictsRead:
     verdicts: tuple[Verdict, ...]
     trials_finished: int
     baseline: BaselineLaw | None = None
+    set_aside: int = 0
+    """Ideas measured of which nothing worth having is expected at the target..."""
     missed: float | None = None
-    """How many of the ideas set aside are expected to be worth having at the target."""
+    """...and how many of them are expected to be worth having all the same."""
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ def answer(study: Study, history: History, verdicts: VerdictsRead | None = None)
         *_what_holds(study, rows),
         *_what_it_is_worth(study, history, verdicts, rows),
         *forecast_lines(history),
+        *_what_was_missed(history, verdicts),
         *_where_it_stands(history),
     )
 
@@ -85,6 +86,18 @@ def _what_it_is_worth(
     if verdict.compute_multiplier is None:
         return (f"{told}; its compute multiplier is not known.",)
     return (f"{told}, a compute multiplier of {multiplier_with_interval(verdict)}.",)
+
+
+def _what_was_missed(history: History, verdicts: VerdictsRead | None) -> tuple[str, ...]:
+    read = verdicts or history.verdicts
+    if read is None or read.missed is None or not read.set_aside:
+        return ()
+    audits = sum(record.audit for record in history.trials.values())
+    checked = f"; {_count(audits, 'audit')} checked" if audits else ""
+    return (
+        f"{_count(read.set_aside, 'idea')} set aside{checked}: {read.missed:.1f} of them may be "
+        "expected to be worth having at the target.",
+    )
 
 
 def _forecast_line(where: str, made: ForecastMade, scored: ForecastScored | None) -> str:

@@ -25,8 +25,10 @@ def judge(study: Study, history: History) -> VerdictsRead:
     laws = baseline_laws(study, history)
     verdicts = _Table(study, history, standing, laws).verdicts()
     drawn = draw_baseline(laws, [10**at for at in _log_grid(study)]) if laws else None
+    aside = _chances_aside(standing)
+    ordered = tuple(sorted(verdicts, key=_order))
     return VerdictsRead(
-        tuple(sorted(verdicts, key=_order)), history.finished_trials, drawn, _missed(standing)
+        ordered, history.finished_trials, drawn, int(aside.size), float(aside.sum())
     )
 
 
@@ -156,11 +158,11 @@ def _measured(now: Standing, index: int) -> tuple[tuple[float, float, float, int
     return tuple(points)
 
 
-def _missed(now: Standing) -> float:
-    """How many ideas that were set aside are expected to be worth having at the target."""
-    aside = now.belief.set_aside & ~now.board.closed[1:]
+def _chances_aside(now: Standing) -> Floats:
+    """The probability that each idea set aside is worth having at the target."""
+    aside = now.belief.set_aside & ~now.board.closed[1:] & ~now.belief.cells.identical
     chances: Floats = now.belief.matters[aside]
-    return float(chances.sum())
+    return chances
 
 
 def _order(verdict: Verdict) -> tuple[int, float, str]:
