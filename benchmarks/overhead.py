@@ -89,6 +89,7 @@ def make_study(folder: Path, ideas: int) -> None:
     text = re.sub(r"only = \[.*?\]\n", "", text, flags=re.DOTALL)
     text = re.sub(r"per_rung = \[.*?\]", "per_rung = [6, 6]", text)
     text = text.replace('name = "information"', 'name = "uniform"')  # as many trials each time
+    text = re.sub(r"target_parameters = .*\n", "", text)  # and none at the target
     (folder / "study.toml").write_text(text)
 
 

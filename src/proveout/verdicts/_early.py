@@ -132,7 +132,7 @@ def _has_risen(curve: Tenths, at: int) -> bool:
 
 
 def _sentence(gap: float, at: int, least: float, known: bool) -> str:
-    spent = f"{(at + 1) * 100 // _PARTS}% of its compute"
-    why = "by how its earlier trials ended" if known else "and rising"
-    return (f"after {spent} its training loss was {100 * gap:.0f}% above the baseline's at the "
-            f"same point, {why} a loss of {100 * least:.0f}% at least")  # fmt: skip
+    why = "by its earlier trials" if known else "rising, it comes to"
+    return (f"its training loss was {100 * gap:.0f}% above the baseline's at "
+            f"{(at + 1) * 100 // _PARTS}% of its compute: {why} a loss of {100 * least:.0f}% at "
+            "least")  # fmt: skip
