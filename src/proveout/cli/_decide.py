@@ -56,7 +56,7 @@ def decide(
     ] = 0.95,
     smallest_gap: Annotated[
         float, typer.Option(help="The least gain worth having, as a share of the loss.")
-    ] = 0.01,
+    ] = 0.005,
     plot: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Draw it: a .png or .svg file.")
     ] = None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +29,17 @@ class GapsAt:
     means: Floats
     variances: Floats
     dofs: Floats
+
+    @classmethod
+    def mixed(cls, parts: Sequence[tuple[float, GapsAt]]) -> GapsAt:
+        """Several beliefs as one, each as likely as its weight says."""
+        total = sum(weight for weight, _ in parts)
+        return cls(
+            np.concatenate([weight / total * part.weights for weight, part in parts], axis=1),
+            np.concatenate([part.means for _, part in parts], axis=1),
+            np.concatenate([part.variances for _, part in parts], axis=1),
+            np.concatenate([part.dofs for _, part in parts], axis=1),
+        )
 
     @property
     def mean(self) -> Floats:

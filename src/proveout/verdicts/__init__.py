@@ -14,7 +14,8 @@ from proveout.verdicts._actions import (
 from proveout.verdicts._belief import Belief, Beliefs, believe, paired_gaps
 from proveout.verdicts._board import Board, Choice, Pick, Policy, board_of
 from proveout.verdicts._compound import members_of
-from proveout.verdicts._decide import Decision, IdeaDecision, Run, decide
+from proveout.verdicts._decide import Run, decide
+from proveout.verdicts._decision import Decision, IdeaDecision
 from proveout.verdicts._early import Hopeless, PastTrial, Tenths, hopeless, mean_tenths, tenths
 from proveout.verdicts._forecast import forecast, score_forecast
 from proveout.verdicts._information import InformationPolicy

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -29,6 +30,14 @@ class Belief:
     """The least gain worth having, in the unit of the loss."""
     reliability: Floats
     """The share of an idea's runs that give a score, a run that does added to what was seen."""
+    others: tuple[tuple[float, GapField], ...] = ()
+    """Where the noise itself is in doubt: the field for each noise, with how likely it is."""
+
+    def at(self, log10_computes: Sequence[float] | Floats) -> GapsAt:
+        """The gaps at some computes, over the doubt in the noise."""
+        if not self.others:
+            return self.field.at(log10_computes)
+        return GapsAt.mixed([(weight, each.at(log10_computes)) for weight, each in self.others])
 
     @cached_property
     def information(self) -> Information:
@@ -38,7 +47,7 @@ class Belief:
     @cached_property
     def at_target(self) -> GapsAt:
         """The gaps at the target."""
-        return self.field.at([self.target])
+        return self.at([self.target])
 
     @property
     def mean_at_target(self) -> Floats:
@@ -65,7 +74,7 @@ class Belief:
     def first_rung(self) -> GapsAt:
         """The gaps at the lowest rung that anything was measured at."""
         seen = np.flatnonzero((self.cells.runs > 0).any(axis=0))
-        return self.field.at([self.rungs[int(seen[0]) if seen.size else 0]])
+        return self.at([self.rungs[int(seen[0]) if seen.size else 0]])
 
     @property
     def at_measured_rung(self) -> bool:

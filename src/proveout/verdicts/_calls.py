@@ -48,7 +48,7 @@ def _call(board: Board, belief: Belief, idea: int, rungs: int, first: GapsAt) ->
     helps, mean = float(belief.helps[idea]), float(belief.mean_at_target[idea])
     smallest = belief.smallest
     if rungs < 2 and not belief.at_measured_rung:
-        return Call("undecided", "measured at one rung only, which says nothing about scale")
+        return Call("undecided", "measured at one scale only, which says nothing of others")
     if helps >= board.certainty and mean <= -smallest:
         return Call("holds", f"better at the target with probability {percent(helps)}")
     start = float(first.mean[idea, 0])
@@ -56,14 +56,14 @@ def _call(board: Board, belief: Belief, idea: int, rungs: int, first: GapsAt) ->
     if gained and 1 - helps >= _LIKELY:
         return Call(
             "reverses",
-            f"gains {-start:.3g} at the first rung and is worse at the target with probability "
+            f"gains {-start:.3g} at the smallest scale and is worse at the target with probability "
             f"{percent(1 - helps)}",
         )
     if 1 - helps >= board.certainty:
         return Call("hurts", f"worse at the target with probability {percent(1 - helps)}")
     if gained and mean > start / 2:
-        return Call("fades", f"gains {-start:.3g} at the first rung; at the target less than half "
-                    "of that is expected")  # fmt: skip
+        return Call("fades", f"gains {-start:.3g} at the smallest scale; at the target less than "
+                    "half of that is expected")  # fmt: skip
     within = float(belief.within[idea])
     if within >= _WITHIN:
         return Call("no effect", f"within ±{smallest:.3g} of the baseline at the target with "

@@ -13,38 +13,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
-from proveout.scaling import (
-    Cells,
-    ComputeMultiplier,
-    GapField,
-    Points,
-    fit_field,
-    fit_laws,
-    measure_cells,
-)
-from proveout.verdicts._baseline import multipliers_of
+from proveout.scaling import Cells, GapField, Points, fit_field, fit_laws, measure_cells
 from proveout.verdicts._believe import Belief
 from proveout.verdicts._board import Board, Floats
-from proveout.verdicts._calls import Call, call_all
+from proveout.verdicts._decision import Decision, Judged
 from proveout.verdicts._table import Table, tabulate
 
 DECADES = {"flops": 1.0, "seconds": 1.0, "tokens": 1.0, "params": 2.0}
 """Decades of compute that go with a decade of each unit: what is known of gaps is known per decade
 of compute, and compute grows with the square of parameters where tokens grow with them."""
 
-_ONE_SCALE = (
-    "all runs lie at one scale, which says nothing of how gaps change; the interval is what gaps "
-    "of other programs did over scale"
-)
-_DRAWS = 4000
-_CURVE_POINTS = 25
 _NOISE_FACTORS = np.geomspace(1 / 16, 4.0, 13)  # on the usual noise, where nothing is repeated...
 _NOISE_DOUBT = 1.1  # ...with this sd of their log beforehand, about...
 _NOISE_CENTRE = 0.4  # ...this factor: whoever does not repeat runs has quiet ones
 _ENOUGH_DOF = 4  # of repeated runs, all together
 _UNLIKELY = 0.003
+_FAR = 100.0  # times beyond the runs: there is no experience with gaps
+_STRAY = 20.0  # times the usual distance from the median of a scale
+_COMPANY = 4  # runs at a scale before one of them can stray
+_LARGEST_RATIO = 1e4  # of two losses that are in one unit
 _UNREPEATED = (
     "hardly any run is repeated, so the noise of one run, about {:.2g}, is read off how far gaps "
     "stray from smooth courses over scale; repeat a few runs with other seeds to know it"
@@ -61,41 +49,6 @@ class Run:
     seed: str | None = None
 
 
-@dataclass(frozen=True)
-class IdeaDecision:
-    """What is believed of one idea at the target; None is what cannot be known, and `why` says so.
-
-    Gaps are in the unit of the loss. `measured` holds (scale, gap, standard error, runs) and
-    `line` (scale, mean, low, high) of the 80% interval, for a picture.
-    """
-
-    idea: str
-    gap_at_target: float | None
-    interval80: tuple[float, float] | None
-    compute_multiplier: float | None
-    multiplier_interval80: tuple[float | None, float | None] | None
-    probability_helps: float | None
-    probability_best: float | None
-    verdict: str
-    why: str
-    measured: tuple[tuple[float, float, float, int], ...] = ()
-    line: tuple[tuple[float, float, float, float], ...] = ()
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What is believed of all ideas at the target, the best first.
-
-    `baseline` is None where ideas are held against the average of all of them.
-    """
-
-    target: float
-    unit: str
-    baseline: str | None
-    ideas: tuple[IdeaDecision, ...]
-    warnings: tuple[str, ...] = ()
-
-
 def decide(
     runs: Sequence[Run],
     target: float,
@@ -103,7 +56,7 @@ def decide(
     unit: str = "flops",
     baseline: str | None = None,
     certainty: float = 0.95,
-    smallest_gap: float = 0.01,
+    smallest_gap: float = 0.005,
 ) -> Decision:
     """The gap of each idea at a target scale, as a distribution, and the verdict on it.
 
@@ -123,11 +76,12 @@ def decide(
     table = tabulate(runs, baseline)
     exponent = DECADES[unit]
     board = _board(table, target**exponent, exponent, certainty, smallest_gap)
-    belief, fields, warnings = _believe(board, table)
-    judged = _Judged.of(board, belief, fields, baseline is not None)
-    ideas = [judged.decision(index, exponent) for index in judged.shown]
+    belief, warnings = _believe(board, table)
+    judged = Judged.of(board, belief, exponent, named=baseline is not None)
+    ideas = [judged.decision(arm) for arm in judged.shown]
     ideas.sort(key=lambda each: (each.gap_at_target is None, each.gap_at_target or 0.0, each.idea))
-    return Decision(target, unit, baseline, tuple(ideas), (*table.warnings, *warnings))
+    warnings = (*table.warnings, *_far(runs, target), *_strays(board), *warnings)
+    return Decision(target, unit, baseline, tuple(ideas), warnings)
 
 
 def _check(runs: Sequence[Run], target: float, unit: str, baseline: str | None) -> None:
@@ -140,6 +94,15 @@ def _check(runs: Sequence[Run], target: float, unit: str, baseline: str | None) 
         raise ValueError(f"the unit must be one of {', '.join(DECADES)}, got {unit!r}")
     if not all(math.isfinite(run.loss) and 0 < run.scale < math.inf for run in runs):
         raise ValueError("losses must be finite, and scales finite and above zero")
+    sizes = sorted(abs(run.loss) for run in runs)
+    middle = sizes[len(sizes) // 2]
+    if middle == 0:
+        raise ValueError("most losses are zero, so no gap can be told as a share of the loss")
+    if sizes[-1] > _LARGEST_RATIO * middle:
+        raise ValueError(
+            f"a loss of {sizes[-1]:.3g} cannot be held against others of about {middle:.3g}: leave "
+            "the run out if it diverged"
+        )
     if not 0 < target < math.inf:
         raise ValueError(f"the target must be finite and above zero, got {target}")
 
@@ -156,11 +119,7 @@ def _board(
     )  # fmt: skip
 
 
-Fields = tuple[tuple[float, GapField], ...]
-"""The belief for each noise that is likely enough, with how likely it is."""
-
-
-def _believe(board: Board, table: Table) -> tuple[Belief, Fields, tuple[str, ...]]:
+def _believe(board: Board, table: Table) -> tuple[Belief, tuple[str, ...]]:
     """The belief of a study, with noise from residuals where too little was repeated."""
     cells = _interpolated(measure_cells(board.losses, paired=table.paired), board)
     x = np.log10(board.compute)
@@ -168,21 +127,21 @@ def _believe(board: Board, table: Table) -> tuple[Belief, Fields, tuple[str, ...
     # Runs are not a ladder that was planned: the prior is centred where the runs are.
     centre = float(x[0] + x[-1]) / 2
     repeated = np.maximum((~np.isnan(board.losses)).sum(axis=2) - 1, 0).sum()
-    field = fit_field(x, cells, scale=scale, centre=centre)
-    fields: Fields = ((1.0, field),)
+    fields: tuple[tuple[float, GapField], ...] = ()
     warnings: tuple[str, ...] = ()
     if repeated < _ENOUGH_DOF:
         fields, factor = _residual_noise(x, cells, scale, centre)
         cells = _scaled(cells, factor)
-        field = fit_field(x, cells, scale=scale, centre=centre)
-        sd = math.sqrt(float(np.median(cells.baseline_variance)))
-        warnings = (_UNREPEATED.format(sd),)
+        warnings = (_UNREPEATED.format(math.sqrt(float(np.median(cells.baseline_variance)))),)
+    field = fit_field(x, cells, scale=scale, centre=centre)
     target, smallest = math.log10(board.target), board.smallest_gap * scale
-    belief = Belief(cells, field, x, target, smallest, np.ones(len(board.arms) - 1))
-    return belief, fields, warnings
+    reliable = np.ones(len(board.arms) - 1)
+    return Belief(cells, field, x, target, smallest, reliable, fields), warnings
 
 
-def _residual_noise(x: Floats, cells: Cells, scale: float, centre: float) -> tuple[Fields, float]:
+def _residual_noise(
+    x: Floats, cells: Cells, scale: float, centre: float
+) -> tuple[tuple[tuple[float, GapField], ...], float]:
     """How likely each noise makes the gaps of all ideas together; and the noise, as a factor on
     the usual, that has the variance to expect."""
     fields = [
@@ -227,133 +186,32 @@ def _interpolated(cells: Cells, board: Board) -> Cells:
     return replace(cells, gap=gap, shared=shared, level=level)
 
 
-@dataclass(frozen=True, eq=False)
-class _Judged:
-    """The belief with all that is told of it computed at once."""
-
-    board: Board
-    belief: Belief
-    drawn: Floats  # [draws, A], gaps of all arms at the target to what they are held against
-    best: Floats  # [A]
-    calls: tuple[Call, ...]
-    multipliers: dict[int, ComputeMultiplier]
-    named: bool  # whether the first arm is a baseline and not just the first
-
-    @classmethod
-    def of(cls, board: Board, belief: Belief, fields: Fields, named: bool) -> _Judged:
-        """Draws of all arms together: what is best is a question of all of them."""
-        total = sum(weight for weight, _ in fields)
-        gaps = np.vstack([
-            field.draws(belief.target, max(1, round(_DRAWS * weight / total)), seed=number)
-            for number, (weight, field) in enumerate(fields)
-        ])  # fmt: skip
-        gaps = np.where(belief.cells.identical, 0.0, gaps)
-        arms = np.hstack([np.zeros((len(gaps), 1)), gaps])
-        known = np.hstack([[True], _knowable(belief.cells)])
-        rivals = np.where(known, arms, np.inf)
-        ties = rivals == rivals.min(axis=1, keepdims=True)
-        best = (ties / ties.sum(axis=1, keepdims=True)).mean(axis=0)
-        if not named:
-            arms = arms - arms[:, known].mean(axis=1, keepdims=True)
-        multipliers = _multipliers(board, belief) if named else {}
-        return cls(board, belief, arms, best, call_all(board, belief), multipliers, named)
-
-    @property
-    def shown(self) -> range:
-        """The arms that are told of: all, or all but the baseline."""
-        return range(1 if self.named else 0, len(self.board.arms))
-
-    def decision(self, arm: int, exponent: float) -> IdeaDecision:
-        """On one arm."""
-        cells, name = self.belief.cells, self.board.arms[arm]
-        if arm > 0 and not _knowable(cells)[arm - 1]:
-            alone = "no run of it lies at a scale that others were measured at"
-            return IdeaDecision(name, None, None, None, None, None, None, "undecided", alone)
-        gaps = self.drawn[:, arm]
-        low, high = (float(end) for end in np.quantile(gaps, [0.1, 0.9]))
-        multiplier = self.multipliers.get(arm - 1)
-        identical = arm > 0 and bool(cells.identical[arm - 1])
-        call = self._call(arm, gaps)
-        ties = 0.5 * float((gaps == 0).mean())
-        return IdeaDecision(
-            idea=name,
-            gap_at_target=float(gaps.mean()),
-            interval80=(low, high),
-            compute_multiplier=1.0 if identical and self.named else _value(multiplier),
-            multiplier_interval80=(multiplier.low, multiplier.high) if multiplier else None,
-            probability_helps=float((gaps < 0).mean()) + ties,
-            probability_best=float(self.best[arm]),
-            verdict=call.verdict,
-            why=call.why + self._unknown(multiplier, identical),
-            measured=self._measured(arm, exponent),
-            line=self._line(arm, exponent),
-        )
-
-    def _unknown(self, multiplier: ComputeMultiplier | None, identical: bool) -> str:
-        """Why there is no compute multiplier."""
-        if not self.named:
-            return "; no multiplier without a baseline"
-        if identical or (multiplier is not None and multiplier.value is not None):
-            return ""
-        why = multiplier.why if multiplier is not None else None
-        return f"; no multiplier: {why or 'the baseline needs losses above zero at two scales'}"
-
-    def _call(self, arm: int, gaps: Floats) -> Call:
-        """The verdict against the baseline, or against the average of all arms."""
-        rungs = int((self.belief.cells.runs > 0).any(axis=0).sum())
-        if rungs < 2 and not self.belief.at_measured_rung:
-            return Call("undecided", _ONE_SCALE)
-        if self.named:
-            return self.calls[arm - 1]
-        helps, mean = float((gaps < 0).mean()), float(gaps.mean())
-        certainty, smallest = self.board.certainty, self.belief.smallest
-        if helps >= certainty and mean <= -smallest:
-            return Call("holds", f"better than the average idea with probability {helps:.3g}")
-        if 1 - helps >= certainty:
-            return Call("hurts", f"worse than the average idea with probability {1 - helps:.3g}")
-        return Call("undecided", f"better than the average idea with probability {helps:.3g}")
-
-    def _measured(self, arm: int, exponent: float) -> tuple[tuple[float, float, float, int], ...]:
-        if arm == 0 or not self.named:
-            return ()
-        cells, points = self.belief.cells, []
-        for rung in np.flatnonzero((cells.runs[arm - 1] > 0) & np.isfinite(cells.shared)):
-            error = math.sqrt(cells.variance[arm - 1, rung] + cells.shared[rung])
-            scale = float(self.board.compute[rung]) ** (1 / exponent)
-            gap, count = float(cells.gap[arm - 1, rung]), int(cells.runs[arm - 1, rung])
-            points.append((scale, gap, error, count))
-        return tuple(points)
-
-    def _line(self, arm: int, exponent: float) -> tuple[tuple[float, float, float, float], ...]:
-        if arm == 0 or not self.named:
-            return ()
-        x = self.belief.rungs
-        grid = np.linspace(x[0], max(x[-1], self.belief.target), _CURVE_POINTS) + 1e-6
-        there = self.belief.field.at(grid).some(np.array([arm - 1]))
-        low, high = there.quantiles(0.1)[0], there.quantiles(0.9)[0]
-        rows = zip(10 ** (grid / exponent), there.mean[0], low, high, strict=True)
-        return tuple((float(s), float(m), float(a), float(b)) for s, m, a, b in rows)
+def _far(runs: Sequence[Run], target: float) -> tuple[str, ...]:
+    """Says so where the target is not where the runs tell anything."""
+    low, high = min(run.scale for run in runs), max(run.scale for run in runs)
+    if target > _FAR * high:
+        return (f"the target is {target / high:.3g} times the largest scale that was run; nobody "
+                "has measured how gaps change so far away",)  # fmt: skip
+    if target < low / _FAR:
+        return (f"the target is {low / target:.3g} times below the smallest scale that was run",)
+    return ()
 
 
-def _value(multiplier: ComputeMultiplier | None) -> float | None:
-    return multiplier.value if multiplier is not None else None
-
-
-def _knowable(cells: Cells) -> npt.NDArray[np.bool_]:
-    """[I], whether an idea shares a scale with the baseline or with another idea."""
-    company = np.isfinite(cells.shared) | ((cells.runs > 0).sum(axis=0) > 1)
-    knowable: npt.NDArray[np.bool_] = ((cells.runs > 0) & company).any(axis=1)
-    return knowable
-
-
-def _multipliers(board: Board, belief: Belief) -> dict[int, ComputeMultiplier]:
-    """Of each idea, where the baseline was measured at two scales or more."""
-    losses = [(c, float(loss)) for c, row in zip(board.compute, board.losses[0], strict=True)
-              for loss in row[~np.isnan(row)]]  # fmt: skip
-    compute, values = np.array([c for c, _ in losses]), np.array([loss for _, loss in losses])
-    if np.unique(compute).size < 2 or (values <= 0).any():
-        return {}
-    laws = fit_laws(Points.of({"compute": compute}, values))
-    ideas = np.flatnonzero(_knowable(belief.cells) & ~belief.cells.identical)
-    found = multipliers_of(laws, board.target, belief.at_target, ideas) if ideas.size else ()
-    return dict(zip(ideas.tolist(), found, strict=True))
+def _strays(board: Board) -> tuple[str, ...]:
+    """Runs so far from all others at their scale that they may be broken."""
+    found = []
+    for rung in range(board.compute.size):
+        there = board.losses[:, rung]
+        known = np.sort(there[~np.isnan(there)])
+        if known.size < _COMPANY:
+            continue
+        middle = float(np.median(known))
+        spread = max(float(np.median(abs(known - middle))), 0.01 * abs(middle))
+        for arm, seed in np.argwhere(abs(there - middle) > _STRAY * spread):
+            others = np.delete(there[arm], seed)
+            if not (abs(others - there[arm, seed]) < 5 * spread).any():
+                found.append(
+                    f"a run of {board.arms[arm]} has a loss of {there[arm, seed]:.4g} where those "
+                    f"at its scale have {middle:.4g}: leave it out if it broke"
+                )
+    return tuple(found[:5])
