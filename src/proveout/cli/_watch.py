@@ -94,7 +94,6 @@ class LiveWatcher(LineWatcher):
         )
         self._live.update(view, refresh=True)
 
-
     def _verdicts(self, history: History) -> VerdictsRead | None:
         """As fresh as they can be had for a small part of the time."""
         known = [each for each in (self._judged, history.verdicts) if each is not None]

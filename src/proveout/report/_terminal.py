@@ -43,7 +43,8 @@ class Overview:
         head += [_time(self.history, self.now, self.seconds_left), Text()]
         ladder = _ladder(self.study, self.history, width)
         room -= len(head) + ladder.row_count + 1 + 2
-        tail = _running(self.history, self.now, width, room // 2 - 1) + _decided(self.history, width)
+        tail = _running(self.history, self.now, width, room // 2 - 1)
+        tail += _decided(self.history, width)
         room -= len(tail)
         for line in head:
             yield _one_line(line)
@@ -66,8 +67,8 @@ def overview(
 ) -> Overview:
     """The live view of a study.
 
-    `now` is seconds since 1970, as in the ledger; `seconds_left` an estimate of the most, where there is one;
-    lines and columns are the console's where they are not given.
+    `now` is seconds since 1970, as in the ledger; `seconds_left` an estimate of the most, where
+    there is one; lines and columns are the console's where they are not given.
     """
     return Overview(study, history, verdicts, now, seconds_left, height, width)
 

@@ -75,19 +75,20 @@ def _merge(
                for merge in history.merges_refused]  # fmt: skip
     if members in refused:
         return None
-    name = _stack_of(history, best, idea)
-    if name is None:
-        first = not any(each.kind == "stack" for each in history.ideas.values())
-        why = f"does {idea} add to {best}?"
-        return Merge(_next_stack(history), best, idea, why + (_also(words) if first else ""))
+    merged = _stack_of(history, best, idea)
+    name = merged or _next_stack(history)
     rungs = range(max(0, len(study.rungs) - _STACK_RUNGS), len(study.rungs))
     lacking = [
         trial
         for rung in rungs
         for trial in _lacking(history, (BASELINE, best, name), rung, study.seeds.per_rung[0])
     ]
-    why = f"do the gains of {' + '.join(history.ideas[name].members)} add up?"
-    return _step(study, history, lacking, slots, why, kept=_target_price(study, history))
+    why = f"do the gains of {' + '.join((*members_of(history.ideas[best]), idea))} add up?"
+    step = _step(study, history, lacking, slots, why, kept=_target_price(study, history))
+    if merged or isinstance(step, Stop):
+        return step
+    first = not any(each.kind == "stack" for each in history.ideas.values())
+    return Merge(name, best, idea, f"does {idea} add to {best}?" + (_also(words) if first else ""))
 
 
 def finale(study: Study, history: History, best: str, slots: int) -> Action:
@@ -111,10 +112,11 @@ def finale(study: Study, history: History, best: str, slots: int) -> Action:
 
 
 def finale_price(study: Study) -> float:
-    """What the merges and both arms at the target cost."""
+    """What the merges, the seeds that the best idea lacks beside them and both arms at the target
+    cost."""
     rungs = study.rungs[-_STACK_RUNGS:]
-    merges = sum(rung.compute.amount for rung in rungs) * study.seeds.per_rung[0]
-    return _MERGES_RESERVED * merges + _target_price(study)
+    arm = sum(rung.compute.amount for rung in rungs) * study.seeds.per_rung[0]
+    return (_MERGES_RESERVED + 1) * arm + _target_price(study)
 
 
 def _target_price(study: Study, history: History | None = None) -> float:
