@@ -28,12 +28,12 @@ from proveout.verdicts._reasons import (
     first_reason,
     idea_reason,
 )
-from proveout.verdicts._worth import gain_by, worth_known, worth_now
+from proveout.verdicts._worth import gain_by, regret
 
 _PACKAGES = np.array([1.0, 2.0, 4.0])  # seeds
 _SHORTLIST = 100  # ideas on which most hangs: only they are judged to the last digit
 _NOTHING_LEFT = 0.05
-"""Stop when all the regret that could be bought off is below this share of a gain worth having."""
+"""Stop when what is expected to be missed, of gains worth having, is below this share of one."""
 _AUDIT_SHARE = 0.05
 _AUDITS_AFTER = 0.3  # of the budget
 _NO_NEWS = 1e12  # a noise variance that drowns any gap
@@ -85,13 +85,15 @@ class _Market:
 
     def buy(self, slots: int) -> Choice:
         """The best packages, as far as there are slots."""
-        regret = (worth_known(self.information) - worth_now(self.information)) * self.open
-        if regret.sum() < _NOTHING_LEFT * self.belief.smallest:
+        smallest = self.belief.smallest
+        doubt = float((regret(self.information, smallest) * self.open).sum())
+        if doubt < _NOTHING_LEFT * smallest:
             return Choice((), (
-                "nothing more can change a decision: wrong ones are expected to cost "
-                f"{regret.sum():.2g}, and a gain worth having is {self.belief.smallest:.2g}"
+                "nothing more can change a decision that matters: gains worth having that are "
+                f"missed are expected to sum to {doubt:.2g}, and {smallest:.2g} is worth having"
             ))  # fmt: skip
-        shortlist = np.argsort(-regret, kind="stable")[:_SHORTLIST]
+        at_stake = regret(self.information) * self.open
+        shortlist = np.argsort(-at_stake, kind="stable")[:_SHORTLIST]
         self._value = np.zeros((self.open.size, self.board.price.size, len(_PACKAGES)))
         self._baseline_value = np.zeros_like(self._value)
         self._judge(shortlist)
@@ -151,8 +153,10 @@ class _Market:
 
     def _why_nothing(self) -> str:
         if self.left < float(self.board.price.min()):
-            return f"{self.left:.3g} is left of the budget, less than the cheapest trial"
-        return "every seed that the study allows is bought, or costs more than is left"
+            return f"{self.left:.3g} is left to spend, less than the cheapest trial"
+        if self.taken[1:][self.open].all():
+            return "every seed that the study allows is bought"
+        return "no trial that what is left pays for is expected to change a decision"
 
     def _take(self, package: _Package, slots: int, picks: list[Pick]) -> None:
         """Starts as much of a package as there are slots; the baseline's seeds first."""

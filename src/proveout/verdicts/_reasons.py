@@ -23,6 +23,8 @@ def idea_reason(board: Board, belief: Belief, arm: int, rung: int, seeds: int) -
     idea, name, at = arm - 1, board.arms[arm], compact(board.compute[rung])
     measured = np.flatnonzero(belief.cells.runs[idea] > 0)
     if not measured.size:
+        if board.failed[arm].any():
+            return f"{name} once more at {at}: no run of it has given a score yet"
         if seeds:
             return f"{_ordinal(seeds)} seed of {name} at {at}, so that its noise is known"
         return first_reason(board, arm, rung)

@@ -29,16 +29,20 @@ def worth_now(information: Information) -> Floats:
     return worth
 
 
-def worth_known(information: Information) -> Floats:
-    """What it would be worth if every gap at the target were known, [I]."""
+def regret(information: Information, smallest: float = 0.0) -> Floats:
+    """What knowing every gap at the target would add to the decisions' worth, [I].
+
+    With a `smallest` gain worth having, gains count only as far as they exceed it.
+    """
     from scipy.special import ndtr  # 0.2 s: not at import
 
     sd = np.sqrt(np.maximum(information.variance, _LEAST))
-    z = -information.mean / sd
+    z = -(information.mean + smallest) / sd
     density = np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
-    gain = -information.mean * ndtr(z) + sd * density
-    worth: Floats = (information.weights * gain).sum(axis=1)
-    return worth
+    known = (information.weights * sd * (z * ndtr(z) + density)).sum(axis=1)
+    mean = (information.weights * information.mean).sum(axis=1)
+    lost: Floats = np.maximum(known - np.maximum(-mean - smallest, 0.0), 0.0)
+    return lost
 
 
 def gain_by(information: Information, noise: Floats) -> Floats:
