@@ -11,7 +11,7 @@ import pytest
 from proveout.replay import Played, Simulator, World, play
 from proveout.scaling import Information
 from proveout.verdicts import Board, Choice, InformationPolicy, Pick
-from proveout.verdicts._worth import gain_by, worth_known, worth_now
+from proveout.verdicts._worth import gain_by, regret, worth_now
 
 Array = npt.NDArray[np.float64]
 COMPUTE = np.array([1e10, 3e10, 1e11, 3e11])
@@ -300,7 +300,7 @@ class TestWorth:
         information = random_information(rng, 20, 3, 2)
         noise = 10 ** rng.uniform(-4, -1, (20, 2, 1))
         gain, now = gain_by(information, noise), worth_now(information)
-        known = worth_known(information)
+        known = now + regret(information)
         off, gains = [], []
         for idea in range(20):
             for rung in range(2):
@@ -311,25 +311,30 @@ class TestWorth:
         assert abs(np.mean(off)) < 0.02
         assert np.corrcoef(gains, np.add(gains, off))[0, 1] > 0.9
 
-    def test_all_known_is_what_perfect_decisions_gain(self) -> None:
+    @pytest.mark.parametrize("smallest", [0.0, 0.02])
+    def test_regret_is_what_perfect_decisions_would_add(self, smallest: float) -> None:
+        """Gains count as far as they exceed the least that is worth having."""
         rng = np.random.default_rng(3)
         information = random_information(rng, 4, 3, 1)
-        for idea, worth in enumerate(worth_known(information)):
+        for idea, lost in enumerate(regret(information, smallest)):
             kind = rng.choice(3, size=100_000, p=information.weights[idea])
             sd = np.sqrt(information.variance[idea, kind])
-            gains = np.maximum(-(information.mean[idea, kind] + sd * rng.normal(size=sd.size)), 0)
-            assert worth == pytest.approx(gains.mean(), abs=4 * gains.std() / np.sqrt(sd.size))
+            gaps = information.mean[idea, kind] + sd * rng.normal(size=kind.size)
+            perfect = np.maximum(-gaps - smallest, 0.0)
+            blind = max(-float(information.weights[idea] @ information.mean[idea]) - smallest, 0.0)
+            near = 4 * perfect.std() / np.sqrt(kind.size)
+            assert lost == pytest.approx(perfect.mean() - blind, abs=near)
 
     def test_information_never_hurts_and_never_helps_more_than_knowing_all(self) -> None:
         rng = np.random.default_rng(4)
         information = random_information(rng, 60, 7, 4)
         noise = 10 ** rng.uniform(-8, 2, (60, 4, 3))
         gain, now = gain_by(information, noise), worth_now(information)
-        known = worth_known(information)
+        ceiling = regret(information)
         assert (gain >= 0).all()
-        assert (known >= now).all()
-        ceiling = (known - now)[:, None, None]
-        assert (gain <= 1.1 * ceiling + 0.05 * known[:, None, None]).all()
+        assert (ceiling >= 0).all()
+        most = 1.1 * ceiling + 0.05 * (now + ceiling)
+        assert (gain <= most[:, None, None]).all()
 
     def test_less_noise_is_worth_more_and_noise_without_end_nothing(self) -> None:
         rng = np.random.default_rng(5)
@@ -338,7 +343,7 @@ class TestWorth:
         gain = gain_by(information, grid)
         assert (np.diff(gain.mean(axis=(0, 1))) < 0).all()
         # One by one, as far as five nodes tell.
-        scale = worth_known(information)[:, None, None]
+        scale = (worth_now(information) + regret(information))[:, None, None]
         assert (np.diff(gain, axis=2) < 0.2 * scale).all()
         assert gain[:, :, -1] == pytest.approx(np.zeros((40, 2)), abs=1e-6)
 
@@ -351,5 +356,5 @@ class TestWorth:
         moves = 0.05 / np.sqrt(0.09 + 0.01)
         (gain,) = gain_by(information, np.full((1, 1, 1), 0.01)).ravel()
         assert gain == pytest.approx(moves / np.sqrt(2 * np.pi), rel=0.2)
-        assert worth_known(information) == pytest.approx([0.2 / np.sqrt(2 * np.pi)])
+        assert regret(information) == pytest.approx([0.2 / np.sqrt(2 * np.pi)])
         assert worth_now(information).tolist() == [0.0]
