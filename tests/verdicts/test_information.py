@@ -195,6 +195,13 @@ class TestWhenItStops:
         assert (~played.board.bought[1:]).any()
         assert PLAIN.keeps(played.board).tolist() == [True, False, False]
 
+    def test_it_stops_with_budget_left_when_ideas_do_nothing(self) -> None:
+        """Of 144 trials that the study allows, less than half."""
+        played = play(world_of(*[line(0.0, 0.0)] * 5), PLAIN, 1e14)
+        assert "nothing more can change a decision" in played.why
+        assert played.board.bought.mean() < 0.5
+        assert played.spent < 0.05 * 1e14
+
     def test_ideas_that_change_nothing_to_the_last_bit_are_not_kept(self) -> None:
         world = world_of(*[line(0.0, 0.0)] * 5)
         same = replace(world, losses=np.broadcast_to(world.losses[:1], world.losses.shape).copy())
