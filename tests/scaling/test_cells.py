@@ -225,3 +225,19 @@ def test_the_shapes_are_those_promised() -> None:
     assert cells.identical.shape == (5,)
     with pytest.raises(ValueError, match=r"losses must be \[arms, rungs, seeds\]"):
         measure_cells(np.ones((3, 4)))
+
+
+@pytest.mark.parametrize("theirs", [(1, 2), (2, 3)])
+def test_seeds_that_are_not_the_baselines_have_luck_of_their_own(theirs: tuple[int, int]) -> None:
+    """The baseline has seeds 0 and 1, three ideas two others, in part or in all."""
+    world, rng = World(0.3), np.random.default_rng(7)
+    squares, said = [], []
+    for _ in range(150):
+        losses = keep_seeds(world.losses(rng, np.zeros((30, LEVEL.size))), 2, 4)
+        losses[4:, :, 2:] = NAN
+        for seed in {0, 1, 2, 3} - set(theirs):
+            losses[1:4, :, seed] = NAN
+        cells = measure_cells(losses)
+        squares.append(cells.gap[:3] ** 2)
+        said.append((cells.variance + cells.shared)[:3])
+    assert np.mean(squares) == pytest.approx(np.mean(said), rel=0.15)

@@ -200,13 +200,13 @@ class TestWords:
         assert calls(board)[0] == ("broken", "2 of its runs ended without a score")
 
     def test_more_certainty_is_asked_for_where_it_is_wanted(self) -> None:
-        """A gain that may have faded by the target."""
+        """A gain that is nearly sure."""
         board = board_of_losses(
             losses_of(np.vstack([line(-0.08, -0.08), np.zeros((5, 5))]), np.random.default_rng(1))
         )
         helps = float(believe_board(board).helps[0])
         asked = [(replace(board, certainty=each)) for each in (helps - 0.01, helps + 1e-4)]
-        assert [calls(each)[0].verdict for each in asked] == ["holds", "fades"]
+        assert [calls(each)[0].verdict for each in asked] == ["holds", "undecided"]
 
     def test_a_gain_too_small_to_be_worth_having_does_not_hold(self) -> None:
         gaps = np.vstack([line(-0.01, -0.01), np.zeros((11, 5))])
@@ -218,3 +218,9 @@ class TestWords:
         assert percent(1.0) == "99.9%"
         assert percent(0.0) == "0.1%"
         assert percent(0.953) == "95.3%"
+
+
+def test_scales_without_the_baseline_do_not_count() -> None:
+    losses = losses_of(np.vstack([line(-0.5, -0.5)]), np.random.default_rng(0))
+    losses[0, 1:] = np.nan
+    assert read(board_of_losses(losses)) == ["undecided"]

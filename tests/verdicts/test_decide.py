@@ -495,3 +495,15 @@ class TestOverManyStudies:
             found = decide(runs, TARGET, baseline="base", smallest_gap=0.01).ideas
             held += [idea.verdict for idea in found].count("holds")
         assert held <= 4
+
+
+def test_runs_that_share_no_scale_tell_nothing_without_a_baseline_either() -> None:
+    for idea in decide([Run("a", 1e10, 3.0), Run("b", 1e11, 2.9)], TARGET).ideas:
+        assert idea.gap_at_target is None
+        assert idea.probability_best is None
+
+
+def test_a_loss_of_zero_at_the_largest_scale_is_no_failure_of_linear_algebra() -> None:
+    losses = ((1e10, 1.0), (1e11, 0.5), (1e12, 0.0))
+    runs = [Run(idea, scale, loss) for idea in "ab" for scale, loss in losses]
+    assert len(decide(runs, TARGET, baseline="a").ideas) == 1  # or a ValueError in words

@@ -68,19 +68,23 @@ class Cells:
 
 
 def own_variance(
-    runs: Floats, baseline_runs: Floats, run: Floats, baseline: Floats, own_share: float
-) -> Floats:
-    """Of a gap's own error, the seeds of one arm being among those of the other.
+    runs: Floats, baseline_runs: Floats, run: Floats, baseline: Floats, own_share: float,
+    pairs: Floats | None = None,
+) -> Floats:  # fmt: skip
+    """Of a gap's own error.
 
-    All arguments broadcast: numbers of runs, and variances of one run's own noise.
+    All arguments broadcast: numbers of runs, variances of one run's own noise, and how many seeds
+    the two arms share: all of the arm that has fewer, by default.
     """
+    shared = np.minimum(runs, baseline_runs) if pairs is None else pairs
+    luck = baseline * (1 / own_share - 1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        fewer = np.maximum(1 / runs - 1 / baseline_runs, 0.0)
-        own = run / runs + (1 - own_share) * baseline * np.where(np.isfinite(fewer), fewer, 0.0)
-        # Seeds that only the idea has: their luck is not the baseline's.
-        luck = baseline * (1 / own_share - 1) * np.maximum(1 / baseline_runs - 1 / runs, 0.0)
-    total: Floats = np.where(runs > 0, own + np.where(np.isfinite(luck), luck, 0.0), np.inf)
-    return total
+        # Where all of the idea's seeds are the baseline's, the best estimate's; else the means'.
+        within = (1 - own_share) * baseline * (1 / runs - 1 / baseline_runs)
+        apart = luck * (1 / runs + 1 / baseline_runs - 2 * shared / (runs * baseline_runs))
+        error = np.where(shared >= runs, within, apart)
+        total: Floats = run / runs + np.where(np.isfinite(error), np.maximum(error, 0.0), 0.0)
+    return np.where(runs > 0, total, np.inf)
 
 
 def measure_cells(
@@ -116,7 +120,9 @@ def measure_cells(
     gap = np.where(runs[0] > 0, gap, mean - level)
     with np.errstate(divide="ignore"):
         shared = np.where(runs[0] > 0, noise.baseline / runs[0], np.inf)
-    variance = own_variance(runs, runs[0], noise.run, noise.baseline, noise.own_share)
+    variance = own_variance(
+        runs, runs[0], noise.run, noise.baseline, noise.own_share, pairs if paired else None
+    )
     identical = (pairs > 0).any(axis=1) & ~gaps.any(axis=(1, 2)) & paired
     return Cells(
         np.where(runs > 0, gap, 0.0)[1:], variance[1:], noise.dof[1:], shared, runs[1:], runs[0],
@@ -161,7 +167,7 @@ class _Noise:
     ) -> _Noise:  # fmt: skip
         """From spreads within cells; what has no replicates yet leans on `_RUN_SD`."""
         least = (1e-9 * float(abs(filled).max(initial=1e-300))) ** 2
-        guess = (_RUN_SD * level) ** 2
+        guess = (_RUN_SD * np.maximum(abs(level), 1e-3 * abs(level).max())) ** 2
         raw = np.where(have, filled - mean[:, :, None], 0.0)
         raw_dof, raw_squares = told * np.maximum(runs - 1, 0), told * (raw**2).sum(axis=2)
         whole = pool_cells(*_with_guess(raw_dof, raw_squares, guess), least, _TOLERANCE)

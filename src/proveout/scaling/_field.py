@@ -41,7 +41,7 @@ class GapField:
         weights: [I, K], how likely each kind is for each idea.
         kind_weights: [K], as learnt from all ideas.
         luck: [R], what the baseline's runs are believed to be off by, with its covariance
-            `luck_covariance` [R, R]: a positive number is a baseline that came out too good.
+            `luck_covariance` [R, R]: a negative number is a baseline that came out too good.
         log_evidence: [I], natural log of the density of each idea's gaps, up to a constant that
             the numbers of runs and rungs decide, with the luck as the other ideas tell it.
     """
@@ -58,6 +58,7 @@ class GapField:
     _inverse: Floats  # [I, K, R, R], of the measured gaps' covariance, the luck's doubt within
     _solved: Floats  # [I, K, R]
     _noise: Floats  # [I, R], variance of the measured gaps' noise, with the luck's doubt
+    _own_noise: Floats  # [I, R], without it
     _dof: Floats  # [I, R]
 
     def _kernel(self, x: Floats, other: Floats) -> Floats:
@@ -123,7 +124,9 @@ class GapField:
     ) -> tuple[Floats, Floats]:
         """What drawn luck adds to each gap [count, I, K], and its share of the variance [I, K]."""
         cross = self._kernel(self._x, np.array([log10_compute]))
-        gain = (self._inverse @ cross)[..., 0]  # [I, K, R]
+        # Given the luck, each gap has the plain fit's gain: without the doubt of the luck in it.
+        own = self._own_noise[:, None, :, None] * np.eye(self._x.size)
+        gain = (_inverse(self._kernel(self._x, self._x) + own) @ cross)[..., 0]  # [I, K, R]
         values, vectors = np.linalg.eigh(self.luck_covariance)
         root = vectors * np.sqrt(np.maximum(values, 0.0))
         moved = gain @ root  # [I, K, R]
@@ -260,5 +263,5 @@ def _read(
     return GapField(
         _share(logs), learnt.kind_weights, -covariance @ learnt.weighted, covariance, evidence,
         x, prior, centre, scale, inverse, solved,
-        noise + np.where(measured, np.einsum("irr->ir", doubt), 0.0), cells.dof,
+        noise + np.where(measured, np.einsum("irr->ir", doubt), 0.0), noise, cells.dof,
     )  # fmt: skip

@@ -17,9 +17,12 @@ from proveout.scaling import GapsAt
 from proveout.verdicts._believe import Belief
 from proveout.verdicts._board import Board
 
+_ONE_SCALE = "measured beside the baseline at one scale only, which says nothing of others"
 _ESTABLISHED = 0.99
 """How sure one must be that an idea gained at the first rung to say that it fades or reverses."""
 _LIKELY = 0.9
+_FADED = 0.6
+"""How sure one must be that more than half of a gain is lost to say that it fades."""
 _WITHIN = 2 / 3
 
 
@@ -32,7 +35,7 @@ class Call(NamedTuple):
 
 def call_all(board: Board, belief: Belief) -> tuple[Call, ...]:
     """The verdict on every idea of a board, in the order of its arms without the baseline."""
-    rungs = (belief.cells.runs > 0).sum(axis=1)
+    rungs = ((belief.cells.runs > 0) & np.isfinite(belief.cells.shared)).sum(axis=1)
     first = belief.first_rung
     return tuple(_call(board, belief, idea, int(rungs[idea]), first) for idea in range(rungs.size))
 
@@ -48,7 +51,7 @@ def _call(board: Board, belief: Belief, idea: int, rungs: int, first: GapsAt) ->
     helps, mean = float(belief.helps[idea]), float(belief.mean_at_target[idea])
     smallest = belief.smallest
     if rungs < 2 and not belief.at_measured_rung:
-        return Call("undecided", "measured at one scale only, which says nothing of others")
+        return Call("undecided", _ONE_SCALE)
     if helps >= board.certainty and mean <= -smallest:
         return Call("holds", f"better at the target with probability {percent(helps)}")
     start = float(first.mean[idea, 0])
@@ -61,9 +64,9 @@ def _call(board: Board, belief: Belief, idea: int, rungs: int, first: GapsAt) ->
         )
     if 1 - helps >= board.certainty:
         return Call("hurts", f"worse at the target with probability {percent(1 - helps)}")
-    if gained and mean > start / 2:
-        return Call("fades", f"gains {-start:.3g} at the smallest scale; at the target less than "
-                    "half of that is expected")  # fmt: skip
+    if gained and belief.at_target.of(idea).probability_below(start / 2) <= 1 - _FADED:
+        return Call("fades", f"gains {-start:.3g} at the smallest scale; at the target "
+                    "probably less than half of that")  # fmt: skip
     within = float(belief.within[idea])
     if within >= _WITHIN:
         return Call("no effect", f"within ±{smallest:.3g} of the baseline at the target with "

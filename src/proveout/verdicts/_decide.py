@@ -73,8 +73,8 @@ def decide(
             not finite or scales not above zero.
     """
     _check(runs, target, unit, baseline)
-    table = tabulate(runs, baseline)
     exponent = DECADES[unit]
+    table = tabulate(runs, baseline, exponent)
     board = _board(table, target**exponent, exponent, certainty, smallest_gap)
     belief, warnings = _believe(board, table)
     judged = Judged.of(board, belief, exponent, named=baseline is not None)
@@ -123,7 +123,7 @@ def _believe(board: Board, table: Table) -> tuple[Belief, tuple[str, ...]]:
     """The belief of a study, with noise from residuals where too little was repeated."""
     cells = _interpolated(measure_cells(board.losses, paired=table.paired), board)
     x = np.log10(board.compute)
-    scale = abs(float(cells.level[-1]))
+    scale = abs(float(cells.level[-1])) or float(abs(cells.level).max())
     # Runs are not a ladder that was planned: the prior is centred where the runs are.
     centre = float(x[0] + x[-1]) / 2
     repeated = np.maximum((~np.isnan(board.losses)).sum(axis=2) - 1, 0).sum()

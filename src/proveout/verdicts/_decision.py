@@ -85,15 +85,16 @@ class Judged:
     @classmethod
     def of(cls, board: Board, belief: Belief, exponent: float, *, named: bool) -> Judged:
         """What is best is a question of all arms together, so it is drawn."""
-        arms, known = _draw(belief), np.hstack([[True], knowable(belief.cells)])
-        rivals = np.where(known, arms, np.inf)
+        arms, known = _draw(belief), knowable(belief.cells, named=named)
+        rivals = np.where(known, arms, np.inf) if known.any() else arms
         ties = rivals == rivals.min(axis=1, keepdims=True)
         best = (ties / ties.sum(axis=1, keepdims=True)).mean(axis=0)
         if named:
             still = np.hstack([[True], belief.cells.identical])
             numbers = _of_gaps(belief.at_target, still)
         else:
-            numbers = _of_draws(arms - arms[:, known].mean(axis=1, keepdims=True))
+            average = arms[:, known].mean(axis=1, keepdims=True) if known.any() else 0.0
+            numbers = _of_draws(arms - average)
         multipliers = _multipliers(board, belief) if named else {}
         calls = call_all(board, belief)
         return cls(board, belief, exponent, named, *numbers, best, calls, multipliers)
@@ -106,7 +107,7 @@ class Judged:
     def decision(self, arm: int) -> IdeaDecision:
         """On one arm."""
         name = self.board.arms[arm]
-        if arm > 0 and not knowable(self.belief.cells)[arm - 1]:
+        if not knowable(self.belief.cells, named=self.named)[arm]:
             alone = "no run of it lies at a scale that others were measured at"
             return IdeaDecision(name, None, None, None, None, None, None, "undecided", alone)
         identical = arm > 0 and bool(self.belief.cells.identical[arm - 1])
@@ -175,10 +176,13 @@ class Judged:
         return tuple((float(s), float(m), float(a), float(b)) for s, m, a, b in rows)
 
 
-def knowable(cells: Cells) -> Flags:
-    """[I], whether an idea shares a scale with the baseline or with another idea."""
-    company = np.isfinite(cells.shared) | ((cells.runs > 0).sum(axis=0) > 1)
-    found: npt.NDArray[np.bool_] = ((cells.runs > 0) & company).any(axis=1)
+def knowable(cells: Cells, *, named: bool) -> Flags:
+    """[A], whether an arm was measured beside another; a named baseline is what others are held
+    against, and so always is."""
+    arms = np.vstack([cells.baseline_runs, cells.runs]) > 0
+    company = arms.sum(axis=0) > 1
+    found: npt.NDArray[np.bool_] = (arms & company).any(axis=1)
+    found[0] |= named
     return found
 
 
@@ -213,9 +217,9 @@ def _multipliers(board: Board, belief: Belief) -> dict[int, ComputeMultiplier]:
     """Of each idea, where the baseline was measured at two scales or more."""
     rungs, seeds = np.nonzero(~np.isnan(board.losses[0]))
     compute, losses = board.compute[rungs], board.losses[0, rungs, seeds]
-    if np.unique(compute).size < 2 or (losses <= 0).any():
+    if np.unique(compute).size < 2 or (losses <= 1e-9 * abs(losses).max()).any():
         return {}
     laws = fit_laws(Points.of({"compute": compute}, losses))
-    ideas = np.flatnonzero(knowable(belief.cells) & ~belief.cells.identical)
+    ideas = np.flatnonzero(knowable(belief.cells, named=True)[1:] & ~belief.cells.identical)
     found = multipliers_of(laws, board.target, belief.at_target, ideas) if ideas.size else ()
     return dict(zip(ideas.tolist(), found, strict=True))

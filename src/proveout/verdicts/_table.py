@@ -12,7 +12,7 @@ import numpy as np
 
 from proveout.verdicts._board import Floats
 
-_ONE_SCALE = 0.03  # decades: runs this close are at one scale, unless an idea has runs at both
+_ONE_SCALE = 0.03  # decades of compute: so close are runs at one scale, unless an idea has both
 
 
 class RunLike(Protocol):
@@ -47,10 +47,13 @@ class Table:
     warnings: tuple[str, ...]
 
 
-def tabulate(runs: Sequence[RunLike], baseline: str | None) -> Table:
-    """The table of runs; without a baseline the idea most like the others comes first."""
-    groups = _group_scales(runs)
-    scales = np.array([math.exp(np.mean(np.log(group))) for group in groups])
+def tabulate(runs: Sequence[RunLike], baseline: str | None, exponent: float = 1.0) -> Table:
+    """The table of runs; without a baseline the idea most like the others comes first.
+
+    `exponent` is how many decades of compute go with a decade of scale.
+    """
+    groups = _group_scales(runs, _ONE_SCALE / exponent)
+    scales = np.array([_middle_of(group) for group in groups])
     rung_of = {scale: rung for rung, group in enumerate(groups) for scale in group}
     moved = _moved(runs, scales, rung_of)
     names = list(dict.fromkeys(run.idea for run in runs))
@@ -66,20 +69,24 @@ def tabulate(runs: Sequence[RunLike], baseline: str | None) -> Table:
                  _warnings(runs, paired))  # fmt: skip
 
 
-def _group_scales(runs: Sequence[RunLike]) -> list[list[float]]:
+def _group_scales(runs: Sequence[RunLike], decades: float) -> list[list[float]]:
     """Distinct scales, those that stand for one brought together."""
     ideas: dict[float, set[str]] = defaultdict(set)
     for run in runs:
         ideas[run.scale].add(run.idea)
     groups: list[list[float]] = []
     for scale in sorted(ideas):
-        if groups and math.log10(scale / groups[-1][0]) < _ONE_SCALE:
+        if groups and math.log10(scale / groups[-1][0]) < decades:
             there = set().union(*(ideas[other] for other in groups[-1]))
             if not there & ideas[scale]:
                 groups[-1].append(scale)
                 continue
         groups.append([scale])
     return groups
+
+
+def _middle_of(group: Sequence[float]) -> float:
+    return group[0] if len(group) == 1 else math.exp(float(np.mean(np.log(group))))
 
 
 def _moved(runs: Sequence[RunLike], scales: Floats, rung_of: dict[float, int]) -> list[float]:
