@@ -124,8 +124,9 @@ def measure_cells(
         runs, runs[0], noise.run, noise.baseline, noise.own_share, pairs if paired else None
     )
     identical = (pairs > 0).any(axis=1) & ~gaps.any(axis=(1, 2)) & paired
+    gap = np.where((runs > 0) & ~identical[:, None], gap, 0.0)
     return Cells(
-        np.where(runs > 0, gap, 0.0)[1:], variance[1:], noise.dof[1:], shared, runs[1:], runs[0],
+        gap[1:], variance[1:], noise.dof[1:], shared, runs[1:], runs[0],
         noise.run[1:], noise.baseline, noise.own_share, level, identical[1:],
     )  # fmt: skip
 
