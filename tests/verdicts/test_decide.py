@@ -366,7 +366,8 @@ class TestTable:
         assert not twice.paired
         assert (~np.isnan(twice.losses)).sum() == 3, "no run is lost"
         nameless = tabulate([*one, Run("b", 1.0, 2.5)], "a")
-        assert not nameless.paired
+        assert nameless.paired, "a run without a seed counts by itself, the others stay pairs"
+        assert (~np.isnan(nameless.losses)).sum() == 3
 
     def test_near_scales_are_one_unless_an_idea_has_both(self) -> None:
         near = [Run("a", 100.0, 1.0), Run("b", 101.0, 1.0), Run("a", 1000.0, 1.0)]
@@ -376,15 +377,15 @@ class TestTable:
         far = [Run("a", 100.0, 1.0), Run("b", 110.0, 1.0)]
         assert tabulate(far, "a").scales.size == 2
 
-    def test_losses_move_to_their_scale_along_the_common_slope(self) -> None:
-        """A loss that falls by 1 with each factor of e."""
+    def test_losses_move_to_their_scale_along_their_own_curve(self) -> None:
+        """A power law, on which both ideas lie."""
         runs = [
-            Run(idea, scale, 10 - math.log(scale)) for idea, scales in
+            Run(idea, scale, 10 * scale**-0.1) for idea, scales in
             (("a", (100.0, 1000.0)), ("b", (101.0, 1010.0))) for scale in scales
         ]  # fmt: skip
         table = tabulate(runs, "a")
         assert table.losses[0] == pytest.approx(table.losses[1])
-        assert table.losses[0, :, 0] == pytest.approx(10 - np.log(table.scales))
+        assert table.losses[0, :, 0] == pytest.approx(10 * table.scales**-0.1)
 
     def test_without_a_baseline_the_idea_most_like_the_others_stands_in(self) -> None:
         runs = [

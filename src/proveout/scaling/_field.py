@@ -30,6 +30,7 @@ from proveout.scaling._outlook import GapsAt, Information
 _PRIOR_IDEAS = 12.0  # the sizes' weights are believed as firmly as if learnt from so many ideas
 _ROUNDS = 6  # of the alternation; luck and weights move by less than their doubt after three
 _NOWHERE = 1e4  # variance of what is not measured, in units of the loss squared
+_LUCK_LIMIT = 12.0  # chi-squared, beside 3 for each rung: luck is hardly ever more
 _LEARN_FROM = 300  # ideas: more teach the sizes' weights and the luck nothing new
 
 
@@ -170,6 +171,7 @@ def fit_field(
     learnt = _Learnt.alternate(
         cells.gap[teachers], noise[teachers], shape, shared, np.array(prior.weights)
     )
+    learnt = learnt.within_luck(shared, np.isfinite(cells.shared))
     return _read(x, cells, noise, shape, learnt, teachers, prior, centre, scale)
 
 
@@ -217,6 +219,23 @@ class _Learnt:
             weights = _PRIOR_IDEAS * prior + share.sum(axis=0)
             weights = weights / weights.sum()
         return cls(weights, precision, weighted, own_precision, own_weighted)
+
+    def within_luck(self, shared: Floats, known: npt.NDArray[np.bool_]) -> _Learnt:
+        """Without the luck where all ideas differ from the baseline by more than luck can be.
+
+        Then it is the baseline that is bad (or good), and each idea is read by itself; at rungs
+        without the baseline (`known` [R] is false) ideas are still all that tells of the level.
+        """
+        offset = np.linalg.solve(self.precision, self.weighted)
+        if (offset[known] ** 2 / shared[known]).sum() <= _LUCK_LIMIT + 3 * known.sum():
+            return self
+        kept = np.where(known, 0.0, 1.0)
+        both = kept[:, None] * kept
+        own_precision, own_weighted = self.own_precision * both, self.own_weighted * kept
+        return _Learnt(
+            self.kind_weights, np.diag(1 / shared) + own_precision.sum(axis=0),
+            own_weighted.sum(axis=0), own_precision, own_weighted,
+        )  # fmt: skip
 
 
 def _responsibilities(gap: Floats, inverse: Floats, logdet: Floats, weights: Floats) -> Floats:

@@ -29,6 +29,8 @@ _NOISE_DOUBT = 1.1  # ...with this sd of their log beforehand, about...
 _NOISE_CENTRE = 0.4  # ...this factor: whoever does not repeat runs has quiet ones
 _ENOUGH_DOF = 4  # of repeated runs, all together
 _UNLIKELY = 0.003
+_SURELY_SAME = 3  # runs that equal the baseline's to the last digit
+_MOST_SCALES = 64
 _FAR = 100.0  # times beyond the runs: there is no experience with gaps
 _STRAY = 20.0  # times the usual distance from the median of a scale
 _COMPANY = 4  # runs at a scale before one of them can stray
@@ -103,6 +105,11 @@ def _check(runs: Sequence[Run], target: float, unit: str, baseline: str | None) 
             f"a loss of {sizes[-1]:.3g} cannot be held against others of about {middle:.3g}: leave "
             "the run out if it diverged"
         )
+    if (scales := len({run.scale for run in runs})) > _MOST_SCALES:
+        raise ValueError(
+            f"the runs lie at {scales} scales, and {_MOST_SCALES} are the most: keep the last "
+            "point of each run, or fewer points of each curve"
+        )
     if not 0 < target < math.inf:
         raise ValueError(f"the target must be finite and above zero, got {target}")
 
@@ -122,8 +129,11 @@ def _board(
 def _believe(board: Board, table: Table) -> tuple[Belief, tuple[str, ...]]:
     """The belief of a study, with noise from residuals where too little was repeated."""
     cells = _interpolated(measure_cells(board.losses, paired=table.paired), board)
+    # One pair that agrees to the digits that were written down may do so by accident.
+    cells = replace(cells, identical=cells.identical & (cells.runs.sum(axis=1) >= _SURELY_SAME))
     x = np.log10(board.compute)
-    scale = abs(float(cells.level[-1])) or float(abs(cells.level).max())
+    # Where losses come near zero, what they fell by tells better what a large gap is.
+    scale = max(abs(float(cells.level[-1])), float(np.ptp(cells.level)) / 2) or 1.0
     # Runs are not a ladder that was planned: the prior is centred where the runs are.
     centre = float(x[0] + x[-1]) / 2
     repeated = np.maximum((~np.isnan(board.losses)).sum(axis=2) - 1, 0).sum()

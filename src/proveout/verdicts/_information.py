@@ -133,7 +133,8 @@ class _Market:
 
     def _best(self) -> _Package | None:
         """The affordable package with the greatest value for its price."""
-        price, room = self.board.price[:, None], (~self.taken).sum(axis=2)[:, :, None]
+        price, free = self.board.price[:, None], ~self.taken & ~self.board.closed[:, None, None]
+        room = free.sum(axis=2)[:, :, None]
         lacking = self._needed(slice(None)) - self.baseline_runs[:, None]
         allowed = (room[1:] >= _PACKAGES) & (room[0] >= lacking)
         allowed &= price * (_PACKAGES + lacking) <= self.left * (1 + 1e-9)

@@ -63,9 +63,12 @@ class UniformGrid:
 
     def _cells(self, board: Board) -> Iterator[Cell]:
         least, most = board.seeds
+        offered: set[Cell] = set()
         for count in range(least, most + 1):
             for rung in range(board.compute.size):
-                yield from missing(board, rung, count)
+                cells = [cell for cell in missing(board, rung, count) if cell not in offered]
+                offered.update(cells)
+                yield from cells
 
     def keeps(self, board: Board) -> Flags:
         """[A - 1]: whether the gap at the highest rung measured is below zero."""

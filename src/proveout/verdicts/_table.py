@@ -90,18 +90,30 @@ def _middle_of(group: Sequence[float]) -> float:
 
 
 def _moved(runs: Sequence[RunLike], scales: Floats, rung_of: dict[float, int]) -> list[float]:
-    """Losses brought to their group's scale along the slope that ideas have in common."""
-    by_idea: dict[str, list[RunLike]] = defaultdict(list)
+    """Losses brought to their group's scale, each along its idea's own curve."""
+    curves: dict[str, dict[float, list[float]]] = defaultdict(lambda: defaultdict(list))
     for run in runs:
-        by_idea[run.idea].append(run)
-    over, under = 0.0, 0.0
-    for mine in by_idea.values():
-        x = np.log([run.scale for run in mine])
-        y = np.array([run.loss for run in mine])
-        over += float((x - x.mean()) @ (y - y.mean()))
-        under += float(((x - x.mean()) ** 2).sum())
-    slope = over / under if under > 0 else 0.0
-    return [run.loss + slope * math.log(scales[rung_of[run.scale]] / run.scale) for run in runs]
+        curves[run.idea][run.scale].append(run.loss)
+    slopes = {idea: _slopes(by_scale) for idea, by_scale in curves.items()}
+    usual = [slope for each in slopes.values() for slope in each.values()]
+    common = float(np.median(usual)) if usual else 0.0
+    moved = []
+    for run in runs:
+        factor = scales[rung_of[run.scale]] / run.scale
+        slope = slopes[run.idea].get(run.scale, common)
+        moved.append(run.loss * factor**slope if run.loss > 0 and factor != 1 else run.loss)
+    return moved
+
+
+def _slopes(by_scale: dict[float, list[float]]) -> dict[float, float]:
+    """d log loss / d log scale at each scale of one idea: the mean of those to its neighbours."""
+    x = np.array(sorted(by_scale))
+    y = np.array([float(np.mean(by_scale[scale])) for scale in x])
+    if x.size < 2 or (y <= 0).any():
+        return {}
+    steps = np.diff(np.log(y)) / np.diff(np.log(x))
+    both = np.concatenate([steps[:1], (steps[1:] + steps[:-1]) / 2, steps[-1:]])
+    return dict(zip(x.tolist(), both.tolist(), strict=True))
 
 
 def _share_seeds(runs: Sequence[RunLike], rung_of: dict[float, int]) -> bool:
@@ -110,7 +122,7 @@ def _share_seeds(runs: Sequence[RunLike], rung_of: dict[float, int]) -> bool:
     arms: dict[tuple[int, str], set[str]] = defaultdict(set)
     for run in runs:
         if run.seed is None:
-            return False
+            continue
         key = (run.idea, rung_of[run.scale], run.seed)
         if key in seen:
             return False
