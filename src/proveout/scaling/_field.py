@@ -145,6 +145,7 @@ def fit_field(
     centre: float,
     prior: FieldPrior = FIELD_PRIOR,
     teach: npt.NDArray[np.bool_] | None = None,
+    luck: bool = True,
 ) -> GapField:
     """Fit the gaps of all ideas together.
 
@@ -156,6 +157,8 @@ def fit_field(
         prior: what is believed of a gap before it is measured.
         teach: [I], the ideas that the sizes' weights and the luck may be learnt from; all of
             them by default. A stack of winners is not one more idea of which most do nothing.
+        luck: whether the baseline's luck may be learnt at all. Where noise is only guessed it may
+            not: what all ideas gain would be taken for luck.
 
     Raises:
         ValueError: shapes that differ, a scale not above zero.
@@ -171,7 +174,7 @@ def fit_field(
     learnt = _Learnt.alternate(
         cells.gap[teachers], noise[teachers], shape, shared, np.array(prior.weights)
     )
-    learnt = learnt.within_luck(shared, np.isfinite(cells.shared))
+    learnt = learnt.within_luck(shared, np.isfinite(cells.shared), allowed=luck)
     return _read(x, cells, noise, shape, learnt, teachers, prior, centre, scale)
 
 
@@ -220,14 +223,17 @@ class _Learnt:
             weights = weights / weights.sum()
         return cls(weights, precision, weighted, own_precision, own_weighted)
 
-    def within_luck(self, shared: Floats, known: npt.NDArray[np.bool_]) -> _Learnt:
+    def within_luck(
+        self, shared: Floats, known: npt.NDArray[np.bool_], *, allowed: bool
+    ) -> _Learnt:
         """Without the luck where all ideas differ from the baseline by more than luck can be.
 
         Then it is the baseline that is bad (or good), and each idea is read by itself; at rungs
         without the baseline (`known` [R] is false) ideas are still all that tells of the level.
         """
         offset = np.linalg.solve(self.precision, self.weighted)
-        if (offset[known] ** 2 / shared[known]).sum() <= _LUCK_LIMIT + 3 * known.sum():
+        beyond = (offset[known] ** 2 / shared[known]).sum()
+        if allowed and beyond <= _LUCK_LIMIT + 3 * known.sum():
             return self
         kept = np.where(known, 0.0, 1.0)
         both = kept[:, None] * kept

@@ -143,7 +143,7 @@ def _believe(board: Board, table: Table) -> tuple[Belief, tuple[str, ...]]:
         fields, factor = _residual_noise(x, cells, scale, centre)
         cells = _scaled(cells, factor)
         warnings = (_UNREPEATED.format(math.sqrt(float(np.median(cells.baseline_variance)))),)
-    field = fit_field(x, cells, scale=scale, centre=centre)
+    field = fit_field(x, cells, scale=scale, centre=centre, luck=repeated >= _ENOUGH_DOF)
     target, smallest = math.log10(board.target), board.smallest_gap * scale
     reliable = np.ones(len(board.arms) - 1)
     return Belief(cells, field, x, target, smallest, reliable, fields), warnings
@@ -155,7 +155,7 @@ def _residual_noise(
     """How likely each noise makes the gaps of all ideas together; and the noise, as a factor on
     the usual, that has the variance to expect."""
     fields = [
-        fit_field(x, _scaled(cells, factor), scale=scale, centre=centre)
+        fit_field(x, _scaled(cells, factor), scale=scale, centre=centre, luck=False)
         for factor in _NOISE_FACTORS
     ]
     logs = -((np.log(_NOISE_FACTORS / _NOISE_CENTRE) / _NOISE_DOUBT) ** 2) / 2
