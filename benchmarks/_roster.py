@@ -20,8 +20,8 @@ from proveout.verdicts import (
     SuccessiveHalving,
     UniformGrid,
     UniformWithBelief,
+    believe_board,
 )
-from proveout.verdicts._believe import believe_board
 from proveout.verdicts._calls import call_all
 
 Floats = npt.NDArray[np.float64]

@@ -31,11 +31,10 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from proveout.ideas import BASELINE
 from proveout.ledger import read_history
-from proveout.scaling import GapLine, GapPrior, fit_gap
+from proveout.scaling import GapLine, GapPrior, fit_gap, measure_cells
 from proveout.study import read_study
-from proveout.verdicts import believe, paired_gaps
+from proveout.verdicts import board_of
 
 ROOT = Path(__file__).parents[1]
 SHARED = Path(os.environ.get("PROVEOUT_SHARED_DATA", ROOT.parent / "shared" / "data"))
@@ -131,21 +130,16 @@ def from_notebook(notebook: Path) -> Iterator[Ladder]:
 
 def from_study(folder: Path) -> Iterator[Ladder]:
     """Every idea and stack of a finished study, the target included."""
-    study, history = read_study(folder), read_history(folder)
-    noise = believe(study, history).noise
-    ends = study.rungs[0].compute.amount, study.rungs[-1].compute.amount
-    rungs = range(len(study.rungs) + 1)
-    for name in history.ideas:
-        points = []
-        for rung, gaps in paired_gaps(history, name, BASELINE, rungs).items():
-            found = noise.of(name, rung)
-            if name == BASELINE or found is None or not any(gaps):
-                continue
-            losses = list(history.losses(BASELINE, rung).values())
-            x, sd = math.log10(study.rung(rung).compute.amount), found.sd / math.sqrt(len(gaps))
-            points.append((x, float(np.mean(gaps)), sd, float(np.mean(losses))))
+    study = read_study(folder)
+    board = board_of(study, read_history(folder), stacks=True, target=True)
+    cells = measure_cells(board.losses)
+    x, centre = np.log10(board.compute), float(np.log10(board.compute[[0, -2]]).mean())
+    for idea in np.flatnonzero(~cells.identical):
+        measured = np.flatnonzero((cells.runs[idea] > 0) & (cells.baseline_runs > 0))
+        sd = np.sqrt(cells.variance[idea] + cells.shared)
+        points = [(x[r], cells.gap[idea, r], sd[r], cells.level[r]) for r in measured]
         if len(points) > 1:
-            yield ladder(points, centre=math.log10(ends[0] * ends[1]) / 2)
+            yield ladder(points, centre=centre)
 
 
 def rows(file: Path) -> list[dict[str, str]]:

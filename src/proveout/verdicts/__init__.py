@@ -11,7 +11,7 @@ from proveout.verdicts._actions import (
     Stop,
     Wait,
 )
-from proveout.verdicts._belief import Belief, Beliefs, believe, paired_gaps
+from proveout.verdicts._believe import Belief, believe_board
 from proveout.verdicts._board import Board, Choice, Pick, Policy, board_of
 from proveout.verdicts._compound import members_of
 from proveout.verdicts._decide import Run, decide
@@ -35,7 +35,6 @@ __all__ = [
     "Action",
     "Asha",
     "Belief",
-    "Beliefs",
     "Board",
     "Buy",
     "Choice",
@@ -60,7 +59,7 @@ __all__ = [
     "UniformGrid",
     "UniformWithBelief",
     "Wait",
-    "believe",
+    "believe_board",
     "board_of",
     "decide",
     "forecast",
@@ -69,7 +68,6 @@ __all__ = [
     "judge",
     "mean_tenths",
     "members_of",
-    "paired_gaps",
     "plan",
     "policy_named",
     "score_forecast",

@@ -2,8 +2,8 @@
 
 At the end of a study each idea is adopted or not. What is believed of its gap at the target is a
 distribution with mean m and sd s; a purchase will move the mean by an amount whose sd is known
-beforehand. What that is worth has a closed form (the knowledge gradient; Frazier, Powell and
-Dayanik 2008).
+beforehand. What that is worth (the knowledge gradient; Frazier, Powell and Dayanik 2008) is taken
+over the belief's mixture, in `_worth`.
 
 A purchase is a package: one to several seeds of an idea at a rung, with the seeds of the baseline
 that it lacks there, or seeds of the baseline, which serve all ideas at that rung. One seed may be
