@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 from _active import bought
-from _left_out import TABLE, left_out, relearnt
+from _left_out import TABLE, Kind, kind_of, left_out, relearnt
 from _pools import (
     CONSOLE,
     LEVELS,
@@ -86,7 +86,7 @@ class Ours:
     Laws are fitted once for both.
     """
 
-    def __init__(self, tables: Mapping[str, Discrepancy] | None = None) -> None:
+    def __init__(self, tables: Mapping[tuple[str, Kind], Discrepancy] | None = None) -> None:
         self.tables = tables or {}
         self.fitted: dict[tuple[str, int], Laws] = {}
 
@@ -106,8 +106,8 @@ class Ours:
     def left_out(self, train: Suite, targets: Inputs) -> Forecast:
         """With the discrepancy learnt from other sources."""
         laws = self.laws(train)
-        if train.source in self.tables:
-            laws = laws.with_discrepancy(self.tables[train.source])
+        if table := self.tables.get((train.source, kind_of(train))):
+            laws = laws.with_discrepancy(table)
         return forecast_by(laws, targets)
 
 

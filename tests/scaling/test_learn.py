@@ -26,7 +26,8 @@ def made_up(count: int, *, bias: float, per_fall: float, seed: int) -> list[Less
         fall, sd = 0.1 * beyond, np.full(4, 0.004)
         off = rng.standard_t(6) * per_fall * fall * np.sqrt(beyond)
         miss = bias * fall + off + sd * rng.standard_normal(4)
-        outer = HeldBack(miss[None], sd[None], fall[None], beyond, np.full(4, 0.25))
+        doubt = 0.0 * sd
+        outer = HeldBack(miss[None], doubt[None], sd[None], fall[None], beyond, np.full(4, 0.25))
         lessons.append(Lesson("made up", 1.0, outer, (), np.zeros(1)))
     return lessons
 
@@ -54,7 +55,7 @@ def test_lessons_are_splits_of_real_runs() -> None:
     assert sum(one.weight for one in lessons) == pytest.approx(math.sqrt(8))
     count = sum(form.inputs == ("compute",) for form in FORMS.values())
     for one in lessons:
-        assert one.outer.miss.shape == one.outer.sd.shape == (count, one.outer.weight.size)
+        assert one.outer.miss.shape == one.outer.doubt.shape == (count, one.outer.weight.size)
         assert one.outer.weight.sum() == pytest.approx(1)
         assert (one.outer.beyond > 0).all()
     assert abs(lessons[0].outer.miss[0]).max() < 0.01
@@ -69,9 +70,9 @@ def test_the_table_in_the_package_is_whole() -> None:
     text = (PACKAGE / "discrepancy.toml").read_text("utf-8")
     assert "--relearn" in text, "the table says how it is made"
     tables = tomllib.loads(text)
-    assert set(tables) == {"models", "curves"}
+    assert set(tables) == {"models", "frontier", "curves"}
     for kind, table in tables.items():
-        assert set(table) == {"bias", "per_fall", "per_decade", "dof", "own_runs"}
+        assert set(table) == {"bias", "per_fall", "per_decade", "dof", "own_runs", "doubt"}
         assert learnt(kind).per_fall == table["per_fall"]
-    with pytest.raises(ValueError, match="models or curves; got 'none'"):
+    with pytest.raises(ValueError, match="models, frontier or curves; got 'none'"):
         learnt("none")

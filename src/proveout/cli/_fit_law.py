@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from proveout.cli._fit_options import Place, beyond, chosen_forms, law_inputs, parse_place, scale_of
@@ -148,7 +148,8 @@ def find(
     every = range(len(runs.loss))
     laws = _fit(runs, inputs, every, chosen, discrepancy)
     predictions = predict(laws, places)
-    alone = predict(replace(laws, discrepancy=None), places) if discrepancy else predictions
+    plain = _fit(runs, inputs, every, chosen, None) if discrepancy else laws
+    alone = predict(plain, places)
     return Found(
         runs=runs,
         inputs=inputs,

@@ -1,6 +1,8 @@
 """How far laws miss beyond what they know of themselves: learnt from public suites.
 
-A law that fits all runs still misses the next scale, because no form is true. The miss of log loss
+A law that fits all runs still misses the next scale, because no form is true. So along a single
+input laws are fitted to the runs near the largest rather than to all alike (`Points.nearer`); the
+spread of the laws that could be true counts for `doubt` times itself; and the miss of log loss
 beyond the largest run is taken as Student's t with
 
     centre = sqrt(share) x bias x fall
@@ -10,7 +12,9 @@ beyond the largest run is taken as Student's t with
 absolute value), `decades` how many powers of ten the target lies beyond the runs. The constants
 are learnt by maximum likelihood from forecasts of the largest runs of public suites by the
 smaller ones; `share` is this study's own, from how well its laws forecast its largest runs when
-those are held back. The table is `discrepancy.toml`; `benchmarks/scaling.py --relearn` writes it.
+those those are held back. There are three tables in `discrepancy.toml`, which
+`benchmarks/scaling.py --relearn` writes: for models over parameters and tokens (or any two inputs
+and more), for models over compute alone, and for learning curves.
 """
 
 from __future__ import annotations
@@ -37,6 +41,7 @@ class Discrepancy:
         dof: degrees of freedom of the t.
         own_runs: how many of its own held-back scales move a study halfway from the table's
             `share` of 1 to its own.
+        doubt: what the spread of a form's laws is multiplied by.
     """
 
     bias: float
@@ -44,6 +49,7 @@ class Discrepancy:
     per_decade: float
     dof: float
     own_runs: float
+    doubt: float = 1.0
 
     def __post_init__(self) -> None:
         """Refuse what no table can hold."""
@@ -60,7 +66,7 @@ class Discrepancy:
 
 @cache
 def learnt(kind: str = "models") -> Discrepancy:
-    """The package's table for `models` of several sizes, or for learning `curves`.
+    """The package's table for `models`, for models over compute alone, a `frontier`, or `curves`.
 
     Raises:
         ValueError: another kind.
@@ -68,5 +74,7 @@ def learnt(kind: str = "models") -> Discrepancy:
     text = resources.files("proveout.scaling").joinpath("discrepancy.toml").read_text("utf-8")
     tables = tomllib.loads(text)
     if kind not in tables:
-        raise ValueError(f"discrepancy is a table, None, {' or '.join(tables)}; got {kind!r}")
+        *most, last = tables
+        known = f"{', '.join(most)} or {last}"
+        raise ValueError(f"discrepancy is a table, None, {known}; got {kind!r}")
     return Discrepancy(**{name: float(value) for name, value in tables[kind].items()})

@@ -17,6 +17,7 @@ from proveout.scaling._posterior import Draws, draw_laws
 from proveout.scaling._predictive import Interval, Predictive
 from proveout.scaling._projection import Problem
 
+_NEAR_DECADES = 1.0  # so far below the largest run another one counts for half of it
 _COMPONENTS = 40  # quantiles of a form's draws that stand for them
 
 
@@ -87,7 +88,9 @@ def forecast(
     nothing = np.zeros(beyond.size)
     if discrepancy is None:
         return Forecast(logs, nothing, nothing, math.inf)
-    fall = abs(member.edge - logs.mean(axis=0)) * (beyond > 0)
+    mean = logs.mean(axis=0)
+    logs = mean + discrepancy.doubt * (logs - mean)
+    fall = abs(member.edge - mean) * (beyond > 0)
     miss = np.sqrt(share * discrepancy.variance(fall, beyond))
     return Forecast(logs, math.sqrt(share) * discrepancy.bias * fall, miss, discrepancy.dof)
 
@@ -114,11 +117,24 @@ def overshoot(runs: Mapping[str, Floats], inputs: Mapping[str, Floats]) -> Float
     return decades
 
 
-def draw_members(runs: Points, forms: Sequence[Form], seed: int) -> tuple[Member, ...]:
+def near_decades(forms: Sequence[Form]) -> float:
+    """How far below the largest run another one counts for half where no form is true.
+
+    Along a single input the runs near the largest say best how it goes on: on public frontiers
+    forecasts err by a third less for it. Over parameters and tokens it is the cheap runs at all
+    their ratios that tell one exponent from the other, and no run is set back.
+    """
+    return _NEAR_DECADES if len(forms[0].inputs) == 1 else math.inf
+
+
+def draw_members(
+    runs: Points, forms: Sequence[Form], seed: int, near: float = math.inf
+) -> tuple[Member, ...]:
+    """Each form with the laws of it that could be true; `near` as in `Points.nearer`."""
     top = int(runs.compute.argmax())
     largest = {name: values[top : top + 1] for name, values in runs.inputs.items()}
     members = []
     for form in forms:
-        draws = draw_laws(Problem.of(form, runs), seed=seed)
+        draws = draw_laws(Problem.of(form, runs.nearer(near)), seed=seed)
         members.append(Member(form, draws, float(draws.log_losses(largest).mean())))
     return tuple(members)

@@ -66,6 +66,7 @@ class Form:
         floor: the term that no run gets below, if there is one.
         limits: where the form is known to fail, in a sentence.
         prior: how likely it is before any run, relative to the others.
+        curve_prior: the same on learning curves; as `prior` if left out.
         relative: whether `x[name]` is over the input's geometric middle: for forms of parameters
             that would else have the unit of several inputs.
     """
@@ -81,6 +82,12 @@ class Form:
     limits: str = ""
     prior: float = 1.0
     relative: bool = False
+    curve_prior: float | None = None
+
+    @property
+    def prior_on_curves(self) -> float:
+        """How likely it is on learning curves."""
+        return self.prior if self.curve_prior is None else self.curve_prior
 
     def __post_init__(self) -> None:
         """Refuse what cannot be fitted."""
@@ -88,8 +95,9 @@ class Form:
             raise ValueError(f"form {self.name} needs an input, a term and a parameter at least")
         if self.floor is not None and self.floor not in self.terms:
             raise ValueError(f"form {self.name}: floor {self.floor!r} is none of {self.terms}")
-        if not self.prior > 0:
-            raise ValueError(f"form {self.name}: prior must be above zero, got {self.prior}")
+        for prior in (self.prior, self.prior_on_curves):
+            if not prior > 0:
+                raise ValueError(f"form {self.name}: prior must be above zero, got {prior}")
 
 
 def _power(x: Mapping[str, Floats], alpha: Floats) -> tuple[Floats | float, ...]:
@@ -163,7 +171,7 @@ POWER = Form(
     source="Kaplan et al. 2020 (arXiv 2001.08361); with a floor, Henighan et al. 2020 (2010.14701)",
     inputs=("compute",),
     terms=("E", "A"),
-    parameters=(Parameter("alpha", 0.15, 1.0),),
+    parameters=(Parameter("alpha", 0.17, 0.6),),
     basis=_power,
     limits="Runs along the compute-optimal frontier (or any other fixed recipe), no breaks.",
     prior=4.0,
@@ -236,7 +244,10 @@ M4 = Form(
         Parameter("middle", 0.03, 4.0, scale_of="compute"),
     ),
     basis=_m4,
-    limits="Metrics with a worst value, such as error rates; a plateau before the fall.",
+    limits="Metrics with a worst value, such as error rates; a plateau before the fall. On losses"
+    " of models of several sizes it forecasts plateaus that do not come.",
+    prior=0.2,
+    curve_prior=1.0,
 )
 BROKEN = Form(
     name="broken",
@@ -252,7 +263,8 @@ BROKEN = Form(
     ),
     basis=_broken,
     limits="One break, seen in the data; a break to come is not foreseen.",
-    prior=0.5,
+    prior=0.2,
+    curve_prior=0.5,
 )
 DATA_CONSTRAINED = Form(
     name="data-constrained",

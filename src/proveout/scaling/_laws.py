@@ -18,7 +18,15 @@ import numpy as np
 from proveout.scaling._checks import Floats, Numbers
 from proveout.scaling._discrepancy import Discrepancy, learnt
 from proveout.scaling._fit import Fit, deciding_run, far_off, fit, natural
-from proveout.scaling._forecast import Member, Prediction, draw_members, forecast, mix, overshoot
+from proveout.scaling._forecast import (
+    Member,
+    Prediction,
+    draw_members,
+    forecast,
+    mix,
+    near_decades,
+    overshoot,
+)
 from proveout.scaling._forms import FORMS, Form, forms_for
 from proveout.scaling._points import Points, check_inputs, compute_of
 from proveout.scaling._posterior import Draws
@@ -36,6 +44,7 @@ class Laws:
     Attributes:
         points: the runs, replicates brought together.
         members: the forms and their draws.
+        prior: [k], what speaks for each before its largest runs are asked, in logs.
         weights: [k] of the members, summing to 1.
         fits: the best law of each form, [k].
         discrepancy: what was learnt of misses; None where it is left out.
@@ -47,6 +56,7 @@ class Laws:
 
     points: Points
     members: tuple[Member, ...]
+    prior: Floats
     weights: Floats
     fits: tuple[Fit, ...]
     discrepancy: Discrepancy | None
@@ -57,7 +67,7 @@ class Laws:
 
     def with_discrepancy(self, table: Discrepancy | None) -> Laws:
         """The same laws, weighed and widened by another table; None for parameter doubt alone."""
-        weights, share = weigh(log_prior(self.members), self.held_back, table or learnt())
+        weights, share = weigh(self.prior, self.held_back, table or learnt())
         return replace(self, weights=weights, share=share, discrepancy=table)
 
     @property
@@ -143,13 +153,13 @@ def fit_laws(
         points: the runs; replicates share all inputs.
         forms: the package's forms for these inputs by default.
         discrepancy: the package's table for `models` of several sizes or for learning `curves`
-            (checkpoints of one run), another table, or None for none.
+            (checkpoints of one run), another table, or None for none: then a form is taken to be
+            true, and all runs to tell the same of it.
         seed: of the draws.
 
     Raises:
         ValueError: inputs that no form fits, fewer than two settings, or a form's input missing.
     """
-    table = learnt(discrepancy) if isinstance(discrepancy, str) else discrepancy
     chosen = forms_for(points.inputs) if forms is None else tuple(forms)
     if not chosen:
         have = ", ".join(points.inputs)
@@ -158,10 +168,14 @@ def fit_laws(
     runs = points.even().settings().binned(_MOST_ALONG)
     if runs.loss.size < 2:
         raise ValueError("a law needs runs at two settings or more; all runs share one")
-    members = draw_members(runs, chosen, seed)
-    held = tuple(held_back(runs, chosen, seed))
-    weights, share = weigh(log_prior(members), held, table or learnt())
-    fits = tuple(with_errors(fit(points.even(), m.form), m.draws) for m in members)
+    table = _table(discrepancy, chosen)
+    near = near_decades(chosen) if table else math.inf
+    members = draw_members(runs, chosen, seed, near)
+    held = tuple(held_back(runs, chosen, seed, near))
+    prior = log_prior(members, curves=discrepancy == "curves")
+    weights, share = weigh(prior, held, table or learnt())
+    fitted = points.even().nearer(near)
+    fits = tuple(with_errors(fit(fitted, m.form), m.draws) for m in members)
     noise = float(weights @ [np.median(m.draws.noise_sd) for m in members])
     best = fits[int(weights.argmax())]
     alone = deciding_run(best)
@@ -173,7 +187,14 @@ def fit_laws(
         *([alone] if alone else []),
         *high,
     )
-    return Laws(runs, members, weights, fits, table, share, noise, said, held)
+    return Laws(runs, members, prior, weights, fits, table, share, noise, said, held)
+
+
+def _table(discrepancy: Discrepancy | str | None, forms: Sequence[Form]) -> Discrepancy | None:
+    if not isinstance(discrepancy, str):
+        return discrepancy
+    alone = discrepancy == "models" and len(forms[0].inputs) == 1
+    return learnt("frontier" if alone else discrepancy)
 
 
 def with_errors(fitted: Fit, draws: Draws) -> Fit:

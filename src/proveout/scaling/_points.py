@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -110,6 +110,16 @@ class Points:
         inputs = {name: values[order] for name, values in inputs.items()}
         said = Spread(self.replicates.squares + squares, self.replicates.dof + dof)
         return Points(inputs, np.exp(mean)[order], precision[order], None, said)
+
+    def nearer(self, decades: float) -> Points:
+        """The same runs, each weighing less the further its compute lies below the largest.
+
+        No form is true over many decades. A run so many decades below the largest is taken to be
+        off the law that holds at the top by as much as its noise, and one further away by
+        proportionally more.
+        """
+        below = np.log10(self.compute.max() / self.compute) / decades
+        return replace(self, weight=self.weight / (1 + below**2))
 
     def binned(self, most: int) -> Points:
         """At most this many rows along a single input: means in bins of equal width in its log.

@@ -26,10 +26,18 @@ class HeldBack(NamedTuple):
     """Forecasts of the largest runs by the smaller ones; all [k, m] but the last two, [m]."""
 
     miss: Floats  # measured minus forecast log loss
-    sd: Floats  # by the draws and the noise
+    doubt: Floats  # sd of the draws
+    noise: Floats  # sd of the runs' noise
     fall: Floats
     beyond: Floats
     weight: Floats  # of each held-back run; they sum to 1
+
+
+def doubt_of(held: HeldBack, table: Discrepancy, share: float = 1.0) -> Floats:
+    """The sd of each miss by all that is doubted, [k, m]."""
+    known = (table.doubt * held.doubt) ** 2 + held.noise**2
+    doubt: Floats = np.sqrt(known + share * table.variance(held.fall, held.beyond))
+    return doubt
 
 
 def splits(runs: Points, factors: Sequence[float]) -> list[tuple[Points, Points]]:
@@ -49,10 +57,14 @@ def splits(runs: Points, factors: Sequence[float]) -> list[tuple[Points, Points]
     return found
 
 
-def held_back(runs: Points, forms: Sequence[Form], seed: int) -> list[HeldBack]:
+def held_back(
+    runs: Points, forms: Sequence[Form], seed: int, near: float = math.inf
+) -> list[HeldBack]:
     """How each form forecasts the largest runs from the others, at several distances."""
-    parted = splits(runs, _HELD_BACK)
-    return [hold_back(draw_members(s, forms, seed), s, large) for s, large in parted]
+    return [
+        hold_back(draw_members(small, forms, seed, near), small, large)
+        for small, large in splits(runs, _HELD_BACK)
+    ]
 
 
 def hold_back(members: Sequence[Member], small: Points, large: Points) -> HeldBack:
@@ -63,18 +75,19 @@ def hold_back(members: Sequence[Member], small: Points, large: Points) -> HeldBa
     edges = np.array([m.edge for m in members])[:, None]
     return HeldBack(
         np.log(large.loss) - centre,
-        np.sqrt(logs.var(axis=1) + noise**2 / large.weight),
+        logs.std(axis=1),
+        noise / np.sqrt(large.weight),
         abs(edges - centre),
         overshoot(small.inputs, large.inputs),
         large.weight / large.weight.sum(),
     )
 
 
-def log_prior(members: Sequence[Member]) -> Floats:
+def log_prior(members: Sequence[Member], *, curves: bool = False) -> Floats:
     """What speaks for each form before its own largest runs are asked, [k].
 
-    Its prior; half of Schwarz's penalty for its parameters (1978); and a small part of the log
-    likelihood of all runs, whose misfits go together.
+    Its prior, which for learning curves is another; half of Schwarz's penalty for its parameters
+    (1978); and a small part of the log likelihood of all runs, whose misfits go together.
     """
     said = []
     for member in members:
@@ -82,7 +95,9 @@ def log_prior(members: Sequence[Member]) -> Floats:
         size = len(member.form.terms) + len(member.form.parameters)
         penalty = size / 2 * math.log(problem.log_loss.size)
         said.append(_FIT_COUNTS * member.draws.log_likelihood - _PENALTY_COUNTS * penalty)
-    prior: Floats = np.log([member.form.prior for member in members]) + np.array(said)
+    forms = [member.form for member in members]
+    priors = [form.prior_on_curves if curves else form.prior for form in forms]
+    prior: Floats = np.log(priors) + np.array(said)
     return prior
 
 
@@ -107,7 +122,7 @@ class Scored(NamedTuple):
 
 def standardise(held: HeldBack, table: Discrepancy) -> Scored:
     """Score forecasts of held-back runs, the discrepancy included."""
-    scale = np.sqrt(held.sd**2 + table.variance(held.fall, held.beyond))
+    scale = doubt_of(held, table)
     z = (held.miss - table.bias * held.fall) / scale
     log = -(table.dof + 1) / 2 * np.log1p(z**2 / table.dof) - np.log(scale)
     square = np.minimum(z**2, _WORST_SQUARE)
@@ -123,7 +138,7 @@ def too_high(
     """
     worst, said = _TOO_HIGH, []
     for one in held:
-        doubt = np.sqrt(one.sd**2 + table.variance(one.fall, one.beyond))
+        doubt = doubt_of(one, table)
         miss = float(weights @ (one.miss - table.bias * one.fall) @ one.weight)
         sds = miss / float(weights @ doubt @ one.weight)
         if miss < _HIGH_ENOUGH or sds < worst:
