@@ -77,8 +77,8 @@ def decide(
     _check(runs, target, unit, baseline)
     exponent = DECADES[unit]
     table = tabulate(runs, baseline, exponent)
-    board = _board(table, target**exponent, exponent, certainty, smallest_gap)
-    belief, warnings = _believe(board, table)
+    board = board_of_table(table, target**exponent, exponent, certainty, smallest_gap)
+    belief, warnings = believe_table(board, table)
     judged = Judged.of(board, belief, exponent, named=baseline is not None)
     ideas = [judged.decision(arm) for arm in judged.shown]
     ideas.sort(key=lambda each: (each.gap_at_target is None, each.gap_at_target or 0.0, each.idea))
@@ -114,9 +114,11 @@ def _check(runs: Sequence[Run], target: float, unit: str, baseline: str | None) 
         raise ValueError(f"the target must be finite and above zero, got {target}")
 
 
-def _board(
-    table: Table, target: float, exponent: float, certainty: float, smallest_gap: float
+def board_of_table(
+    table: Table, target: float, exponent: float, certainty: float = 0.95,
+    smallest_gap: float = 0.005,
 ) -> Board:
+    """Runs as a study that buys nothing more, with scales and the target as compute."""
     nothing = np.zeros(table.losses.shape, dtype=bool)
     compute = table.scales**exponent
     return Board(
@@ -126,8 +128,8 @@ def _board(
     )  # fmt: skip
 
 
-def _believe(board: Board, table: Table) -> tuple[Belief, tuple[str, ...]]:
-    """The belief of a study, with noise from residuals where too little was repeated."""
+def believe_table(board: Board, table: Table) -> tuple[Belief, tuple[str, ...]]:
+    """The belief of a study, with noise from residuals where too little was repeated; and warnings."""
     cells = _interpolated(measure_cells(board.losses, paired=table.paired), board)
     # One pair that agrees to the digits that were written down may do so by accident.
     cells = replace(cells, identical=cells.identical & (cells.runs.sum(axis=1) >= _SURELY_SAME))
