@@ -212,7 +212,10 @@ def read_rates(folder: Path) -> Iterator[Problem]:
     rows = read_rows(folder, *active("lr_bsz"))
     size, data = "non_embedding_param_size", "data_size"
     for over, fixed, unit in ((size, data, "params"), (data, size, "tokens")):
-        for name, group in grouped(rows, lambda row, fixed=fixed: str(row[fixed])).items():
+        groups: dict[str, list[Row]] = defaultdict(list)
+        for row in rows:
+            groups[row[fixed]].append(row)
+        for name, group in groups.items():
             cells: dict[tuple[str, float], float] = {}
             for row in group:
                 # Rates lie on a grid of root two, written to three or four digits.

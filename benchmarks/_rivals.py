@@ -45,7 +45,9 @@ def ours(cut: Cut) -> Forecast:
     """What `proveout decide` believes: the same functions, with quantiles besides."""
     problem, exponent = cut.problem, DECADES[cut.problem.unit]
     table = tabulate(cut.runs, problem.baseline, exponent)
-    belief, _ = believe_table(board_of_table(table, cut.target**exponent, exponent), table)
+    belief, _ = believe_table(
+        board_of_table(table, cut.target**exponent, exponent), table, named=True
+    )
     stands = standing(belief, named=True)
     place = np.array([table.arms.index(idea) for idea in cut.ideas])
     at = belief.at_target
@@ -136,6 +138,8 @@ def _normal(gap: Floats, sd: Floats) -> Forecast:
     sd = np.maximum(sd, LEAST_SD)
     quantiles = gap[1:, None] + sd[:, None] * ndtri(np.array(QUANTILES))
     random = np.random.default_rng(0)
-    drawn = np.hstack([np.zeros((DRAWS, 1)), gap[1:] + sd * random.standard_normal((DRAWS, sd.size))])
+    drawn = np.hstack(
+        [np.zeros((DRAWS, 1)), gap[1:] + sd * random.standard_normal((DRAWS, sd.size))]
+    )
     counts = np.bincount(drawn.argmin(axis=1), minlength=gap.size) + 0.1
     return Forecast(gap, quantiles, ndtr(-gap[1:] / sd), counts / counts.sum())

@@ -1,7 +1,7 @@
 """Which idea is best at a scale that was not run? `proveout decide` against simpler ways to tell.
 
     python benchmarks/decisions.py [--data DIR] [--sources gadre moe ...] [--problems]
-        [--learn [--left-out SOURCE]]
+    python benchmarks/decisions.py --vary courses levels weights [--one-in 4]
 
 Problems are tables of runs by idea and scale, of public measurements (by default in
 PROVEOUT_SHARED_DATA or ../shared/data: data recipes, mixtures of domains, experts, sparsity,
@@ -20,7 +20,8 @@ thirtieth and a hundredth of its compute. The largest scale is the truth, with t
 - calibration: of the ideas given a probability to help, how many did.
 
 Averages are over problems within a source, and over sources in the last row: tables of one source
-go together. `--learn` searches the numbers of the prior as its docstring says, and prints them.
+go together. `--vary` holds the prior's numbers against their halves and doubles: the mean log score
+of gaps at the target by source, and with any source left out; `--one-in` takes so few of the cuts.
 """
 
 from __future__ import annotations
@@ -38,16 +39,13 @@ import numpy as np
 import numpy.typing as npt
 from _problems import Cut, cuts, read_problems, without_seeds
 from _rivals import LEVELS, METHODS, Forecast
+from _vary_prior import WHAT, show_variants
 from rich.console import Console
 from rich.table import Table
 
 Floats = npt.NDArray[np.float64]
 
-SHARED = Path(
-    os.environ.get(
-        "PROVEOUT_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"
-    )
-)
+SHARED = Path(os.environ.get("PROVEOUT_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
 APART = 0.005
 """Pairs that differ by less, as a share of the loss, are within the noise of most sources."""
 BINS = (0.0, 0.05, 0.2, 0.4, 0.6, 0.8, 0.95, 1.0)
@@ -180,8 +178,10 @@ def show_doubt(console: Console, name: str, scores: Sequence[Score]) -> None:
     for source, some in by_source(scores).items():
         inside = np.concatenate([each.inside for each in some])
         cells = [wilson(int(column.sum()), column.size) for column in inside.T]
-        numbers = [100 * mean_over(some, lambda s: s.interval),
-                   mean_over(some, lambda s: s.brier), mean_over(some, lambda s: s.best)]  # fmt: skip
+        parts: Sequence[Callable[[Score], float]] = (
+            lambda s: 100 * s.interval, lambda s: s.brier, lambda s: s.best,
+        )  # fmt: skip
+        numbers = [mean_over(some, part) for part in parts]
         rows.append([*inside.mean(axis=0), *numbers])
         table.add_row(source, str(len(inside)), *cells, *(f"{each:.3g}" for each in numbers))
     mean = np.nanmean(np.array(rows), axis=0)
@@ -232,6 +232,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=SHARED)
     parser.add_argument("--sources", nargs="*", default=[])
     parser.add_argument("--problems", action="store_true", help="a row for each problem too")
+    parser.add_argument("--vary", nargs="+", choices=WHAT, default=[])
+    parser.add_argument("--one-in", type=int, default=1, help="of each source's cuts")
     parser.add_argument("--tiny", action="store_true")
     arguments = parser.parse_args()
     console = Console(width=190)
@@ -239,6 +241,14 @@ def main() -> None:
         print(f"No public measurements in {arguments.data} (see --data): "
               "what follows is of the recorded grid alone.")  # fmt: skip
     chosen = read_cuts(arguments.data, arguments.sources, arguments.tiny)
+    if arguments.one_in > 1:
+        groups: dict[str, list[tuple[str, Cut]]] = {}
+        for each in chosen:
+            groups.setdefault(each[0], []).append(each)
+        chosen = [each for group in groups.values() for each in group[:: arguments.one_in]]
+    if arguments.vary:
+        show_variants(chosen, arguments.vary)
+        return
     scored = measure(chosen)
     if arguments.problems:
         show_problems(console, chosen, scored)

@@ -47,7 +47,7 @@ class Course:
                 raise ValueError(f"{part.name} must be above zero, got {value}")
 
     def kernel(self, x: Floats, other: Floats, centre: float) -> Floats:
-        """The prior covariance of gaps at `x` [n] and at `other` [m] for a level sd of 1, [n, m]."""
+        """The prior covariance of gaps at `x` [n] and at `other` [m], [n, m], for a level of 1."""
         a, b = x[:, None] - centre, other[None, :] - centre
         walked = self._spread(a) + self._spread(b) - self._spread(a - b)
         smooth = 10.0 ** (-self.fade_per_decade * (a + b)) * (1 + self.slope_sd**2 * walked)
@@ -112,18 +112,18 @@ _GOES_ON = Course(0.0, 1.0, 0.05, 0.02)
 _DIES = Course(0.5, 0.7, 2.0, 0.05)
 _WANDERS = Course(0.16, 2.5, 1.7, 0.07)
 _KINDS = (
-    (0.0007, _FADES, 0.42),
+    (0.0007, _FADES, 0.43),
     (0.006, _STAYS, 0.05),
     (0.05, _STAYS, 0.05),
     (0.007, _FADES, 0.05),
     (0.03, _FADES, 0.08),
     (0.2, _FADES, 0.03),
+    (0.4, _FADES, 0.02),
     (0.02, _DRIFTS, 0.165),
     (0.1, _DRIFTS, 0.07),
-    (0.3, _DRIFTS, 0.02),
     (0.05, _GOES_ON, 0.015),
     (0.08, _DIES, 0.03),
-    (0.08, _WANDERS, 0.02),
+    (0.08, _WANDERS, 0.01),
 )
 
 FIELD_PRIOR = FieldPrior(
