@@ -105,14 +105,14 @@ def _kernel(
     return stacked
 
 
-_STAYS = Course(0.05, 0.24, 2.6, 0.004)
+_STAYS = Course(0.03, 0.15, 2.5, 0.005)
 _FADES = Course(0.3, 0.28, 0.3, 0.03)
 _DRIFTS = Course(0.1, 0.5, 0.3, 0.05)
 _GOES_ON = Course(0.0, 1.0, 0.05, 0.02)
 _DIES = Course(0.5, 0.7, 2.0, 0.05)
 _WANDERS = Course(0.16, 2.5, 1.7, 0.07)
 _KINDS = (
-    (0.0007, _FADES, 0.43),
+    (0.0015, _FADES, 0.42),
     (0.006, _STAYS, 0.05),
     (0.05, _STAYS, 0.05),
     (0.007, _FADES, 0.05),
@@ -123,7 +123,7 @@ _KINDS = (
     (0.1, _DRIFTS, 0.07),
     (0.05, _GOES_ON, 0.015),
     (0.08, _DIES, 0.03),
-    (0.08, _WANDERS, 0.01),
+    (0.08, _WANDERS, 0.02),
 )
 
 FIELD_PRIOR = FieldPrior(

@@ -24,7 +24,7 @@ from proveout.scaling import (
     fit_laws,
     measure_cells,
 )
-from proveout.verdicts._believe import Belief
+from proveout.verdicts._believe import SURPRISE, Belief
 from proveout.verdicts._board import Board, Floats
 from proveout.verdicts._decision import Decision, Judged
 from proveout.verdicts._table import Table, tabulate
@@ -164,7 +164,7 @@ def believe_table(
         warnings = (_UNREPEATED.format(math.sqrt(float(np.median(cells.baseline_variance)))),)
     # An idea that only stands in for a baseline has a gap of its own, which is no luck.
     luck = named and bool(repeated >= _ENOUGH_DOF)
-    field = fit_field(x, cells, scale=scale, centre=centre, prior=prior, luck=luck)
+    field = fit_field(x, cells, scale=scale, centre=centre, prior=prior, luck=luck, beyond=SURPRISE)
     target, smallest = math.log10(board.target), board.smallest_gap * scale
     reliable = np.ones(len(board.arms) - 1)
     return Belief(cells, field, x, target, smallest, reliable, fields), warnings
@@ -176,7 +176,15 @@ def _residual_noise(
     """How likely each noise makes the gaps of all ideas together; and the noise, as a factor on
     the usual, that has the variance to expect."""
     fields = [
-        fit_field(x, _scaled(cells, factor), scale=scale, centre=centre, prior=prior, luck=False)
+        fit_field(
+            x,
+            _scaled(cells, factor),
+            scale=scale,
+            centre=centre,
+            prior=prior,
+            luck=False,
+            beyond=SURPRISE,
+        )
         for factor in _NOISE_FACTORS
     ]
     logs = -((np.log(_NOISE_FACTORS / _NOISE_CENTRE) / _NOISE_DOUBT) ** 2) / 2
