@@ -138,7 +138,7 @@ learning curves; the recorded grid of `byte_lm` with its seeds and without; simu
 rounded. Weights: the marginal likelihood of whole courses, the gap at the target among them, of the
 recorded and the simulated studies, so that four ideas in ten do next to nothing; `_GOES_ON` and
 `_WANDERS` are rare there and kept for tables in which ideas cross. Next to nothing is .0015 of the
-loss and not the .0005 that the simulator's zeros would have: on public tables that costs nothing. The
-score is flat: of 3.07 nats a gap, shifts of weight among kinds move about a hundredth.
-`benchmarks/decisions.py --vary courses levels weights` halves and doubles each number and tells what
-that gains by source, and with any one source left out."""
+loss and not the .0005 that the simulator's zeros would have: on public tables that costs nothing.
+The score is flat: of 3.07 nats a gap, shifts of weight among kinds move about a hundredth.
+`benchmarks/decisions.py --vary courses levels weights` halves and doubles each number and tells
+what that gains by source, and with any one source left out."""
