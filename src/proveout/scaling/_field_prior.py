@@ -112,7 +112,7 @@ _GOES_ON = Course(0.0, 1.0, 0.05, 0.02)
 _DIES = Course(0.5, 0.7, 2.0, 0.05)
 _WANDERS = Course(0.16, 2.5, 1.7, 0.07)
 _KINDS = (
-    (0.0015, _FADES, 0.42),
+    (0.001, _FADES, 0.42),
     (0.006, _STAYS, 0.05),
     (0.05, _STAYS, 0.05),
     (0.007, _FADES, 0.05),
@@ -137,7 +137,7 @@ mixtures, experts, sparsity, parallel streams, optimizers, learning rates, token
 learning curves; the recorded grid of `byte_lm` with its seeds and without; simulated studies), then
 rounded. Weights: the marginal likelihood of whole courses, the gap at the target among them, of the
 recorded and the simulated studies, so that four ideas in ten do next to nothing; `_GOES_ON` and
-`_WANDERS` are rare there and kept for tables in which ideas cross. Next to nothing is .0015 of the
+`_WANDERS` are rare there and kept for tables in which ideas cross. Next to nothing is .001 of the
 loss and not the .0005 that the simulator's zeros would have: on public tables that costs nothing.
 The score is flat: of 3.07 nats a gap, shifts of weight among kinds move about a hundredth.
 `benchmarks/decisions.py --vary courses levels weights` halves and doubles each number and tells

@@ -61,11 +61,12 @@ class InformationPolicy:
         return _Market(board, belief).buy(slots)
 
     def keeps(self, board: Board) -> Flags:
-        """Ideas with a gain to expect at the target."""
+        """Ideas with a gain to expect at the target, and likelier than not to have one: where the
+        mean alone says so, it is the far tail of a belief that does."""
         belief = believe_board(board)
-        gain = -belief.mean_at_target
+        gains = (belief.mean_at_target < 0) & (belief.helps > 0.5)
         measured = (belief.cells.runs > 0).any(axis=1)
-        keeps: Flags = (gain > 0) & measured & ~board.closed[1:]
+        keeps: Flags = gains & measured & ~board.closed[1:]
         return keeps
 
 
