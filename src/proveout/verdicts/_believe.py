@@ -15,7 +15,7 @@ from proveout.verdicts._board import Board, Flags, Floats
 SURPRISE = 1.4
 """A factor on the sds of gaps beyond the rungs. What changes for all ideas at once is no part of a
 course: a baseline that was tuned where it was run, a mapping of sizes with a kink, the noise of the
-run that is forecast. With it 80% intervals hold 77% of the gaps that were measured, a mean of the
+run that is forecast. With it 80% intervals hold 78% of the gaps that were measured, a mean of the
 sources of `benchmarks/decisions.py`; without it 71%. What runs would tell is told without it."""
 _SET_ASIDE = 0.05
 """An idea is set aside while a gain worth having at the target is less likely than this."""
