@@ -11,6 +11,7 @@ import pytest
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 TINY = {
     "command_line.py": ["--trials", "200", "--runs", "1"],
+    "decisions.py": ["--tiny"],
     "gaps.py": ["--what", "default"],
     "grid/record.py": ["--folder", "grid", "--grid", "x.csv", "--rungs", "1", "--only", "rotary"],
     "kills.py": ["--kills", "3"],

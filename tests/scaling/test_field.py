@@ -12,20 +12,20 @@ import pytest
 from proveout.scaling import (
     FIELD_PRIOR,
     Cells,
+    Course,
     FieldPrior,
     GapField,
-    GapPrior,
     fit_field,
-    fit_gap,
     measure_cells,
 )
 
 Array = npt.NDArray[np.float64]
 X = np.array([10.0, 10.5, 11.0, 11.5])
 TARGET, CENTRE, LOSS = 12.5, 10.75, 3.0
-SIZES, WEIGHTS = GapPrior().sizes, GapPrior().size_weights
-LINES = FieldPrior(SIZES, (0.0,) * len(SIZES), WEIGHTS)
-ONE_SIZE = FieldPrior((1.0,), (0.0,), (1.0,))
+LINE = Course(0.1, 0.5, 0.3, 0.05)
+SIZES, WEIGHTS = (0.005, 0.02, 0.08, 0.24), (0.3, 0.35, 0.25, 0.1)
+LINES = FieldPrior(SIZES, (LINE,) * len(SIZES), WEIGHTS)
+ONE_SIZE = FieldPrior((0.02,), (LINE,), (1.0,))
 
 
 def cells_of(gap: Array, variance: Array, shared: Array, dof: float = 1e12) -> Cells:
@@ -79,32 +79,34 @@ def few_cells(seed: int = 0, dof: float = 1e12) -> Cells:
 
 @pytest.mark.parametrize("measured", [(0,), (0, 1), (0, 2, 3), (0, 1, 2, 3)])
 @pytest.mark.parametrize("dof", [1e12, 6.0])
-def test_an_idea_alone_has_the_line_that_is_fitted_to_it_alone(
+def test_an_idea_alone_has_the_mixture_that_is_computed_by_hand(
     measured: tuple[int, ...], dof: float
 ) -> None:
-    """With the sizes as likely as the field has learnt that they are. What is not measured has a
+    """With the kinds as likely as the field has learnt that they are. What is not measured has a
     large variance and not an infinite one: to 1e-5 of itself that is the same."""
     rel = 1e-6 if len(measured) == 4 else 2e-5
     at, gap = list(measured), np.array([[-0.06, -0.05, -0.03, -0.045]])
     variance = np.full((1, 4), math.inf)
     variance[0, at] = np.array([0.02, 0.01, 0.015, 0.01])[at] ** 2
     shared = np.array([0.01, 0.005, 0.01, 0.02]) ** 2
-    field = fit(cells_of(gap, variance, shared, dof), LINES)
-    line = fit_gap(
-        X[at], gap[0, at], np.sqrt(variance[0, at] + shared[at]), dof=dof, scale=LOSS,
-        prior=GapPrior(size_weights=tuple(field.kind_weights)), centre=CENTRE,
-    )  # fmt: skip
-    there = [10.0, 10.75, 11.5, 12.5]
+    field = fit(cells_of(gap, variance, shared, dof))
+    noise, there = variance[0, at] + shared[at], np.array([10.0, 10.75, 11.5, 12.5])
+    own = LOSS**2 * FIELD_PRIOR.kernel(X[at], X[at], CENTRE)
+    cross = LOSS**2 * FIELD_PRIOR.kernel(X[at], there, CENTRE)
+    before = LOSS**2 * FIELD_PRIOR.kernel(there, there, CENTRE).diagonal(axis1=1, axis2=2)
+    total = own + np.diag(noise)
+    gain = np.linalg.solve(total, cross)
+    fits = [g @ np.linalg.solve(t, g) + np.linalg.slogdet(t)[1] for g in gap[:, at] for t in total]
+    logs = np.log(field.kind_weights) - np.array(fits) / 2
+    weights = np.exp(logs - logs.max())
     said = field.at(there)
-    joint = line.joint(there)
-    assert said.weights[0] == pytest.approx(joint.weights, rel=rel)
-    assert said.means[0] == pytest.approx(joint.means, rel=rel)
-    assert said.variances[0] == pytest.approx(
-        np.diagonal(joint.covariances, axis1=1, axis2=2), rel=rel
-    )
-    for place in range(len(there)):
-        found, expected = said.of(0, place), joint.at(place)
-        assert found.interval(0.8) == pytest.approx(expected.interval(0.8), rel=rel)
+    variances = before - np.einsum("krm,krm->km", gain, cross)
+    # Satterthwaite, the rungs' noise as if wholly dependent: they lean on one pool.
+    doubt = np.einsum("r,krm->km", noise / math.sqrt(dof), gain**2)
+    assert said.weights[0] == pytest.approx(weights / weights.sum(), rel=rel, abs=1e-9)
+    assert said.means[0] == pytest.approx(gap[0, at] @ gain, rel=rel, abs=1e-7)
+    assert said.variances[0] == pytest.approx(variances, rel=rel)
+    assert said.dofs[0] == pytest.approx(np.clip(variances / doubt, 1.0, 1e4) ** 2, rel=1e-3)
 
 
 def test_one_idea_moves_the_sizes_weights_by_little() -> None:
@@ -219,7 +221,7 @@ def test_where_most_ideas_do_nothing_the_next_is_believed_to_do_nothing() -> Non
     few, many = np.zeros((100, 4)), draw_truths(rng, 100)[0]
     few[:5] = -0.3
     quiet, loud = (fit(measure(rng, truths, 0.01, 0.005)[0]) for truths in (few, many))
-    small = np.array(FIELD_PRIOR.sizes) < 0.5
+    small = np.array(FIELD_PRIOR.levels) < 0.01
     before = sum(FIELD_PRIOR.weights[kind] for kind in np.flatnonzero(small))
     assert quiet.kind_weights[small].sum() > before + 0.3
     assert loud.kind_weights[small].sum() == pytest.approx(before, abs=0.15)
@@ -371,18 +373,51 @@ def test_better_foreseen_gaps_have_more_evidence() -> None:
     assert one - other == pytest.approx((fits[1] - fits[0]) / 2)
 
 
-def test_a_kind_that_fades_keeps_its_sign_and_a_line_may_cross() -> None:
+def test_a_gap_fades_as_its_course_says() -> None:
     """Given one idea that gains at the lowest rung, exactly known."""
     variance = np.array([[1e-10, math.inf, math.inf, math.inf]])
     cells = cells_of(np.full((1, 4), -0.1), variance, np.full(4, 1e-12))
-    gap = GapPrior(fade_per_decade=0.2, slope_sd=1e-9, drift_sd_per_decade=1e-9, rough_sd=1e-9)
-    fades, line = (
-        fit(cells, FieldPrior((1.0,), (decay,), (1.0,), gap)).at([11.0, 13.0]).mean[0]
-        for decay in (0.35, 0.0)
+    fades, stays = (
+        fit(cells, FieldPrior((0.05,), (Course(fade, 1e-9, 1.0, 1e-9),), (1.0,)))
+        .at([11.0, 13.0])
+        .mean[0]
+        for fade in (0.35, 0.0)
     )
-    # By hand: 10^(-.35) a decade; and 1 - .2 (x - 10.75) over 1 - .2 (10 - 10.75).
+    # By hand: 10^(-.35) a decade, and none.
     assert fades == pytest.approx([-0.1 * 10**-0.35, -0.1 * 10 ** (-0.35 * 3)], rel=1e-3)
-    assert line == pytest.approx([-0.1 * 0.95 / 1.15, -0.1 * 0.55 / 1.15], rel=1e-3)
+    assert stays == pytest.approx([-0.1, -0.1], rel=1e-3)
+
+
+def test_a_trend_goes_on_for_a_while_and_levels_off() -> None:
+    """By hand: of a slope known at the last rung, exp(-turn distance) is left, so that it adds up
+    to (1 - exp(-turn distance)) / turn; near zero that is a straight line."""
+    gap, variance = np.array([[0.0, 0.0, -0.1, -0.1005]]), np.full((1, 4), 1e-16)
+    variance[0, :2] = math.inf
+    ladder = np.array([10.0, 10.5, 11.0, 11.005])
+    cells = cells_of(gap, variance, np.full(4, 1e-18))
+    for turn in (1e-3, 0.5, 4.0):
+        prior = FieldPrior((10.0,), (Course(0.0, 1.0, turn, 1e-9),), (1.0,))
+        field = fit_field(ladder, cells, scale=1.0, centre=11.0, prior=prior)
+        for distance in (0.5, 2.0):
+            added = -0.1 * (1 - math.exp(-turn * distance)) / turn
+            said = field.at([11.0025 + distance]).mean[0, 0] + 0.10025
+            assert said == pytest.approx(added, rel=0.05)
+
+
+@pytest.mark.parametrize("turn", [0.01, 0.3, 3.0])
+@pytest.mark.parametrize("fade", [-0.1, 0.0, 0.5])
+def test_a_courses_kernel_is_the_covariance_of_what_it_describes(turn: float, fade: float) -> None:
+    """By summing an Ornstein-Uhlenbeck slope over small steps; symmetric, and positive."""
+    course, step = Course(fade, 0.7, turn, 0.2), 0.005
+    x = np.array([-1.0, -0.3, 0.4, 1.2])
+    places = np.arange(-1.2 + step / 2, 1.2, step)
+    signs = np.array([np.sign(to) * ((places - to) * places < 0) * step for to in x])
+    slope = 0.7**2 * np.exp(-turn * abs(places[:, None] - places[None, :]))
+    walked = 1 + signs @ slope @ signs.T
+    expected = 10 ** (-fade * (x[:, None] + x[None, :])) * walked + 0.2**2 * np.eye(4)
+    kernel = course.kernel(x + 11.0, x + 11.0, 11.0)
+    assert kernel == pytest.approx(expected, rel=0.02, abs=0.005)
+    assert np.linalg.eigvalsh(kernel).min() > 0
 
 
 def test_it_works_on_what_is_measured_of_losses() -> None:
@@ -404,3 +439,11 @@ def test_impossible_arguments_are_named() -> None:
         fit_field(X[:3], few_cells(), scale=LOSS, centre=CENTRE)
     with pytest.raises(ValueError, match="nan"):
         fit(few_cells()).at([math.nan])
+    with pytest.raises(ValueError, match="slope_sd must be above zero, got 0"):
+        Course(0.1, 0.0, 1.0, 0.1)
+    with pytest.raises(ValueError, match="fade_per_decade must be finite"):
+        Course(math.inf, 0.1, 1.0, 0.1)
+    with pytest.raises(ValueError, match="as many"):
+        FieldPrior((0.1,), (LINE, LINE), (1.0,))
+    with pytest.raises(ValueError, match="levels and weights must be above zero"):
+        FieldPrior((0.0,), (LINE,), (1.0,))

@@ -170,7 +170,7 @@ class TestWhatCannotBeKnown:
 
     def test_a_small_gain_in_much_noise_is_undecided_with_its_probability(self) -> None:
         losses = losses_of(
-            np.vstack([line(-0.08, -0.08), np.zeros((5, 5))]), np.random.default_rng(0), seeds=2,
+            np.vstack([line(-0.065, -0.065), np.zeros((5, 5))]), np.random.default_rng(0), seeds=2,
             sd=0.05,
         )  # fmt: skip
         board = board_of_losses(losses)

@@ -5,7 +5,7 @@ from proveout.scaling._crossing import Crossing, crossing
 from proveout.scaling._design import Purchase, first_runs, next_runs
 from proveout.scaling._discrepancy import Discrepancy
 from proveout.scaling._field import GapField, fit_field
-from proveout.scaling._field_prior import FIELD_PRIOR, FieldPrior
+from proveout.scaling._field_prior import FIELD_PRIOR, Course, FieldPrior
 from proveout.scaling._fit import Bootstrap, Fit, bootstrap, fit
 from proveout.scaling._forecast import Prediction
 from proveout.scaling._forms import FORMS, Form, Parameter
@@ -25,6 +25,7 @@ __all__ = [
     "Bootstrap",
     "Cells",
     "ComputeMultiplier",
+    "Course",
     "Crossing",
     "Discrepancy",
     "FieldPrior",

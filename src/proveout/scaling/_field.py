@@ -1,17 +1,17 @@
 """The gaps of many ideas at once over log10 compute: one belief, exact up to the noise's sds.
 
-Each idea's gap has `GapPrior`'s course, for a size that is one of a few. Two things are learnt from
-all ideas together: how many ideas are of which size (most do nothing, in some studies more than in
+Each idea's gap is of one of a few kinds: a size and a course over scale. Two things are learnt from
+all ideas together: how many ideas are of which kind (most do nothing, in some studies more than in
 others), and the baseline's luck. Every gap at a rung is taken against the same baseline runs, so
 a lucky baseline makes all ideas look bad at once; where forty ideas agree that it was lucky, it
-was. Given luck and size everything is Gaussian, so the fit alternates between the two:
+was. Given luck and kind everything is Gaussian, so the fit alternates between the two:
 
-    which size each idea has, and how likely that is, given the luck (responsibilities);
+    which kind each idea is of, and how likely that is, given the luck (responsibilities);
     the luck, a Gaussian of R numbers, given those (each idea weighs in by its precision).
 
 An idea's own gap is then read with the luck as the *other* ideas tell it, doubt included: the
-idea's own evidence is not counted twice, and a single idea gets the plain fit of `fit_gap`.
-Everything is a batched operation on [ideas, sizes, rungs, rungs].
+idea's own evidence is not counted twice, and a single idea gets the plain mixture.
+Everything is a batched operation on [ideas, kinds, rungs, rungs].
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ _PRIOR_IDEAS = 12.0  # the sizes' weights are believed as firmly as if learnt fr
 _ROUNDS = 6  # of the alternation; luck and weights move by less than their doubt after three
 _NOWHERE = 1e4  # variance of what is not measured, in units of the loss squared
 _LUCK_LIMIT = 12.0  # chi-squared, beside 3 for each rung: luck is hardly ever more
+_ALL_OF_IT = 0.5  # decades beyond the rungs
 _LEARN_FROM = 300  # ideas: more teach the sizes' weights and the luck nothing new
 
 
@@ -61,6 +62,7 @@ class GapField:
     _noise: Floats  # [I, R], variance of the measured gaps' noise, with the luck's doubt
     _own_noise: Floats  # [I, R], without it
     _dof: Floats  # [I, R]
+    _beyond: float
 
     def _kernel(self, x: Floats, other: Floats) -> Floats:
         """[K, n, m], in the unit of the loss squared."""
@@ -78,12 +80,18 @@ class GapField:
         gain = self._inverse @ cross  # [I, K, R, m]
         means = np.einsum("ikr,krm->ikm", self._solved, cross)
         explained = np.einsum("ikrm,krm->ikm", gain, cross)
-        variances = np.maximum(before - explained, 1e-12 * before)
+        variances = np.maximum(before - explained, 1e-12 * before) * self._surprise(there) ** 2
         noise = np.where(self._noise < _NOWHERE, self._noise, 0.0) / np.sqrt(self._dof)
         doubt = np.einsum("ir,ikrm->ikm", noise, gain**2)
         dofs = np.full_like(variances, np.inf)
         np.divide(variances, doubt, out=dofs, where=doubt > 0)
         return GapsAt(self.weights, means, variances, np.clip(dofs, 1.0, 1e4) ** 2)
+
+    def _surprise(self, there: Floats) -> Floats:
+        """The factor on sds at computes [m]: 1 within the rungs, growing over half a decade."""
+        outside = np.maximum(there - self._x.max(), self._x.min() - there)
+        factor: Floats = 1 + (self._beyond - 1) * np.clip(outside / _ALL_OF_IT, 0.0, 1.0)
+        return factor
 
     def information(self, log10_compute: float) -> Information:
         """What measurements at the rungs would tell of the gaps at a compute."""
@@ -146,6 +154,7 @@ def fit_field(
     prior: FieldPrior = FIELD_PRIOR,
     teach: npt.NDArray[np.bool_] | None = None,
     luck: bool = True,
+    beyond: float = 1.0,
 ) -> GapField:
     """Fit the gaps of all ideas together.
 
@@ -159,6 +168,7 @@ def fit_field(
             them by default. A stack of winners is not one more idea of which most do nothing.
         luck: whether the baseline's luck may be learnt at all. Where noise is only guessed it may
             not: what all ideas gain would be taken for luck.
+        beyond: a factor on the sds of gaps beyond the rungs, for what no course foresees.
 
     Raises:
         ValueError: shapes that differ, a scale not above zero.
@@ -175,7 +185,7 @@ def fit_field(
         cells.gap[teachers], noise[teachers], shape, shared, np.array(prior.weights)
     )
     learnt = learnt.within_luck(shared, np.isfinite(cells.shared), allowed=luck)
-    return _read(x, cells, noise, shape, learnt, teachers, prior, centre, scale)
+    return _read(x, cells, noise, shape, learnt, teachers, prior, centre, scale, beyond)
 
 
 def _inverse(matrices: Floats) -> Floats:
@@ -265,7 +275,7 @@ def _share(logs: Floats) -> Floats:
 def _read(
     x: Floats, cells: Cells, noise: Floats, shape: Floats, learnt: _Learnt,
     teachers: npt.NDArray[np.intp],
-    prior: FieldPrior, centre: float, scale: float,
+    prior: FieldPrior, centre: float, scale: float, beyond: float,
 ) -> GapField:  # fmt: skip
     """Every idea's posterior, with the luck as the others tell it."""
     ideas = len(noise)
@@ -288,5 +298,5 @@ def _read(
     return GapField(
         _share(logs), learnt.kind_weights, -covariance @ learnt.weighted, covariance, evidence,
         x, prior, centre, scale, inverse, solved,
-        noise + np.where(measured, np.einsum("irr->ir", doubt), 0.0), noise, cells.dof,
+        noise + np.where(measured, np.einsum("irr->ir", doubt), 0.0), noise, cells.dof, beyond,
     )  # fmt: skip

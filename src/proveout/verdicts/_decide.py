@@ -14,8 +14,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from proveout.scaling import Cells, GapField, Points, fit_field, fit_laws, measure_cells
-from proveout.verdicts._believe import Belief
+from proveout.scaling import (
+    FIELD_PRIOR,
+    Cells,
+    FieldPrior,
+    GapField,
+    Points,
+    fit_field,
+    fit_laws,
+    measure_cells,
+)
+from proveout.verdicts._believe import SURPRISE, Belief
 from proveout.verdicts._board import Board, Floats
 from proveout.verdicts._decision import Decision, Judged
 from proveout.verdicts._table import Table, tabulate
@@ -77,8 +86,8 @@ def decide(
     _check(runs, target, unit, baseline)
     exponent = DECADES[unit]
     table = tabulate(runs, baseline, exponent)
-    board = _board(table, target**exponent, exponent, certainty, smallest_gap)
-    belief, warnings = _believe(board, table)
+    board = board_of_table(table, target**exponent, exponent, certainty, smallest_gap)
+    belief, warnings = believe_table(board, table, named=baseline is not None)
     judged = Judged.of(board, belief, exponent, named=baseline is not None)
     ideas = [judged.decision(arm) for arm in judged.shown]
     ideas.sort(key=lambda each: (each.gap_at_target is None, each.gap_at_target or 0.0, each.idea))
@@ -114,9 +123,14 @@ def _check(runs: Sequence[Run], target: float, unit: str, baseline: str | None) 
         raise ValueError(f"the target must be finite and above zero, got {target}")
 
 
-def _board(
-    table: Table, target: float, exponent: float, certainty: float, smallest_gap: float
+def board_of_table(
+    table: Table,
+    target: float,
+    exponent: float,
+    certainty: float = 0.95,
+    smallest_gap: float = 0.005,
 ) -> Board:
+    """Runs as a study that buys nothing more, with scales and the target as compute."""
     nothing = np.zeros(table.losses.shape, dtype=bool)
     compute = table.scales**exponent
     return Board(
@@ -126,8 +140,13 @@ def _board(
     )  # fmt: skip
 
 
-def _believe(board: Board, table: Table) -> tuple[Belief, tuple[str, ...]]:
-    """The belief of a study, with noise from residuals where too little was repeated."""
+def believe_table(
+    board: Board, table: Table, *, named: bool, prior: FieldPrior = FIELD_PRIOR
+) -> tuple[Belief, tuple[str, ...]]:
+    """The belief of a study, with noise from residuals where too little was repeated.
+
+    Warnings come with it.
+    """
     cells = _interpolated(measure_cells(board.losses, paired=table.paired), board)
     # One pair that agrees to the digits that were written down may do so by accident.
     cells = replace(cells, identical=cells.identical & (cells.runs.sum(axis=1) >= _SURELY_SAME))
@@ -140,22 +159,32 @@ def _believe(board: Board, table: Table) -> tuple[Belief, tuple[str, ...]]:
     fields: tuple[tuple[float, GapField], ...] = ()
     warnings: tuple[str, ...] = ()
     if repeated < _ENOUGH_DOF:
-        fields, factor = _residual_noise(x, cells, scale, centre)
+        fields, factor = _residual_noise(x, cells, scale, centre, prior)
         cells = _scaled(cells, factor)
         warnings = (_UNREPEATED.format(math.sqrt(float(np.median(cells.baseline_variance)))),)
-    field = fit_field(x, cells, scale=scale, centre=centre, luck=repeated >= _ENOUGH_DOF)
+    # An idea that only stands in for a baseline has a gap of its own, which is no luck.
+    luck = named and bool(repeated >= _ENOUGH_DOF)
+    field = fit_field(x, cells, scale=scale, centre=centre, prior=prior, luck=luck, beyond=SURPRISE)
     target, smallest = math.log10(board.target), board.smallest_gap * scale
     reliable = np.ones(len(board.arms) - 1)
     return Belief(cells, field, x, target, smallest, reliable, fields), warnings
 
 
 def _residual_noise(
-    x: Floats, cells: Cells, scale: float, centre: float
+    x: Floats, cells: Cells, scale: float, centre: float, prior: FieldPrior
 ) -> tuple[tuple[tuple[float, GapField], ...], float]:
     """How likely each noise makes the gaps of all ideas together; and the noise, as a factor on
     the usual, that has the variance to expect."""
     fields = [
-        fit_field(x, _scaled(cells, factor), scale=scale, centre=centre, luck=False)
+        fit_field(
+            x,
+            _scaled(cells, factor),
+            scale=scale,
+            centre=centre,
+            prior=prior,
+            luck=False,
+            beyond=SURPRISE,
+        )
         for factor in _NOISE_FACTORS
     ]
     logs = -((np.log(_NOISE_FACTORS / _NOISE_CENTRE) / _NOISE_DOUBT) ** 2) / 2

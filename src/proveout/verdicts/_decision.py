@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -57,6 +58,31 @@ class Decision:
     warnings: tuple[str, ...] = ()
 
 
+class Standing(NamedTuple):
+    """Of all arms at the target, [A] each, the baseline first: the mean gap to the baseline, or to
+    the average where none is named, the ends of its 80% interval, the probability that it is below
+    zero, and that the arm is the best of all."""
+
+    mean: Floats
+    low: Floats
+    high: Floats
+    helps: Floats
+    best: Floats
+
+
+def standing(belief: Belief, *, named: bool) -> Standing:
+    """What is believed of all arms. What is best is a question of all together, so it is drawn."""
+    arms, known = _draw(belief), knowable(belief.cells, named=named)
+    rivals = np.where(known, arms, np.inf) if known.any() else arms
+    ties = rivals == rivals.min(axis=1, keepdims=True)
+    best = (ties / ties.sum(axis=1, keepdims=True)).mean(axis=0)
+    if named:
+        still = np.hstack([[True], belief.cells.identical])
+        return Standing(*_of_gaps(belief.at_target, still), best)
+    average = arms[:, known].mean(axis=1, keepdims=True) if known.any() else 0.0
+    return Standing(*_of_draws(arms - average), best)
+
+
 @dataclass(frozen=True, eq=False)
 class Judged:
     """The belief with all that is told of it computed at once.
@@ -84,20 +110,11 @@ class Judged:
 
     @classmethod
     def of(cls, board: Board, belief: Belief, exponent: float, *, named: bool) -> Judged:
-        """What is best is a question of all arms together, so it is drawn."""
-        arms, known = _draw(belief), knowable(belief.cells, named=named)
-        rivals = np.where(known, arms, np.inf) if known.any() else arms
-        ties = rivals == rivals.min(axis=1, keepdims=True)
-        best = (ties / ties.sum(axis=1, keepdims=True)).mean(axis=0)
-        if named:
-            still = np.hstack([[True], belief.cells.identical])
-            numbers = _of_gaps(belief.at_target, still)
-        else:
-            average = arms[:, known].mean(axis=1, keepdims=True) if known.any() else 0.0
-            numbers = _of_draws(arms - average)
+        """Everything at once."""
+        numbers = standing(belief, named=named)
         multipliers = _multipliers(board, belief) if named else {}
         calls = call_all(board, belief)
-        return cls(board, belief, exponent, named, *numbers, best, calls, multipliers)
+        return cls(board, belief, exponent, named, *numbers, calls, multipliers)
 
     @property
     def shown(self) -> range:

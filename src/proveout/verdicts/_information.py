@@ -34,6 +34,9 @@ _PACKAGES = np.array([1.0, 2.0, 4.0])  # seeds
 _SHORTLIST = 100  # ideas on which most hangs: only they are judged to the last digit
 _NOTHING_LEFT = 0.05
 """Stop when what is expected to be missed, of gains worth having, is below this share of one."""
+_LOST = 0.002
+"""An idea with less of a chance of a gain worth having is left to audits: what further runs of it
+seem worth hangs on the far tail of a belief that knows no such ideas."""
 _AUDIT_SHARE = 0.05
 _AUDITS_AFTER = 0.3  # of the budget
 _NO_NEWS = 1e12  # a noise variance that drowns any gap
@@ -58,11 +61,12 @@ class InformationPolicy:
         return _Market(board, belief).buy(slots)
 
     def keeps(self, board: Board) -> Flags:
-        """Ideas with a gain to expect at the target."""
+        """Ideas with a gain to expect at the target, and likelier than not to have one: where the
+        mean alone says so, it is the far tail of a belief that does."""
         belief = believe_board(board)
-        gain = -belief.mean_at_target
+        gains = (belief.mean_at_target < 0) & (belief.helps > 0.5)
         measured = (belief.cells.runs > 0).any(axis=1)
-        keeps: Flags = (gain > 0) & measured & ~board.closed[1:]
+        keeps: Flags = gains & measured & ~board.closed[1:]
         return keeps
 
 
@@ -77,6 +81,7 @@ class _Market:
         self.left = board.left
         # A change that leaves every bit as it was will not do anything at another scale.
         self.open = ~board.closed[1:] & ~belief.cells.identical
+        self.open &= (belief.matters >= _LOST) | (self.runs == 0).all(axis=1)
         running = board.running.sum(axis=2)
         for rung in np.flatnonzero(running[0]):
             self._reckon(None, int(rung), int(running[0, rung]))
