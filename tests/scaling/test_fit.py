@@ -24,6 +24,7 @@ def chinchilla(inputs: dict[str, np.ndarray]) -> np.ndarray:
 
 TRUTHS: dict[str, tuple[dict[str, np.ndarray], dict[str, float]]] = {
     "power": (LINE, {"E": 1.7, "A": 240.0, "alpha": 0.13}),
+    "floorless": (LINE, {"A": 40.0, "alpha": 0.06}),
     "chinchilla": (PLANE, {"E": 1.82, "A": 482.0, "B": 2085.4, "alpha": 0.348, "beta": 0.366}),
     "tied": (PLANE, {"E": 1.5, "A": 120.0, "B": 300.0, "alpha": 0.28}),
     "interaction": (
@@ -83,7 +84,7 @@ def test_a_law_without_noise_is_found_again(name: str) -> None:
     assert found.residuals == pytest.approx(0, abs=2e-4)
 
 
-@pytest.mark.parametrize("name", ["power", "chinchilla", "tied", "interaction", "kaplan"])
+@pytest.mark.parametrize("name", ["power", "floorless", "chinchilla", "tied", "interaction", "kaplan"])
 def test_the_parameters_of_identified_forms_are_found_again(name: str) -> None:
     found, _ = fitted(name)
     values = TRUTHS[name][1]

@@ -104,6 +104,10 @@ def _power(x: Mapping[str, Floats], alpha: Floats) -> tuple[Floats | float, ...]
     return 1.0, x["compute"] ** -alpha
 
 
+def _floorless(x: Mapping[str, Floats], alpha: Floats) -> tuple[Floats | float, ...]:
+    return (x["compute"] ** -alpha,)
+
+
 def _chinchilla(x: Mapping[str, Floats], alpha: Floats, beta: Floats) -> tuple[Floats | float, ...]:
     return 1.0, x["params"] ** -alpha, x["tokens"] ** -beta
 
@@ -175,6 +179,19 @@ POWER = Form(
     basis=_power,
     limits="Runs along the compute-optimal frontier (or any other fixed recipe), no breaks.",
     prior=4.0,
+)
+FLOORLESS = Form(
+    name="floorless",
+    formula="L = A C^-alpha",
+    source="Kaplan et al. 2020, eq. 1.3 (arXiv 2001.08361), there with alpha = .050",
+    inputs=("compute",),
+    terms=("A",),
+    parameters=(Parameter("alpha", 0.07, 0.7),),
+    basis=_floorless,
+    floor=None,
+    limits="Right only far above a floor.",
+    prior=0.15,
+    curve_prior=1e-6,
 )
 CHINCHILLA = Form(
     name="chinchilla",
@@ -285,7 +302,17 @@ DATA_CONSTRAINED = Form(
 
 FORMS: Mapping[str, Form] = {
     form.name: form
-    for form in (POWER, CHINCHILLA, TIED, INTERACTION, KAPLAN, M4, BROKEN, DATA_CONSTRAINED)
+    for form in (
+        POWER,
+        FLOORLESS,
+        CHINCHILLA,
+        TIED,
+        INTERACTION,
+        KAPLAN,
+        M4,
+        BROKEN,
+        DATA_CONSTRAINED,
+    )
 }
 
 

@@ -198,10 +198,15 @@ def _table(discrepancy: Discrepancy | str | None, forms: Sequence[Form]) -> Disc
 
 
 def with_errors(fitted: Fit, draws: Draws) -> Fit:
-    """The fit with standard errors from the laws that could be true, their robust spread."""
+    """The fit with standard errors from the laws that could be true: their robust spread about it.
+
+    Where those lie elsewhere, as with parameters that the runs hardly tell, the way there counts.
+    """
     at = np.concatenate([np.log(np.maximum(draws.shares, 1e-300)), draws.z], axis=1)
-    low, high = np.quantile(natural(draws.problem, at), [0.159, 0.841], axis=0)
-    errors = dict(zip(fitted.parameters, ((high - low) / 2).tolist(), strict=True))
+    low, middle, high = np.quantile(natural(draws.problem, at), [0.159, 0.5, 0.841], axis=0)
+    found = np.array(list(fitted.parameters.values()))
+    spread = np.hypot((high - low) / 2, middle - found)
+    errors = dict(zip(fitted.parameters, spread.tolist(), strict=True))
     return replace(fitted, standard_errors=errors)
 
 

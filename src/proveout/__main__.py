@@ -1,0 +1,5 @@
+"""`python -m proveout`: the command line."""
+
+from proveout.cli import main
+
+main()
