@@ -252,7 +252,7 @@ def test_the_figure_is_written_and_named(
         (["--at", "params=0,tokens=1e9"], "above zero"),
         (["--at", "params=1e9,N=1e9,tokens=1e9"], "params twice"),
         (["--at", ""], "without a name"),
-        (["--forms", "farseer"], "power, chinchilla, tied"),
+        (["--forms", "farseer"], "power, floorless, chinchilla"),
         (["--at", "params=1e40,tokens=1e9"], "params is '1e40'; it must lie between 1e-30"),
         (["--forms", "data-constrained"], "needs params and tokens and unique_tokens"),
         (["--forms", ","], "is not known"),

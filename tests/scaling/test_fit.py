@@ -84,7 +84,9 @@ def test_a_law_without_noise_is_found_again(name: str) -> None:
     assert found.residuals == pytest.approx(0, abs=2e-4)
 
 
-@pytest.mark.parametrize("name", ["power", "floorless", "chinchilla", "tied", "interaction", "kaplan"])
+@pytest.mark.parametrize(
+    "name", ["power", "floorless", "chinchilla", "tied", "interaction", "kaplan"]
+)
 def test_the_parameters_of_identified_forms_are_found_again(name: str) -> None:
     found, _ = fitted(name)
     values = TRUTHS[name][1]
