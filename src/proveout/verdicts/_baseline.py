@@ -28,6 +28,7 @@ _DRAWS = 2000  # the interval's ends then differ from seed to seed by a few hund
 _FARTHEST = 1e4  # past this factor no law fitted to a ladder says more than "very many"
 _STEPS = 80  # from 1 / _FARTHEST to _FARTHEST: ten a decade
 _FLAT = "the baseline's loss does not fall over the scales measured; measure it at more"
+_LEAST_SCALES = 3  # that tell a floor from none
 _NO_SLOPE = 1e-9  # rounding
 _NO_FLOOR = 1e-6  # of the loss: a floor below this is none
 
@@ -93,10 +94,10 @@ def _formula(laws: Laws) -> str:
     scales = np.unique(laws.points.compute).size
     if not _falls(laws):
         return "no fall of the loss yet"
+    if scales < _LEAST_SCALES:
+        return f"{laws.best.form.formula} (too few scales)"
     fixed = [(w, fit) for w, fit in zip(laws.weights, laws.fits, strict=True)
              if len(fit.parameters) <= scales]  # fmt: skip
-    if not fixed:
-        return f"{laws.best.form.formula} (too few scales)"
     return _in_numbers(max(fixed, key=lambda each: each[0])[1])
 
 
