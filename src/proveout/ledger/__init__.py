@@ -20,6 +20,7 @@ from proveout.ledger._events import (
     Verdict,
     VerdictsRead,
 )
+from proveout.ledger._follow import LedgerFollower
 from proveout.ledger._history import ROUNDING, Account, History, HistoryBuilder, State, TrialRecord
 from proveout.ledger._ledger import LEDGER_FILE, Ledger, explain, read_history
 
@@ -39,6 +40,7 @@ __all__ = [
     "IdeaAdded",
     "IdeaRefused",
     "Ledger",
+    "LedgerFollower",
     "MergeRefused",
     "State",
     "StudyEnded",

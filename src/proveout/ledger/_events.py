@@ -232,7 +232,12 @@ def decode(kind: str, body: dict[str, Any]) -> Event:
 
 def _build(record: type[Any], body: dict[str, Any]) -> Any:
     convert = _converters(record)
-    return record(**{name: convert[name](value) for name, value in body.items() if name in convert})
+    fields_ = {}
+    for name, value in body.items():
+        if name in convert:
+            change = convert[name]
+            fields_[name] = value if change is None else change(value)
+    return record(**fields_)
 
 
 _CONVERTERS: dict[type[Any], dict[str, Any]] = {}
@@ -246,14 +251,16 @@ def _converters(record: type[Any]) -> dict[str, Any]:
 
 
 def _converter(hint: Any) -> Any:
-    """How a JSON value becomes the type of a field: records and tuples, all else as it is."""
+    """How a JSON value becomes the type of a field; None where it is one already."""
     if is_dataclass(hint):
         return lambda value: _build(typing.cast("type[Any]", hint), value)
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         inner = [each for each in typing.get_args(hint) if each is not type(None)]
-        convert = _converter(inner[0]) if len(inner) == 1 else (lambda value: value)
-        return lambda value: None if value is None else convert(value)
+        convert = _converter(inner[0]) if len(inner) == 1 else None
+        return convert and (lambda value: None if value is None else convert(value))
     if typing.get_origin(hint) is tuple:
         element = _converter(typing.get_args(hint)[0])
+        if element is None:
+            return tuple
         return lambda value: tuple(element(each) for each in value)
-    return lambda value: value
+    return None

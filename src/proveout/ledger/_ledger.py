@@ -60,12 +60,12 @@ def read_history(folder: Path) -> History:
     file = folder / LEDGER_FILE
     if not file.is_file():
         raise DataError(f"{folder} has no ledger yet; `proveout run {folder}` starts the study")
-    with _explained(file):
-        connection = _open_to_read(file)
+    with explained(file):
+        connection = open_to_read(file)
         with contextlib.closing(connection):
-            if _check_version(connection, file) == 0:
+            if check_version(connection, file) == 0:
                 raise DataError(f"{folder} has no ledger yet; `proveout run {folder}` starts it")
-            return HistoryBuilder().extend(_entries(connection)).history()
+            return HistoryBuilder().extend(entries_after(connection)).history()
 
 
 class Ledger:
@@ -75,8 +75,12 @@ class Ledger:
     `kill -9` and a loss of power.
     """
 
-    def __init__(self, folder: Path, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, folder: Path, clock: Callable[[], float] = time.time, durable: bool = True
+    ) -> None:
         """Opens or creates `folder/ledger.sqlite`.
+
+        `durable=False` does not wait for the disk: for a simulation that can be made again.
 
         Raises:
             StudyBusy: another controller is at work on this study.
@@ -87,14 +91,14 @@ class Ledger:
         self._file = folder / LEDGER_FILE
         self._lock = _take_lock(folder)
         try:
-            with _explained(self._file):
+            with explained(self._file):
                 self._connection = sqlite3.connect(self._file, isolation_level=None)
                 self._connection.execute("PRAGMA journal_mode=WAL")
-                self._connection.execute("PRAGMA synchronous=FULL")
-                _check_version(self._connection, self._file)
+                self._connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'OFF'}")
+                check_version(self._connection, self._file)
                 self._connection.executescript(_SCHEMA)
                 self._connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
-                self._builder = HistoryBuilder().extend(_entries(self._connection))
+                self._builder = HistoryBuilder().extend(entries_after(self._connection))
         except BaseException:
             self._lock.close()
             raise
@@ -141,7 +145,7 @@ class Ledger:
             raise ValueError(f"a trial is settled once, and it is not running: {event}")
         body = json.dumps(encode(event), allow_nan=False, separators=(",", ":"))
         at = self._clock()
-        with _explained(self._file):
+        with explained(self._file):
             cursor = self._connection.execute(
                 "INSERT INTO event (at, kind, body) VALUES (?, ?, ?)",
                 (at, type(event).__name__, body),
@@ -151,15 +155,20 @@ class Ledger:
         return entry
 
 
-def _entries(connection: sqlite3.Connection) -> Iterator[Entry]:
-    rows = connection.execute("SELECT sequence, at, kind, body FROM event ORDER BY sequence")
+def entries_after(connection: sqlite3.Connection, sequence: int = 0) -> Iterator[Entry]:
+    """The entries that follow one of this number, in order."""
+    rows = connection.execute(
+        "SELECT sequence, at, kind, body FROM event WHERE sequence > ? ORDER BY sequence",
+        (sequence,),
+    )
     for sequence, at, kind, body in rows:
         yield Entry(sequence, at, decode(kind, json.loads(body)))
 
 
-def _open_to_read(file: Path) -> sqlite3.Connection:
+def open_to_read(file: Path, any_thread: bool = False) -> sqlite3.Connection:
+    """A connection that cannot write; `any_thread` where a lock of the caller guards it."""
     uri = file.resolve().as_uri()
-    connection = sqlite3.connect(f"{uri}?mode=ro", uri=True)
+    connection = sqlite3.connect(f"{uri}?mode=ro", uri=True, check_same_thread=not any_thread)
     try:
         connection.execute("SELECT 1 FROM sqlite_master").fetchall()
     except sqlite3.OperationalError:
@@ -168,11 +177,14 @@ def _open_to_read(file: Path) -> sqlite3.Connection:
         connection.close()
         if Path(f"{file}-wal").exists():
             raise
-        connection = sqlite3.connect(f"{uri}?mode=ro&immutable=1", uri=True)
+        connection = sqlite3.connect(
+            f"{uri}?mode=ro&immutable=1", uri=True, check_same_thread=not any_thread
+        )
     return connection
 
 
-def _check_version(connection: sqlite3.Connection, file: Path) -> int:
+def check_version(connection: sqlite3.Connection, file: Path) -> int:
+    """The version of a ledger, 0 where nothing was written yet. Raises LedgerTooNew."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > SCHEMA_VERSION:
         raise LedgerTooNew(
@@ -205,7 +217,7 @@ def _take_lock(folder: Path) -> IO[str]:
 
 
 @contextlib.contextmanager
-def _explained(file: Path) -> Iterator[None]:
+def explained(file: Path) -> Iterator[None]:
     """SQLite's errors in our words."""
     try:
         yield

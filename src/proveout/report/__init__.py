@@ -11,8 +11,9 @@ from proveout.report._figures import (
     loss_figure,
     save_figures,
 )
-from proveout.report._html import render_html, write_html
+from proveout.report._html import page_environment, render_html, write_html
 from proveout.report._idea_page import idea_page
+from proveout.report._idea_view import idea_view
 from proveout.report._json import JSON_VERSION, as_json
 from proveout.report._law_figure import (
     LawLine,
@@ -24,16 +25,28 @@ from proveout.report._law_figure import (
     save_law_figure,
 )
 from proveout.report._markdown import write_markdown
+from proveout.report._snapshot import Snapshot
 from proveout.report._tables import ideas_table, verdict_table, verdict_word
 from proveout.report._terminal import Overview, overview, status_text
-from proveout.report._text import trial_line
+from proveout.report._text import clean, trial_line
+from proveout.report._views import (
+    Asked,
+    frame,
+    ladder_view,
+    overview_view,
+    scaling_view,
+    spending_view,
+    trust_view,
+)
 
 __all__ = [
     "JSON_VERSION",
+    "Asked",
     "LawLine",
     "LawPicture",
     "Overview",
     "RunPoint",
+    "Snapshot",
     "TargetPoint",
     "all_figures",
     "answer",
@@ -41,22 +54,31 @@ __all__ = [
     "budget_figure",
     "check_figure_path",
     "checkout_command",
+    "clean",
     "decide_figure",
     "decision_table",
     "forecast_figure",
     "forecast_lines",
+    "frame",
     "gap_figure",
     "idea_page",
+    "idea_view",
     "ideas_table",
+    "ladder_view",
     "law_figure",
     "loss_figure",
     "overview",
+    "overview_view",
+    "page_environment",
     "render_html",
     "save_decide_figure",
     "save_figures",
     "save_law_figure",
+    "scaling_view",
+    "spending_view",
     "status_text",
     "trial_line",
+    "trust_view",
     "verdict_table",
     "verdict_word",
     "write_html",

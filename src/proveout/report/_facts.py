@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from proveout.ideas import BASELINE, Idea
@@ -101,13 +101,15 @@ class Spending:
     train_seconds: float = 0.0
     score_seconds: float = 0.0
 
-    def plus(self, record: TrialRecord) -> Spending:
-        """With one more trial."""
-        return Spending(
-            self.trials + 1,
-            self.charged + record.charged,
-            self.train_seconds + (record.usage.wall_seconds if record.usage else 0.0),
-            self.score_seconds + (record.usage.score_seconds if record.usage else 0.0),
+    @classmethod
+    def of(cls, cells: Iterable[Spending]) -> Spending:
+        """Several together."""
+        each = list(cells)
+        return cls(
+            sum(one.trials for one in each),
+            sum(one.charged for one in each),
+            sum(one.train_seconds for one in each),
+            sum(one.score_seconds for one in each),
         )
 
 
@@ -124,21 +126,26 @@ class Spent:
 def spent(study: Study, history: History, verdicts: VerdictsRead | None) -> Spent:
     """Charges of finished trials, by rung and by what came of them."""
     words = {row.idea: row.word for row in table_rows(history, verdicts)}
-    cells: dict[tuple[int, str], Spending] = {}
-    rungs: dict[int, Spending] = {}
-    outcomes: dict[str, Spending] = {}
-    total = Spending()
+    counted: dict[tuple[int, str], list[float]] = {}
     for trial, record in history.trials.items():
         if record.state not in {"scored", "failed"}:
             continue
-        rung = min(trial.rung, len(study.rungs))
-        outcome = _outcome(history, words, record)
-        cells[rung, outcome] = cells.get((rung, outcome), Spending()).plus(record)
-        rungs[rung] = rungs.get(rung, Spending()).plus(record)
-        outcomes[outcome] = outcomes.get(outcome, Spending()).plus(record)
-        total = total.plus(record)
-    ordered = {name: outcomes[name] for name in OUTCOMES if name in outcomes}
-    return Spent(cells, dict(sorted(rungs.items())), ordered, total)
+        key = min(trial.rung, len(study.rungs)), _outcome(history, words, record)
+        sums = counted.setdefault(key, [0, 0.0, 0.0, 0.0])
+        sums[0] += 1
+        sums[1] += record.charged
+        if record.usage is not None:
+            sums[2] += record.usage.wall_seconds
+            sums[3] += record.usage.score_seconds
+    cells = {key: Spending(int(n), *rest) for key, (n, *rest) in counted.items()}
+    rungs, outcomes = sorted({rung for rung, _ in cells}), {outcome for _, outcome in cells}
+    return Spent(
+        cells,
+        {r: Spending.of(each for (rung, _), each in cells.items() if rung == r) for r in rungs},
+        {o: Spending.of(each for (_, outcome), each in cells.items() if outcome == o)
+         for o in OUTCOMES if o in outcomes},
+        Spending.of(cells.values()),
+    )  # fmt: skip
 
 
 def _outcome(history: History, words: Mapping[str, str], record: TrialRecord) -> str:
@@ -156,9 +163,10 @@ def _outcome(history: History, words: Mapping[str, str], record: TrialRecord) ->
 def failures_by_kind(history: History) -> dict[str, list[TrialRecord]]:
     """Failed trials by class, the commonest first."""
     kinds: dict[str, list[TrialRecord]] = {}
-    for _, record in sorted(history.trials.items()):
-        if record.failure is not None:
-            kinds.setdefault(record.failure.kind, []).append(record)
+    failed = [record for record in history.trials.values() if record.failure is not None]
+    for record in sorted(failed, key=lambda record: record.trial):
+        assert record.failure is not None
+        kinds.setdefault(record.failure.kind, []).append(record)
     return dict(sorted(kinds.items(), key=lambda item: (-len(item[1]), item[0])))
 
 

@@ -56,18 +56,27 @@ def render_html(
     verdicts: VerdictsRead | None = None,
 ) -> str:
     """The report's text; the same for the same records."""
+    page = _page(study, history, diffs, verdicts)
+    rendered: str = page_environment().get_template("report.html").render(page)
+    return rendered
+
+
+def page_environment(*more: Path) -> Any:
+    """Jinja's environment for the templates of this room, and of other folders before them.
+
+    Everything is escaped, and a name that a template uses and nobody gave is an error.
+    """
     import jinja2
 
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        loader=jinja2.FileSystemLoader([*more, Path(__file__).parent / "templates"]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters["clean"] = text.clean
-    page = _page(study, history, diffs, verdicts)
-    return environment.get_template("report.html").render(page)
+    return environment
 
 
 def _page(
@@ -86,15 +95,15 @@ def _page(
         "unit": study.budget.compute.unit,
         "sentences": answer(study, history, verdicts),
         "checkout": checkout_command(history, verdicts),
-        "rows": [_row(study, row, digits) for row in rows],
+        "rows": [table_line(study, row, digits) for row in rows],
         "meanings": [(text.mark(word).sign, word, told) for word, told in VERDICTS.items()],
         "figures": _figures(study, history, verdicts, rows),
-        "forecasts": [_forecast(study, history, made) for made in history.forecasts.values()],
+        "forecasts": [forecast_cells(study, history, made) for made in history.forecasts.values()],
         "ideas": [_idea(study, history, row, diffs) for row in every],
         "merges": [idea for idea in history.ideas.values() if idea.kind == "stack"],
         "conflicts": history.merges_refused,
         "decisions": history.decisions,
-        "went": _went(study, history, verdicts),
+        "went": money(study, history, verdicts),
         "failures": _failures(history),
         "refused": history.refused,
         "stamps": [
@@ -111,7 +120,7 @@ def _page(
 
 
 @dataclass(frozen=True)
-class _Line:
+class TableLine:
     """A line of the table of ideas."""
 
     idea: str
@@ -127,11 +136,11 @@ class _Line:
     spark: Any
 
 
-def _row(study: Study, row: Row, digits: int) -> _Line:
+def table_line(study: Study, row: Row, digits: int) -> TableLine:
     from markupsafe import Markup
 
     verdict = row.verdict
-    return _Line(
+    return TableLine(
         idea=text.clean(row.idea, 60),
         anchor=_anchor(row.idea),
         word=text.clean(row.word, 20),
@@ -191,7 +200,7 @@ def _figures(
     ]
 
 
-def _forecast(study: Study, history: History, made: ForecastMade) -> dict[str, str]:
+def forecast_cells(study: Study, history: History, made: ForecastMade) -> dict[str, str]:
     scored = history.forecasts_scored.get(made.idea)
     digits = text.decimals([(made.interval80[1] - made.interval80[0]) / 2]) + 1
     told = {True: "inside", False: "outside", None: text.DASH}
@@ -218,14 +227,14 @@ def _idea(study: Study, history: History, row: Row, diffs: Mapping[str, str]) ->
         "word": "" if row.idea == BASELINE else text.clean(row.word, 20),
         "sign": text.mark(row.word).sign,
         "why": text.clean(row.verdict.why, 1000) if row.verdict else "",
-        "facts": _idea_facts(record) if record else [],
-        "rungs": _idea_rungs(study, history, row.idea, row.verdict),
-        "failures": [_failure(each) for each in failed if each.failure],
-        "diff": _diff(diffs.get(row.idea, "")),
+        "facts": idea_facts(record) if record else [],
+        "rungs": idea_rungs(study, history, row.idea, row.verdict),
+        "failures": [failure_line(each) for each in failed if each.failure],
+        "diff": diff_shown(diffs.get(row.idea, "")),
     }
 
 
-def _idea_facts(record: Idea) -> list[tuple[str, str]]:
+def idea_facts(record: Idea) -> list[tuple[str, str]]:
     facts = [
         ("hypothesis", record.hypothesis),
         ("source", record.source),
@@ -238,7 +247,7 @@ def _idea_facts(record: Idea) -> list[tuple[str, str]]:
     return [(name, text.clean(told, 4000)) for name, told in facts if told]
 
 
-def _idea_rungs(
+def idea_rungs(
     study: Study, history: History, idea: str, verdict: Verdict | None
 ) -> list[dict[str, str]]:
     recorded = {point[0]: point for point in verdict.measured} if verdict else {}
@@ -258,7 +267,7 @@ def _idea_rungs(
     return rungs
 
 
-def _failure(record: TrialRecord) -> dict[str, str]:
+def failure_line(record: TrialRecord) -> dict[str, str]:
     assert record.failure is not None  # only failed trials are asked for
     return {
         "trial": text.clean(record.trial.id, 90),
@@ -270,7 +279,7 @@ def _failure(record: TrialRecord) -> dict[str, str]:
 def _failures(history: History) -> list[dict[str, Any]]:
     return [
         {"kind": kind, "count": len(records), "left_out": max(0, len(records) - _SHOWN_FAILURES),
-         "trials": [_failure(each) for each in records[:_SHOWN_FAILURES]]}
+         "trials": [failure_line(each) for each in records[:_SHOWN_FAILURES]]}
         for kind, records in failures_by_kind(history).items()
     ]  # fmt: skip
 
@@ -280,7 +289,7 @@ class _DiffLine(NamedTuple):
     text: str
 
 
-def _diff(diff: str) -> dict[str, Any]:
+def diff_shown(diff: str) -> dict[str, Any]:
     lines = text.clean_lines(diff.rstrip("\n")) if diff.strip() else []
     shown: list[_DiffLine] = []
     characters = 0
@@ -299,7 +308,7 @@ def _diff_kind(line: str) -> str:
     return {"+": "add", "-": "del", "@": "hunk"}.get(line[:1], "same")
 
 
-def _went(study: Study, history: History, verdicts: VerdictsRead | None) -> dict[str, Any]:
+def money(study: Study, history: History, verdicts: VerdictsRead | None) -> dict[str, Any]:
     went = spent(study, history, verdicts)
     account = history.account
     by_rung = [(rung_name(study, rung), each) for rung, each in went.by_rung.items()]

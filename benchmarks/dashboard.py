@@ -1,0 +1,214 @@
+"""How the dashboard bears a large study: 100,000 trials of 2,000 ideas, many viewers, live updates.
+
+    python benchmarks/dashboard.py [--trials 100000] [--ideas 2000] [--viewers 50] [--rate 50]
+
+The study's ledger is written by simulation; the server is the real one, in a process of its own.
+Prints the time to take the ledger in, the server's time for each page (the first of a version, and
+kept), its memory, how many updates a second it follows, and what viewers cost a controller that
+appends: the time of an append beside the same without a server.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import random
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+from proveout.ideas import BASELINE, Idea
+from proveout.ledger import (
+    Decided,
+    Event,
+    IdeaAdded,
+    Ledger,
+    StudyOpened,
+    TrialScored,
+    TrialStarted,
+    Verdict,
+    VerdictsRead,
+)
+from proveout.study import Study, read_study
+from proveout.trials import Measurement, Trial, Usage
+
+EXAMPLE = Path(__file__).parents[1] / "examples" / "bigram"
+TOKEN = "benchmark-token"
+PAGES = ("", "ladder", "scaling", "spending", "trust", "ideas/idea-7", "?q=idea-19&sort=gap")
+WORDS = ("holds", "fades", "reverses", "undecided", "no effect", "hurts")
+
+
+def make_study(folder: Path) -> Study:
+    """The example study with a budget that all those trials fit in, and no data to train on."""
+    shutil.copytree(EXAMPLE, folder)
+    file = folder / "study.toml"
+    file.write_text(file.read_text().replace('compute = "4e9 flops"', 'compute = "1e15 flops"'))
+    for name in ("train.bin", "held_out.bin"):
+        (folder / name).write_bytes(bytes(10_000))
+    return read_study(folder)
+
+
+def events(study: Study, trials: int, ideas: int) -> Iterator[Event]:
+    """A study as its ledger would have it."""
+    rng = random.Random(0)
+    text = (study.folder / "study.toml").read_text()
+    yield StudyOpened(study.name, "0", 1e15, "flops", text, "a simulated machine")
+    yield IdeaAdded(Idea(BASELINE, "baseline", "0" * 40, None))
+    names = [f"idea-{number}" for number in range(ideas)]
+    for number, name in enumerate(names, 1):
+        idea = Idea(name, "idea", f"{number:040x}", "0" * 40,
+                    hypothesis=f"{name} trains better", source="simulated")  # fmt: skip
+        yield IdeaAdded(idea, 4)
+    arms = [BASELINE, *names]
+    rungs, made = len(study.rungs), 0
+    while made < trials:
+        arm = arms[made % len(arms)]
+        lap = made // len(arms)
+        yield from one_trial(study, Trial(lap % rungs, lap // rungs, arm), rng)
+        made += 1
+        if made % 500 == 0:
+            yield Decided("Buy", f"second seed of {arm}: decides whether it fades")
+    yield VerdictsRead(tuple(verdict(study, name, rng) for name in names), made)
+
+
+def one_trial(study: Study, trial: Trial, rng: random.Random) -> Iterator[Event]:
+    """Its start and its score."""
+    compute = study.rung(trial.rung).compute.amount
+    yield TrialStarted(trial.id, trial.idea, trial.rung, trial.replicate, 7, compute, "a look")
+    loss = 3 + (compute / 1e6) ** -0.2 + rng.gauss(0, 0.01)
+    yield TrialScored(
+        trial.id, compute, Measurement(loss, "bits_per_byte", "bits per byte", "audited", "A", 9999),
+        Usage(1.5, 1.4, 0.2, 10**8, 0, compute),
+    )  # fmt: skip
+
+
+def verdict(study: Study, name: str, rng: random.Random) -> Verdict:
+    """One that fills every column."""
+    first, last = study.rungs[0].compute.amount, study.ladder.target.amount
+    level, slope = rng.gauss(0, 0.1), rng.gauss(0, 0.02)
+    xs = [first * (last / first) ** (step / 24) for step in range(25)]
+    line = tuple((x, y, y - 0.03, y + 0.03) for x in xs
+                 for y in [level + slope * math.log10(x / first)])  # fmt: skip
+    mean = line[-1][1]
+    return Verdict(name, rng.choice(WORDS), mean, (mean - 0.03, mean + 0.03), 1.2, (1.0, 1.5), 0.7, 3,
+                   "simulated", line, tuple((r.compute.amount, level, 0.01, 2) for r in study.rungs))  # fmt: skip
+
+
+class Server:
+    """`proveout serve` in a process of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        command = [sys.executable, "-m", "proveout", "serve", str(folder), "--token", TOKEN]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
+        self.base = self.process.stdout.readline().strip().partition("/?")[0]
+        self.slug = folder.name
+
+    def get(self, page: str) -> float:
+        """Seconds until a page has come in whole."""
+        began = time.perf_counter()
+        request = urllib.request.Request(f"{self.base}/s/{self.slug}/{page}",
+                                         headers={"Authorization": f"Bearer {TOKEN}"})  # fmt: skip
+        with urllib.request.urlopen(request, timeout=600) as answer:
+            answer.read()
+        return time.perf_counter() - began
+
+    def watch(self, stop: threading.Event, seen: list[float]) -> None:
+        """A viewer: hears of changes and fetches the overview after each."""
+        request = urllib.request.Request(f"{self.base}/s/{self.slug}/events",
+                                         headers={"Authorization": f"Bearer {TOKEN}"})  # fmt: skip
+        with urllib.request.urlopen(request, timeout=600) as answer:
+            for line in answer:
+                if stop.is_set():
+                    return
+                if line.startswith(b"event: changed"):
+                    seen.append(time.perf_counter())
+                    self.get("")
+
+    @property
+    def memory_mb(self) -> float:
+        """Resident now."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.split("VmRSS:")[1].split()[0]) / 1024
+
+    def close(self) -> None:
+        """Ends it."""
+        self.process.terminate()
+        self.process.wait(20)
+
+
+def append_at(ledger: Ledger, study: Study, seconds: float, rate: float, lap: int) -> list[float]:
+    """Appends trials at a rate; how long each pair of appends took."""
+    rng, took = random.Random(lap), []
+    began, number = time.perf_counter(), 0
+    while (now := time.perf_counter()) - began < seconds:
+        if now - began < number / rate:
+            time.sleep(0.001)
+            continue
+        for event in one_trial(study, Trial(0, 10_000 * lap + number, "idea-1"), rng):
+            at = time.perf_counter()
+            ledger.append(event)
+            took.append(time.perf_counter() - at)
+        number += 1
+    return took
+
+
+def main() -> None:
+    """Measures."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--trials", type=int, default=100_000)
+    parser.add_argument("--ideas", type=int, default=2000)
+    parser.add_argument("--viewers", type=int, default=50)
+    parser.add_argument("--rate", type=float, default=50.0)
+    parser.add_argument("--seconds", type=float, default=20.0)
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as place:
+        study = make_study(Path(place) / "large")
+        with Ledger(study.folder, durable=False) as ledger:
+            for event in events(study, asked.trials, asked.ideas):
+                ledger.append(event)
+        measure(study, asked)
+
+
+def measure(study: Study, asked: argparse.Namespace) -> None:
+    """Starts the server and prints what it takes."""
+    with Ledger(study.folder) as ledger:
+        alone = append_at(ledger, study, asked.seconds, asked.rate, 1)
+        began = time.perf_counter()
+        server = Server(study.folder)
+        try:
+            server.get("")
+            print(f"trials {asked.trials}, ideas {asked.ideas}")
+            print(f"started and took the ledger in: {time.perf_counter() - began:.1f} s")
+            for page in PAGES:
+                first, kept = server.get(page), min(server.get(page) for _ in range(5))
+                print(f"  /{page:24s} first {1000 * first:6.0f} ms, kept {1000 * kept:5.1f} ms")
+            print(f"memory: {server.memory_mb:.0f} MB")
+            stop, seen = threading.Event(), []
+            viewers = [threading.Thread(target=server.watch, args=(stop, seen), daemon=True)
+                       for _ in range(asked.viewers)]  # fmt: skip
+            for viewer in viewers:
+                viewer.start()
+            time.sleep(1.0)
+            watched = append_at(ledger, study, asked.seconds, asked.rate, 2)
+            stop.set()
+            updates = len(seen) / max(1, asked.viewers) / asked.seconds
+            ratio = statistics.median(watched) / statistics.median(alone)
+            print(f"{asked.viewers} viewers while {asked.rate:g} trials a second came in: "
+                  f"{updates:.2f} updates a second each, {len(watched) / 2 / asked.seconds:.0f} "
+                  f"trials a second appended; an append takes {ratio:.2f} times as long as "
+                  f"without a server ({1e6 * statistics.median(alone):.0f} us)")  # fmt: skip
+            print(f"memory: {server.memory_mb:.0f} MB")
+        finally:
+            server.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,397 @@
+"""What the dashboard's pages show, as plain values for their templates."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from proveout.ideas import BASELINE
+from proveout.ledger import TrialRecord
+from proveout.report import _text as text
+from proveout.report._answer import answer, checkout_command
+from proveout.report._chart import Axes, Band, Dots, Line, chart
+from proveout.report._facts import (
+    Row,
+    carried,
+    count_trials,
+    failures_by_kind,
+    metric_name,
+    rung_name,
+    seed_gaps,
+    stamps,
+)
+from proveout.report._html import forecast_cells, money, table_line
+from proveout.report._meanings import ISOLATION, TRUST, VERDICTS
+from proveout.report._snapshot import Snapshot
+from proveout.trials import AUDITS
+from proveout.units import compact, duration
+
+PAGE_ROWS = 50
+_LATEST = 8
+_SHOWN_FAILURES = 40
+_CURVE_POINTS = 400
+
+_SORTS = ("verdict", "name", "gap", "multiplier", "helps")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a table of ideas is narrowed to, as its address says."""
+
+    search: str = ""
+    verdict: str = ""
+    sort: str = "verdict"
+    page: int = 1
+
+    @classmethod
+    def read(cls, given: Mapping[str, str]) -> Asked:
+        """From a query string; what is not understood is left out."""
+        page = given.get("page", "1")
+        sort = given.get("sort", "verdict")
+        return cls(
+            search=text.clean(given.get("q", ""), 80),
+            verdict=text.clean(given.get("verdict", ""), 20),
+            sort=sort if sort in _SORTS else "verdict",
+            page=max(1, int(page)) if page.isascii() and page.isdigit() and len(page) < 6 else 1,
+        )
+
+
+@dataclass(frozen=True)
+class Slice:
+    """One page of a table of ideas."""
+
+    rows: Sequence[Row]
+    found: int
+    page: int
+    pages: int
+
+
+def asked_rows(snapshot: Snapshot, asked: Asked, per_page: int = PAGE_ROWS) -> Slice:
+    """The rows that were asked for, in the order that was asked for."""
+    rows = [
+        row
+        for row in snapshot.rows
+        if asked.search.lower() in row.idea.lower() and asked.verdict in ("", row.word)
+    ]
+    if asked.sort != "verdict":
+        rows.sort(key=lambda row: _sort_key(row, asked.sort))
+    pages = max(1, math.ceil(len(rows) / per_page))
+    page = min(asked.page, pages)
+    return Slice(rows[(page - 1) * per_page : page * per_page], len(rows), page, pages)
+
+
+def _sort_key(row: Row, sort: str) -> tuple[bool, Any]:
+    """The best first; what is not known last."""
+    if sort == "name":
+        return False, row.idea
+    values = {
+        "gap": row.verdict.gap_at_target if row.verdict else None,
+        "multiplier": _negative(row.verdict.compute_multiplier if row.verdict else None),
+        "helps": _negative(row.verdict.probability_helps if row.verdict else None),
+    }
+    value = values[sort]
+    return value is None, value or 0.0
+
+
+def _negative(value: float | None) -> float | None:
+    return None if value is None else -value
+
+
+def frame(snapshot: Snapshot) -> dict[str, Any]:
+    """What stands on every page of a study: its name, its budget, whether it is at work."""
+    study, history = snapshot.study, snapshot.history
+    account = history.account
+    budget = account.budget or study.budget.compute.amount
+    running = len(snapshot.running)
+    return {
+        "name": text.clean(study.name, 120),
+        "question": text.clean(study.question, 1000),
+        "metric": metric_name(study),
+        "unit": study.budget.compute.unit,
+        "target": str(study.ladder.target),
+        "state": "ended" if history.ended else f"{running} running" if running else "not running",
+        "charged_share": text.share(account.charged, budget),
+        "charged_percent": f"{min(100.0, 100 * account.charged / budget):.1f}",
+        "reserved_percent": f"{min(100.0, 100 * account.reserved / budget):.1f}",
+        "budget": compact(budget),
+        "charged": compact(account.charged),
+        "finished": history.finished_trials,
+        "dash": text.DASH,
+    }
+
+
+def overview_view(snapshot: Snapshot, asked: Asked) -> dict[str, Any]:
+    """What has been learnt, what runs, where the money goes, what smells wrong."""
+    study, history = snapshot.study, snapshot.history
+    part = asked_rows(snapshot, asked)
+    digits = text.gap_decimals(row.verdict for row in snapshot.rows if row.verdict)
+    words = Counter(row.word for row in snapshot.rows)
+    return {
+        "sentences": answer(study, history, snapshot.verdicts),
+        "checkout": checkout_command(history, snapshot.verdicts),
+        "asked": asked,
+        "part": part,
+        "lines": [table_line(study, row, digits) for row in part.rows],
+        "words": [(text.mark(w).sign, w, words[w], look_of(w)) for w in _in_order(words)],
+        "meanings": [(text.mark(word).sign, word, told) for word, told in VERDICTS.items()],
+        "judged_at": snapshot.verdicts.trials_finished if snapshot.verdicts else None,
+        "running": [_running(snapshot, record) for record in snapshot.running[:40]],
+        "ended": [text.trial_line(record) for record in snapshot.finished[: -_LATEST - 1 : -1]],
+        "decisions": _latest_decisions(snapshot),
+        "smells": smells(snapshot),
+        "burn": burn_chart(snapshot),
+        "sorts": _SORTS,
+    }
+
+
+def _in_order(words: Mapping[str, int]) -> list[str]:
+    return [*(w for w in text.MARKS if w in words), *sorted(set(words) - set(text.MARKS))]
+
+
+def look_of(word: str) -> str:
+    """The class of a verdict in style sheets."""
+    return word.replace(" ", "-") if word in text.MARKS else "none"
+
+
+def _running(snapshot: Snapshot, record: TrialRecord) -> dict[str, Any]:
+    trial = record.trial
+    return {
+        "idea": trial.idea,
+        "shown": text.clean(trial.idea, 60),
+        "rung": rung_name(snapshot.study, trial.rung),
+        "replicate": trial.replicate + 1,
+        "since": record.started_at,
+        "ran": duration(max(0.0, snapshot.at - record.started_at)),
+        "why": text.clean(record.why, 300),
+    }
+
+
+def _latest_decisions(snapshot: Snapshot) -> list[tuple[str, str]]:
+    latest = snapshot.history.decisions[: -_LATEST - 1 : -1]
+    return [(text.clean(each.action, 40), text.clean(each.why, 400)) for each in latest]
+
+
+def smells(snapshot: Snapshot) -> list[str]:
+    """What a person should look at, a sentence each; most studies have none."""
+    study, history = snapshot.study, snapshot.history
+    found = []
+    kinds = failures_by_kind(history)
+    audits = {r.trial.idea for kind in AUDITS for r in kinds.get(kind, [])}
+    if audits:
+        found.append(f"{len(audits)} rejected by an audit: {_names(sorted(audits))}")
+    finished = history.finished_trials
+    failed = sum(len(each) for kind, each in kinds.items() if kind != "ended early")
+    if finished >= 8 and failed > finished / 4:
+        found.append(f"{failed} of {finished} trials failed")
+    if any(record.trial.idea == BASELINE for each in kinds.values() for record in each):
+        found.append("a trial of the baseline failed")
+    levels = {level for _, level, _ in stamps(history)}
+    if "E" in levels:
+        found.append("trials ran without isolation (level E)")
+    if len(levels) > 1:
+        found.append(f"measurements were made at different isolation levels: {_names(levels)}")
+    missed = [name for name, each in history.forecasts_scored.items() if not each.inside80]
+    if missed:
+        found.append(f"measured outside the forecast's 80% interval: {_names(missed)}")
+    if history.refused:
+        found.append(f"{len(history.refused)} proposed ideas were refused")
+    limit = study.limits.wall_time
+    slow = [r.trial.id for r in snapshot.running if snapshot.at - r.started_at > limit]
+    if slow:
+        found.append(f"running for longer than the limit: {_names(slow)}; is the controller alive?")
+    return found
+
+
+def _names(names: Sequence[str] | set[str]) -> str:
+    shown = [text.clean(name, 60) for name in list(names)[:5]]
+    more = len(names) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more else "")
+
+
+def burn_chart(snapshot: Snapshot) -> Any:
+    """What is left of the budget against time."""
+    history = snapshot.history
+    finished = snapshot.finished
+    if not finished:
+        return ""
+    budget = history.account.budget or snapshot.study.budget.compute.amount
+    began = min(record.started_at for record in finished)
+    left, points = budget, [(0.0, budget)]
+    every = max(1, len(finished) // 200)
+    for number, record in enumerate(finished, start=1):
+        left -= record.charged
+        if number % every == 0 or number == len(finished):
+            points.append((((record.finished_at or began) - began) / 60, left))
+    unit = snapshot.study.budget.compute.unit
+    axes = Axes("minutes since the first trial", f"budget left ({unit})", log_x=False,
+                y_range=(0.0, budget * 1.02))  # fmt: skip
+    return chart(axes, [Line("baseline", points)], width=520, height=220)
+
+
+def ladder_view(snapshot: Snapshot, asked: Asked) -> dict[str, Any]:
+    """Every trial as a cell: idea by rung by seed."""
+    study, history = snapshot.study, snapshot.history
+    part = asked_rows(snapshot, asked)
+    rungs = range(len(study.rungs) + 1)
+    rows = [Row(BASELINE, history.ideas.get(BASELINE), None), *part.rows]
+    return {
+        "asked": asked,
+        "part": part,
+        "sorts": _SORTS,
+        "words": [],
+        "rungs": [rung_name(study, rung) for rung in rungs],
+        "counts": count_trials(study, history),
+        "rows": [_ladder_row(snapshot, row, rungs) for row in rows],
+    }
+
+
+def _ladder_row(snapshot: Snapshot, row: Row, rungs: range) -> dict[str, Any]:
+    cells: dict[int, list[dict[str, str]]] = {rung: [] for rung in rungs}
+    for record in snapshot.trials_of(row.idea):
+        cells[min(record.trial.rung, rungs[-1])].append(_cell(snapshot, record))
+    return {
+        "idea": row.idea,
+        "shown": text.clean(row.idea, 60),
+        "word": row.word if row.idea != BASELINE else "",
+        "sign": text.mark(row.word).sign,
+        "look": look_of(row.word),
+        "cells": [cells[rung] for rung in rungs],
+    }
+
+
+def _cell(snapshot: Snapshot, record: TrialRecord) -> dict[str, str]:
+    """A trial as sign, class and words for a hover; gaps are binned by the least gain of worth."""
+    trial, seed = record.trial, f"seed {record.trial.replicate + 1}"
+    if record.state != "scored" or record.measurement is None:
+        sign = {"failed": "✗", "running": "…", "interrupted": "·"}.get(record.state, "·")
+        told = f": {record.failure.kind}" if record.failure else ""
+        return {"sign": sign, "look": record.state, "tip": f"{seed} {record.state}{told}"}
+    value = record.measurement.value
+    base = snapshot.history.losses(BASELINE, trial.rung).get(trial.replicate)
+    if trial.idea == BASELINE or base is None:
+        shown = text.loss(value, 3)
+        return {"sign": shown, "look": "plain", "tip": f"{seed}: {text.loss(value)}"}
+    gap = value - base
+    step = gap / (snapshot.study.policy.smallest_gap * abs(base) or 1.0)
+    size = sum(abs(step) > edge for edge in (0.5, 2, 6))
+    look = "level" if size == 0 else f"{'better' if step < 0 else 'worse'}-{size}"
+    return {
+        "sign": text.gap(gap, 3),
+        "look": look,
+        "tip": f"{seed}: {text.loss(value)}, gap {text.gap(gap, 4)}",
+    }
+
+
+def scaling_view(snapshot: Snapshot) -> dict[str, Any]:
+    """The baseline's law, what was carried to the target, forecasts and how they turned out."""
+    study, history = snapshot.study, snapshot.history
+    law = snapshot.verdicts.baseline if snapshot.verdicts else None
+    name = carried(history, snapshot.verdicts)
+    parts: list[Band | Line | Dots] = []
+    if law:
+        parts.append(Band("baseline", [(x, low, high) for x, _, low, high in law.points]))
+        parts.append(Line("baseline", [(x, mean) for x, mean, _, _ in law.points]))
+    parts.append(_losses(snapshot, BASELINE, "baseline", "circle"))
+    if name:
+        parts.append(_losses(snapshot, name, "stack", "square"))
+    target = (study.ladder.target.amount, "target")
+    axes = Axes(f"compute ({study.ladder.target.unit})", metric_name(study), verticals=[target])
+    return {
+        "chart": chart(axes, parts, width=760, height=360),
+        "formula": text.clean(law.formula, 300) if law else "",
+        "carried": text.clean(name, 60) if name else "",
+        "forecasts": [forecast_cells(study, history, each) for each in history.forecasts.values()],
+        "table": _loss_table(snapshot, name),
+    }
+
+
+def _losses(snapshot: Snapshot, idea: str, look: str, shape: str) -> Dots:
+    points, tips = [], []
+    for rung in range(len(snapshot.study.rungs) + 1):
+        for seed, loss in sorted(snapshot.history.losses(idea, rung).items()):
+            points.append((snapshot.study.rung(rung).compute.amount, loss, 0.0))
+            tips.append(f"{idea}, {rung_name(snapshot.study, rung)}, seed {seed + 1}: {loss:.4f}")
+    return Dots(look, points, tips, shape)
+
+
+def _loss_table(snapshot: Snapshot, name: str | None) -> list[tuple[str, str, str]]:
+    rows = []
+    for rung in range(len(snapshot.study.rungs) + 1):
+        both = []
+        for idea in (BASELINE, name or ""):
+            losses = snapshot.history.losses(idea, rung)
+            both.append(text.loss(sum(losses.values()) / len(losses)) if losses else text.DASH)
+        rows.append((rung_name(snapshot.study, rung), *both))
+    return rows
+
+
+def spending_view(snapshot: Snapshot) -> dict[str, Any]:
+    """Where the budget went."""
+    went = money(snapshot.study, snapshot.history, snapshot.verdicts)
+    dearest: dict[str, float] = {}
+    for idea, records in snapshot.records_of.items():
+        dearest[idea] = sum(record.charged for record in records)
+    budget = snapshot.history.account.budget or snapshot.study.budget.compute.amount
+    top = sorted(dearest, key=lambda idea: -dearest[idea])[:20]
+    return {
+        "went": went,
+        "burn": burn_chart(snapshot),
+        "dearest": [
+            (idea, text.clean(idea, 60), len(snapshot.records_of[idea]), compact(dearest[idea]),
+             text.share(dearest[idea], budget), _word(snapshot, idea))
+            for idea in top
+        ],
+    }  # fmt: skip
+
+
+def _word(snapshot: Snapshot, idea: str) -> str:
+    row = snapshot.row_of.get(idea)
+    return "" if row is None or idea == BASELINE else f"{text.mark(row.word).sign} {row.word}"
+
+
+def trust_view(snapshot: Snapshot) -> dict[str, Any]:
+    """How far the numbers can be trusted, and what was caught."""
+    study, history = snapshot.study, snapshot.history
+    opened = history.opened
+    rejected = [row for row in snapshot.rows if row.word == "rejected"]
+    return {
+        "score_kind": study.score.kind,
+        "stamps": [
+            (trust, TRUST.get(trust, ""), level, ISOLATION.get(level, ""), count)
+            for trust, level, count in stamps(history)
+        ],
+        "rejected": [
+            (row.idea, text.clean(row.idea, 60), text.clean(row.verdict.why, 600))
+            for row in rejected
+            if row.verdict
+        ],
+        "failures": [
+            (kind, len(records), [_failed(record) for record in records[:_SHOWN_FAILURES]])
+            for kind, records in failures_by_kind(history).items()
+        ],
+        "refused": [
+            (text.clean(each.name, 60), text.clean(each.reason, 600)) for each in history.refused
+        ],
+        "version": text.clean(opened.proveout_version, 60) if opened else text.DASH,
+        "machine": text.clean(opened.machine, 400) if opened else text.DASH,
+        "toml": "\n".join(text.clean_lines(opened.study_toml)) if opened else "",
+    }
+
+
+def _failed(record: TrialRecord) -> tuple[str, str, str]:
+    assert record.failure is not None  # only failed trials are asked for
+    trial = record.trial
+    return trial.idea, text.clean(trial.id, 90), text.clean(record.failure.sentence, 600)
+
+
+def gap_points(snapshot: Snapshot, idea: str) -> list[tuple[float, float, str]]:
+    """(compute, gap, words) of each pair of seeds."""
+    study = snapshot.study
+    return [
+        (study.rung(rung).compute.amount, gap, f"seed {seed + 1}: {text.gap(gap, 4)}")
+        for rung in range(len(study.rungs) + 1)
+        for seed, gap in seed_gaps(snapshot.history, idea, rung).items()
+    ]

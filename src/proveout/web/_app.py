@@ -1,0 +1,183 @@
+"""The dashboard as an ASGI application, and the server that runs it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import time
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from proveout.errors import ProveoutError
+from proveout.report import frame
+from proveout.web._gate import Gate, sealed
+from proveout.web._live import LiveStudy, standing
+from proveout.web._pages import TABS, Link, Pages, curves
+
+_LOOK_SECONDS = 0.5
+_LONGEST_SECONDS = 4.0
+_SHARE = 0.05
+"""Of a core: what following the studies may take, apart from the pages that viewers then fetch."""
+
+_PING_SECONDS = 15.0
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a dashboard is opened."""
+
+    token: str
+    read_only: bool = False
+    hosts: frozenset[str] | None = field(default=None)
+    """Names that it answers to, with their port; None for all."""
+
+
+class Dashboard:
+    """The handlers, by address."""
+
+    def __init__(self, studies: Sequence[LiveStudy], options: Options) -> None:
+        self._studies = {live.slug: live for live in studies}
+        self._pages = Pages(options.read_only, sealed(options.token, "form"))
+        self._closing = asyncio.Event()
+
+    def routes(self) -> list[Route | Mount]:
+        """Every address there is."""
+        return [
+            Route("/", self.index),
+            Route("/s/{slug}", self.to_overview),
+            Route("/s/{slug}/", self.page),
+            Route("/s/{slug}/events", self.events),
+            Route("/s/{slug}/ideas/{idea}", self.idea),
+            Route("/s/{slug}/ideas/{idea}/curves.json", self.curves),
+            Route("/s/{slug}/{page}", self.page),
+            Mount("/static", StaticFiles(directory=Path(__file__).parent / "static")),
+        ]
+
+    @contextlib.asynccontextmanager
+    async def lifespan(self, app: Starlette) -> AsyncIterator[None]:
+        """Follows the studies that somebody looks at."""
+        follower = asyncio.create_task(self._follow())
+        try:
+            yield
+        finally:
+            self._closing.set()
+            follower.cancel()
+            for live in self._studies.values():
+                live.close()
+
+    async def _follow(self) -> None:
+        while True:
+            began = time.monotonic()
+            for live in self._studies.values():
+                if live.viewers:
+                    await run_in_threadpool(standing, live)
+            # A large study is looked at less often: whoever runs it needs the cores.
+            took = time.monotonic() - began
+            await asyncio.sleep(max(_LOOK_SECONDS, min(took / _SHARE, _LONGEST_SECONDS)))
+
+    def index(self, request: Request) -> Response:
+        """All studies, or the only one."""
+        if len(self._studies) == 1:
+            (only,) = self._studies
+            return RedirectResponse(Link(only).page("overview"))
+        lines = []
+        for slug, live in self._studies.items():
+            snapshot, why = standing(live)
+            shown = frame(snapshot) if snapshot else {}
+            held = sum(row.word == "holds" for row in snapshot.rows) if snapshot else 0
+            lines.append({"slug": slug, "href": Link(slug).page("overview"), "why": why,
+                          "held": held, "ideas": len(snapshot.rows) if snapshot else 0,
+                          "frame": shown})  # fmt: skip
+        return HTMLResponse(self._pages.index(self._studies, lines))
+
+    def to_overview(self, request: Request) -> Response:
+        """An address typed without its last stroke."""
+        return RedirectResponse(Link(self._live(request).slug).page("overview"))
+
+    def page(self, request: Request) -> Response:
+        """One of a study's pages."""
+        live, name = self._live(request), request.path_params.get("page", "overview")
+        if name not in TABS:
+            raise HTTPException(404, f"there is no page {name[:60]!r}")
+        return HTMLResponse(self._pages.study(live, name, request.query_params))
+
+    def idea(self, request: Request) -> Response:
+        """One idea."""
+        live, idea = self._live(request), request.path_params["idea"]
+        try:
+            return HTMLResponse(self._pages.idea(live, idea))
+        except KeyError:
+            raise HTTPException(404, f"the study has no idea {idea[:60]!r}") from None
+
+    def curves(self, request: Request) -> Response:
+        """The curves of an idea's trials at one rung, as JSON."""
+        live, rung = self._live(request), request.query_params.get("rung", "")
+        if not (rung.isascii() and rung.isdigit() and len(rung) < 4):
+            raise HTTPException(400, "rung must be a whole number, counted from 0")
+        found = curves(live.snapshot(), request.path_params["idea"], int(rung))
+        return Response(json.dumps(found, allow_nan=False), media_type="application/json")
+
+    async def events(self, request: Request) -> Response:
+        """Says `changed`, with the number of the last entry, whenever the ledger has grown."""
+        live = self._live(request)
+        return StreamingResponse(
+            self._changes(live, request), media_type="text/event-stream",
+            headers={"x-accel-buffering": "no"},
+        )  # fmt: skip
+
+    async def _changes(self, live: LiveStudy, request: Request) -> AsyncIterator[str]:
+        live.viewers += 1
+        told, quiet = live.version, 0.0
+        try:
+            yield f"event: hello\ndata: {told}\n\n"
+            while not self._closing.is_set() and not await request.is_disconnected():
+                if live.version != told:
+                    told, quiet = live.version, 0.0
+                    yield f"event: changed\ndata: {told}\n\n"
+                elif quiet >= _PING_SECONDS:
+                    quiet = 0.0
+                    yield ": still here\n\n"
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._closing.wait(), _LOOK_SECONDS)
+                quiet += _LOOK_SECONDS
+        finally:
+            live.viewers -= 1
+
+    def _live(self, request: Request) -> LiveStudy:
+        slug = request.path_params["slug"]
+        if slug not in self._studies:
+            raise HTTPException(404, f"there is no study {slug[:60]!r} here")
+        return self._studies[slug]
+
+    def failed(self, request: Request, error: Exception) -> Response:
+        """What cannot be shown, in a sentence."""
+        status = error.status_code if isinstance(error, HTTPException) else 503
+        sentence = error.detail if isinstance(error, HTTPException) else str(error)
+        return HTMLResponse(self._pages.message("This cannot be shown", sentence), status)
+
+
+def make_app(studies: Sequence[LiveStudy], options: Options) -> Any:
+    """The application that serves these studies."""
+    dashboard = Dashboard(studies, options)
+    return Starlette(
+        routes=dashboard.routes(),
+        middleware=[Middleware(Gate, token=options.token, hosts=options.hosts)],
+        exception_handlers={
+            HTTPException: dashboard.failed,
+            ProveoutError: dashboard.failed,
+            OSError: dashboard.failed,
+        },
+        lifespan=dashboard.lifespan,
+    )

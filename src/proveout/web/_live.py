@@ -1,0 +1,112 @@
+"""Studies as the dashboard follows them: read while others write, and each page made once."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from proveout.errors import ProveoutError, UserError
+from proveout.ledger import LedgerFollower
+from proveout.report import Snapshot
+from proveout.study import STUDY_FILE, Study, read_study
+
+_FRESH_SECONDS = 0.5
+"""How old a snapshot may be before the ledger is looked at again."""
+
+_KEPT_PAGES = 64
+
+
+class LiveStudy:
+    """One study: its latest snapshot, and the pages made of it, for all viewers together."""
+
+    def __init__(self, folder: Path, slug: str) -> None:
+        """`slug` names it in addresses."""
+        self.folder, self.slug = folder, slug
+        self.viewers = 0
+        self._follower = LedgerFollower(folder)
+        self._lock = threading.RLock()
+        self._declared: tuple[int, Study] | None = None
+        self._snapshot: Snapshot | None = None
+        self._version = -1
+        self._looked_at = 0.0
+        self._pages: OrderedDict[tuple[str, ...], tuple[int, str]] = OrderedDict()
+
+    @property
+    def version(self) -> int:
+        """The number of the last entry seen."""
+        return self._version
+
+    def snapshot(self) -> Snapshot:
+        """The study now, at most half a second old.
+
+        Raises:
+            ProveoutError: study.toml or the ledger cannot be read, or there is no ledger yet.
+        """
+        with self._lock:
+            began = time.monotonic()
+            if self._snapshot is not None and began - self._looked_at < _FRESH_SECONDS:
+                return self._snapshot
+            study = self._study()
+            sequence = self._follower.advance()
+            known = self._snapshot
+            if known is None or sequence != self._version or known.study is not study:
+                self._snapshot = Snapshot(study, self._follower.history(), time.time())
+                self._version = sequence
+            elif known.running:
+                self._snapshot = replace(known, at=time.time())
+            self._looked_at = time.monotonic()
+            assert self._snapshot is not None
+            return self._snapshot
+
+    def page(self, key: tuple[str, ...], make: Callable[[Snapshot], str]) -> str:
+        """A page of the present version, made anew only where nobody has asked for it yet."""
+        snapshot = self.snapshot()
+        with self._lock:
+            kept = self._pages.get(key)
+            if kept is not None and kept[0] == self._version:
+                self._pages.move_to_end(key)
+                return kept[1]
+            made = make(snapshot)
+            self._pages[key] = (self._version, made)
+            while len(self._pages) > _KEPT_PAGES:
+                self._pages.popitem(last=False)
+            return made
+
+    def close(self) -> None:
+        """Lets go of the ledger."""
+        self._follower.close()
+
+    def _study(self) -> Study:
+        stamp = (self.folder / STUDY_FILE).stat().st_mtime_ns
+        if self._declared is None or self._declared[0] != stamp:
+            self._declared = (stamp, read_study(self.folder))
+        return self._declared[1]
+
+
+def find_studies(folder: Path) -> list[LiveStudy]:
+    """The study in a folder, or those in the folders right below it.
+
+    Raises:
+        UserError: there is none.
+    """
+    if (folder / STUDY_FILE).is_file():
+        return [LiveStudy(folder, folder.resolve().name)]
+    below = sorted(file.parent for file in folder.glob(f"*/{STUDY_FILE}"))
+    if not below:
+        raise UserError(
+            f"{folder} holds no study: there is no {STUDY_FILE} in it nor in the folders below it. "
+            "Name a study's folder, or one that holds studies"
+        )
+    return [LiveStudy(each, each.name) for each in below]
+
+
+def standing(live: LiveStudy) -> tuple[Snapshot | None, str]:
+    """A study's snapshot, or why there is none."""
+    try:
+        return live.snapshot(), ""
+    except (ProveoutError, OSError) as error:
+        return None, str(error)

@@ -1,0 +1,184 @@
+"""The pages: each reads a study's snapshot and fills a template."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from proveout.errors import ProveoutError
+from proveout.loop import repository_of
+from proveout.report import (
+    Asked,
+    Snapshot,
+    clean,
+    frame,
+    idea_view,
+    ladder_view,
+    overview_view,
+    page_environment,
+    scaling_view,
+    spending_view,
+    trust_view,
+)
+from proveout.trials import Trial, read_curve, tail, trial_folder
+from proveout.web._live import LiveStudy
+
+TABS = {
+    "overview": "Overview",
+    "ladder": "Ladder",
+    "scaling": "Scaling",
+    "spending": "Spending",
+    "trust": "Trust",
+}
+_EXCERPTS = 20
+_CURVE_POINTS = 400
+_CURVES_OF_AN_ARM = 8
+
+View = Callable[[Snapshot, Asked], dict[str, Any]]
+
+_VIEWS: dict[str, View] = {
+    "overview": overview_view,
+    "ladder": ladder_view,
+    "scaling": lambda snapshot, _: scaling_view(snapshot),
+    "spending": lambda snapshot, _: spending_view(snapshot),
+    "trust": lambda snapshot, _: trust_view(snapshot),
+}
+
+
+@dataclass(frozen=True)
+class Link:
+    """Addresses within one study, for templates."""
+
+    slug: str
+    asked: Asked = Asked()
+
+    @property
+    def base(self) -> str:
+        """Where the study's pages begin."""
+        return f"/s/{quote(self.slug, safe='')}"
+
+    def page(self, name: str) -> str:
+        """A page by its name."""
+        return f"{self.base}/" if name == "overview" else f"{self.base}/{name}"
+
+    def idea(self, name: str) -> str:
+        """An idea's page."""
+        return f"{self.base}/ideas/{quote(name, safe='')}"
+
+    def narrowed(self, page: str, number: int = 1, **change: str) -> str:
+        """A table of ideas as it was asked for, with something changed."""
+        asked = {"q": self.asked.search, "verdict": self.asked.verdict, "sort": self.asked.sort}
+        asked |= change | {"page": str(number)}
+        usual = {"q": "", "verdict": "", "sort": "verdict", "page": "1"}
+        query = urlencode({key: value for key, value in asked.items() if value != usual[key]})
+        return self.page(page) + (f"?{query}" if query else "")
+
+
+class Pages:
+    """Renders pages; knows nothing of HTTP."""
+
+    def __init__(self, read_only: bool, form_key: str) -> None:
+        """`form_key` is what a form must send back to be believed."""
+        self._shared = {"read_only": read_only, "form_key": form_key, "tabs": TABS}
+
+    @cached_property
+    def _environment(self) -> Any:
+        return page_environment(Path(__file__).parent / "templates")
+
+    def index(self, studies: Mapping[str, LiveStudy], lines: list[dict[str, Any]]) -> str:
+        """All studies of a folder."""
+        return self._render("index.html", {"lines": lines, "title": "Studies"})
+
+    def study(self, live: LiveStudy, name: str, given: Mapping[str, str]) -> str:
+        """One of a study's own pages: overview, ladder, scaling, spending or trust."""
+        asked = Asked.read(given)
+        key = (name, asked.search, asked.verdict, asked.sort, str(asked.page))
+
+        def make(snapshot: Snapshot) -> str:
+            link = Link(live.slug, asked)
+            view = _VIEWS[name](snapshot, asked) | frame(snapshot)
+            here = link.narrowed(name, asked.page)
+            return self._render("study.html", view | {
+                "link": link, "tab": name, "title": TABS[name], "body": f"pages/{name}.html",
+                "here": here, "sequence": live.version, "asked": asked,
+                "searchable": name in {"overview", "ladder"},
+            })  # fmt: skip
+
+        return live.page(key, make)
+
+    def idea(self, live: LiveStudy, idea: str) -> str:
+        """The page of one idea. Raises KeyError where there is none."""
+
+        def make(snapshot: Snapshot) -> str:
+            link = Link(live.slug)
+            view = idea_view(snapshot, idea, _diff(snapshot, idea), _excerpts(snapshot, idea))
+            return self._render("study.html", view | frame(snapshot) | {
+                "link": link, "tab": "", "title": clean(idea, 60), "body": "pages/idea.html",
+                "more": "pages/idea_more.html",
+                "here": link.idea(idea), "sequence": live.version, "searchable": False,
+            })  # fmt: skip
+
+        if idea not in live.snapshot().history.ideas:
+            raise KeyError(idea)
+        return live.page(("idea", idea), make)
+
+    def message(self, title: str, sentence: str) -> str:
+        """A page that says one thing."""
+        return self._render("message.html", {"title": title, "sentence": sentence})
+
+    def _render(self, template: str, view: Mapping[str, Any]) -> str:
+        text: str = self._environment.get_template(template).render(self._shared | dict(view))
+        return text
+
+
+def _diff(snapshot: Snapshot, idea: str) -> str:
+    record = snapshot.history.ideas[idea]
+    if not record.parent:
+        return ""
+    try:
+        return repository_of(snapshot.study).diff(record.parent, record.commit)
+    except ProveoutError as error:
+        return f"the change cannot be shown: {error}"
+
+
+def _excerpts(snapshot: Snapshot, idea: str) -> dict[str, str]:
+    """The end of the log of each trial that failed, where it is still on disk."""
+    failed = [record.trial for record in snapshot.trials_of(idea) if record.failure]
+    return {
+        trial.id: tail(trial_folder(snapshot.study, trial).log) for trial in failed[:_EXCERPTS]
+    }
+
+
+def curves(snapshot: Snapshot, idea: str, rung: int) -> dict[str, Any]:
+    """What an idea's trials at a rung reported, and the baseline's with the same seeds."""
+    records = snapshot.trials_of(idea)
+    seeds = [each.trial.replicate for each in records if each.trial.rung == rung]
+    found = []
+    for arm in dict.fromkeys((idea, "baseline")):
+        for seed in seeds[:_CURVES_OF_AN_ARM]:
+            file = trial_folder(snapshot.study, Trial(rung, seed, arm)).metrics
+            curve = read_curve(file)
+            x, y = thinned(curve.compute, curve.loss)
+            if x:
+                found.append({"name": f"{clean(arm, 60)}, seed {seed + 1}", "x": x, "y": y,
+                              "baseline": arm == "baseline"})  # fmt: skip
+    return {"unit": snapshot.study.budget.compute.unit, "curves": found}
+
+
+def thinned(
+    compute: tuple[float, ...], loss: tuple[float | None, ...], most: int = _CURVE_POINTS
+) -> tuple[list[float], list[float | None]]:
+    """At most so many points: means over equal numbers of neighbours; None stays None."""
+    step = max(1, -(-len(compute) // most))
+    x: list[float] = []
+    y: list[float | None] = []
+    for start in range(0, len(compute), step):
+        part = loss[start : start + step]
+        values = [value for value in part if value is not None]
+        x.append(compute[min(start + step, len(compute)) - 1])
+        y.append(sum(values) / len(values) if len(values) == len(part) else None)
+    return x, y
