@@ -6,6 +6,7 @@ still read; a new meaning needs a new `SCHEMA_VERSION`.
 
 from __future__ import annotations
 
+import sys
 import types
 import typing
 from collections.abc import Mapping
@@ -258,6 +259,8 @@ def _converter(hint: Any) -> Any:
         inner = [each for each in typing.get_args(hint) if each is not type(None)]
         convert = _converter(inner[0]) if len(inner) == 1 else None
         return convert and (lambda value: None if value is None else convert(value))
+    if hint is str or typing.get_origin(hint) is typing.Literal:
+        return sys.intern  # the same few words stand in every trial of a large study
     if typing.get_origin(hint) is tuple:
         element = _converter(typing.get_args(hint)[0])
         if element is None:

@@ -35,7 +35,7 @@ LADDER_ENDED = "EndLadder"
 State = Literal["running", "scored", "failed", "interrupted"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TrialRecord:
     """One trial as the ledger knows it."""
 

@@ -9,7 +9,7 @@ from typing import Literal
 from proveout.study import Study
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True, order=True, slots=True)
 class Trial:
     """Which idea at which rung with which replicate; all three count from 0."""
 
@@ -36,7 +36,7 @@ Trust = Literal["audited", "re-evaluated", "reported"]
 Isolation = Literal["A", "B", "C", "E"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Measurement:
     """A number that an evaluator computed. What was not measured has no Measurement."""
 
@@ -65,7 +65,7 @@ AUDITS: frozenset[FailureKind] = frozenset({"over budget", "not causal"})
 """Failures of honesty rather than of health: the idea is rejected, whatever else it shows."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Failure:
     """Why a trial has no measurement."""
 
@@ -77,7 +77,7 @@ class Failure:
     unit of the measurement. Evidence of harm, never a score."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Usage:
     """What a trial used, measured from outside, and what it says it used."""
 

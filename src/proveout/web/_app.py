@@ -50,7 +50,7 @@ class Dashboard:
     def __init__(self, studies: Sequence[LiveStudy], options: Options) -> None:
         self._studies = {live.slug: live for live in studies}
         self._pages = Pages(options.read_only, sealed(options.token, "form"))
-        self._closing = asyncio.Event()
+        self.closing = asyncio.Event()
 
     def routes(self) -> list[Route | Mount]:
         """Every address there is."""
@@ -59,8 +59,8 @@ class Dashboard:
             Route("/s/{slug}", self.to_overview),
             Route("/s/{slug}/", self.page),
             Route("/s/{slug}/events", self.events),
-            Route("/s/{slug}/ideas/{idea}", self.idea),
-            Route("/s/{slug}/ideas/{idea}/curves.json", self.curves),
+            Route("/s/{slug}/ideas/{idea:path}", self.idea),
+            Route("/s/{slug}/curves/{idea:path}", self.curves),
             Route("/s/{slug}/{page}", self.page),
             Mount("/static", StaticFiles(directory=Path(__file__).parent / "static")),
         ]
@@ -72,7 +72,7 @@ class Dashboard:
         try:
             yield
         finally:
-            self._closing.set()
+            self.closing.set()
             follower.cancel()
             for live in self._studies.values():
                 live.close()
@@ -142,7 +142,7 @@ class Dashboard:
         told, quiet = live.version, 0.0
         try:
             yield f"event: hello\ndata: {told}\n\n"
-            while not self._closing.is_set() and not await request.is_disconnected():
+            while not self.closing.is_set() and not await request.is_disconnected():
                 if live.version != told:
                     told, quiet = live.version, 0.0
                     yield f"event: changed\ndata: {told}\n\n"
@@ -150,7 +150,7 @@ class Dashboard:
                     quiet = 0.0
                     yield ": still here\n\n"
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._closing.wait(), _LOOK_SECONDS)
+                    await asyncio.wait_for(self.closing.wait(), _LOOK_SECONDS)
                 quiet += _LOOK_SECONDS
         finally:
             live.viewers -= 1
@@ -171,7 +171,7 @@ class Dashboard:
 def make_app(studies: Sequence[LiveStudy], options: Options) -> Any:
     """The application that serves these studies."""
     dashboard = Dashboard(studies, options)
-    return Starlette(
+    app = Starlette(
         routes=dashboard.routes(),
         middleware=[Middleware(Gate, token=options.token, hosts=options.hosts)],
         exception_handlers={
@@ -181,3 +181,5 @@ def make_app(studies: Sequence[LiveStudy], options: Options) -> Any:
         },
         lifespan=dashboard.lifespan,
     )
+    app.state.closing = dashboard.closing
+    return app

@@ -69,6 +69,10 @@ class Link:
         """An idea's page."""
         return f"{self.base}/ideas/{quote(name, safe='')}"
 
+    def curves(self, name: str) -> str:
+        """The curves of an idea's trials, as JSON."""
+        return f"{self.base}/curves/{quote(name, safe='')}"
+
     def narrowed(self, page: str, number: int = 1, **change: str) -> str:
         """A table of ideas as it was asked for, with something changed."""
         asked = {"q": self.asked.search, "verdict": self.asked.verdict, "sort": self.asked.sort}

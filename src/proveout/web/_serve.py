@@ -8,6 +8,8 @@ import secrets
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import uvicorn
 
@@ -42,7 +44,7 @@ def serve(
     hosts = frozenset(f"{name}:{bound}" for name in ("localhost", LOOPBACK, "[::1]"))
     options = Options(token, read_only, hosts if _is_loopback(host) else None)
     shown = f"[{host}]" if ":" in host else host
-    server = uvicorn.Server(
+    server = _Server(
         uvicorn.Config(
             make_app(studies, options),
             log_level="warning",
@@ -61,6 +63,16 @@ def serve(
         await serving
 
     asyncio.run(run())
+
+
+class _Server(uvicorn.Server):
+    """Tells the pages that listen for changes that it ends, so that none is cut off."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Ctrl-C or SIGTERM."""
+        app: Any = self.config.app
+        app.state.closing.set()
+        super().handle_exit(sig, frame)
 
 
 def _checked_token(host: str, token: str | None) -> str:

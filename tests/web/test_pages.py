@@ -1,0 +1,157 @@
+"""The pages say what the ledger says, and nothing in a record can act on them."""
+
+from __future__ import annotations
+
+import html
+import re
+import shutil
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from proveout.ledger import Decided, Ledger, read_history
+from proveout.report import as_json
+from proveout.study import read_study
+
+PAGES = ("", "ladder", "scaling", "spending", "trust")
+
+
+@pytest.fixture
+def site(recorded: Callable[[str], Any], serve_folder: Any) -> Any:
+    with serve_folder(recorded("make_history").folder) as up:
+        yield up
+
+
+def words(text: str) -> str:
+    """A page's text without its tags."""
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", text)).split())
+
+
+def test_the_overview_has_every_verdict_as_the_ledger_has_it(site: Any, toy: Any) -> None:
+    document = as_json(read_study(toy.folder), read_history(toy.folder))
+    text = site.page().text
+    page = words(text)
+    lines = {link: words(line) for line in re.findall(r'<tr id="row-.*?</tr>', text, re.DOTALL)
+             for link in re.findall(r'/ideas/([^"]+)"', line)}  # fmt: skip
+    assert len(lines) == len(document["verdicts"])
+    for verdict in document["verdicts"]:
+        line = lines[verdict["idea"]]
+        assert f" {verdict['verdict']} " in line
+        if verdict["gap_at_target"] is not None:
+            shown = re.findall(r"[-+]?\d+\.\d+", line)[0]
+            assert float(shown) == round(verdict["gap_at_target"], len(shown.partition(".")[2]))
+    assert f"{sum(each['done'] + each['failed'] for each in document['counts'])} trials" in page
+    for sentence in document["answer"]:
+        assert sentence in page
+    assert "rejected by an audit: cheater" in page
+
+
+def test_the_ladder_has_a_cell_for_every_trial(site: Any, toy: Any) -> None:
+    history = read_history(toy.folder)
+    text = site.page("ladder").text
+    assert text.count('<span class="cell ') == len(history.trials)
+    failed = sum(record.state == "failed" for record in history.trials.values())
+    assert text.count('<span class="cell failed"') == failed
+
+
+def test_an_idea_has_its_numbers_its_failures_and_its_lineage(site: Any, toy: Any) -> None:
+    history = read_history(toy.folder)
+    page = site.page("ideas/rotary").text
+    for record in history.trials.values():
+        if record.trial.idea == "rotary" and record.measurement:
+            assert f"{record.measurement.value:.4f}" in page
+    assert 'href="/s/toy/ideas/stack-2"' in page
+    assert "NameError" in site.page("ideas/typo").text
+    stack = words(site.page("ideas/stack-2").text)
+    assert "forecast" in stack and "merges rotary" in stack
+
+
+def test_forecasts_stand_beside_what_was_measured(site: Any) -> None:
+    page = words(site.page("scaling").text)
+    assert "stack-2 1e12 (target) -0.430 [-0.500, -0.360]" in page
+    assert "-0.410" in page and "inside" in page
+
+
+def test_spending_adds_up_to_the_account(site: Any, toy: Any) -> None:
+    from proveout.units import compact
+
+    history = read_history(toy.folder)
+    page = words(site.page("spending").text)
+    assert f"{compact(history.account.charged)} were charged" in page
+    assert f"{compact(history.account.left)} are left" in page
+
+
+def test_a_table_is_narrowed_sorted_and_turned_by_its_address(site: Any) -> None:
+    rows = re.compile(r'<td class="name"><a href="[^"]*/ideas/([^"]+)"')
+    assert rows.findall(site.page("?q=rot").text) == ["rotary"]
+    assert set(rows.findall(site.page("?verdict=holds").text)) == {"stack-2", "rotary", "swiglu"}
+    by_name = rows.findall(site.page("?sort=name").text)
+    assert by_name == sorted(by_name)
+    assert "No idea matches" in site.page("?q=%3Cscript%3E").text
+    for nonsense in ("?page=99999999999", "?page=-1", "?page=%D9%A3", "?sort=;drop", "?q=" + "x" * 5000):
+        assert site.page(nonsense).status == 200
+
+
+def test_nothing_in_a_record_can_act(recorded: Any, serve_folder: Any) -> None:
+    with serve_folder(recorded("make_hostile_history").folder) as site:
+        from urllib.parse import quote
+
+        hostile = quote("<script>alert(1)</script>", safe="")
+        ideas = [name for name in read_history_names(site) if "script" in name]
+        assert ideas
+        for name in (*PAGES, f"?q={hostile}", *(f"ideas/{quote(i, safe='')}" for i in ideas)):
+            answer = site.page(name)
+            assert answer.status == 200, name
+            assert "<script>alert" not in answer.text
+            assert "\x1b" not in answer.text and "\u202e" not in answer.text
+            scripts = re.findall(r"<script[^>]*>", answer.text)
+            assert all('src="/static/' in script for script in scripts)
+            assert not re.search(r"\son[a-z]+=", answer.text)
+
+
+def read_history_names(site: Any) -> list[str]:
+    from urllib.parse import unquote
+
+    links = re.findall(r'/ideas/([^"]+)"', site.page().text)
+    return [unquote(html.unescape(link)) for link in links]
+
+
+def test_a_change_of_the_ledger_is_on_the_next_page(site: Any, toy: Any) -> None:
+    import time
+
+    assert "a new reason" not in site.page().text
+    with Ledger(toy.folder) as ledger:
+        ledger.append(Decided("buy", "a new reason"))
+    deadline = time.monotonic() + 20
+    while "a new reason" not in site.page().text:
+        assert time.monotonic() < deadline
+
+
+def test_a_folder_of_studies_lists_them_all(
+    recorded: Any, make_toy: Any, serve_folder: Any, tmp_path: Any
+) -> None:
+    recorded("make_history")
+    make_toy("fresh")
+    make_toy("broken").file.write_text("name = 3")
+    with serve_folder(tmp_path) as site:
+        page = words(site.ask("/").text)
+        assert "toy" in page and "3 of 10" in page
+        assert "fresh has no ledger yet" in page
+        assert "broken" in page and "study.toml" in page
+        assert site.ask("/s/toy/").status == 200
+        assert site.ask("/s/fresh/").status == 503
+        assert "no ledger yet" in site.ask("/s/fresh/").text
+
+
+def test_a_study_whose_folder_goes_away_is_said_so(recorded: Any, serve_folder: Any) -> None:
+    toy = recorded("make_history")
+    with serve_folder(toy.folder) as site:
+        assert site.page().status == 200
+        shutil.rmtree(toy.folder)
+        import time
+
+        deadline = time.monotonic() + 20
+        while (answer := site.page()).status == 200:
+            assert time.monotonic() < deadline
+        assert answer.status == 503 and "Traceback" not in answer.text
