@@ -106,7 +106,8 @@ def _time(usage: Usage, reference: Reference) -> Audit | None:
         return None
     factor = usage.cpu_seconds / usual
     passed = usage.cpu_seconds <= _TIME_FACTOR * usual + _TIME_SLACK_SECONDS
-    evidence = f"{usage.cpu_seconds:.1f} CPU seconds, {factor:.2f} times what the baseline used at its rung"
+    told = f"{factor:.2f} times what the baseline used at its rung"
+    evidence = f"{usage.cpu_seconds:.1f} CPU seconds, {told}"
     return Audit("time", passed, evidence)
 
 

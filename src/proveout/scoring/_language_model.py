@@ -235,7 +235,7 @@ class LanguageModelEvaluator(Evaluator):
         own, sealed = self._held_out, self._sealed
         items, context = own.inputs.shape
         rng = keyed_rng(trial_seed(self._study, trial), trial.id, digest(sealed.targets))
-        cuts: NDArray[np.int64] = rng.integers(0, context, size=items, dtype=np.int64)
+        cuts = rng.integers(0, context, size=(items,), dtype=np.int64)
         asked = Prefixes(
             np.concatenate([pad(own.inputs, cuts, rng), sealed.inputs]),
             np.concatenate([cuts, sealed.positions]),
