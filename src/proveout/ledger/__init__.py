@@ -1,5 +1,6 @@
 """The ledger: the append-only record of everything that happened and everything spent."""
 
+from proveout.ledger._chain import LedgerCheck
 from proveout.ledger._events import (
     SCHEMA_VERSION,
     BaselineLaw,
@@ -11,6 +12,8 @@ from proveout.ledger._events import (
     IdeaAdded,
     IdeaRefused,
     MergeRefused,
+    PromotionRead,
+    SplitMade,
     StudyEnded,
     StudyOpened,
     TrialFailed,
@@ -22,7 +25,7 @@ from proveout.ledger._events import (
 )
 from proveout.ledger._follow import LedgerFollower
 from proveout.ledger._history import ROUNDING, Account, History, HistoryBuilder, State, TrialRecord
-from proveout.ledger._ledger import LEDGER_FILE, Ledger, explain, read_history
+from proveout.ledger._ledger import LEDGER_FILE, Ledger, explain, read_history, verify_ledger
 
 __all__ = [
     "LEDGER_FILE",
@@ -40,8 +43,11 @@ __all__ = [
     "IdeaAdded",
     "IdeaRefused",
     "Ledger",
+    "LedgerCheck",
     "LedgerFollower",
     "MergeRefused",
+    "PromotionRead",
+    "SplitMade",
     "State",
     "StudyEnded",
     "StudyOpened",
@@ -54,4 +60,5 @@ __all__ = [
     "VerdictsRead",
     "explain",
     "read_history",
+    "verify_ledger",
 ]

@@ -25,10 +25,12 @@ from proveout.report._law_figure import (
     save_law_figure,
 )
 from proveout.report._markdown import write_markdown
+from proveout.report._sense import in_own_sense
 from proveout.report._snapshot import Snapshot
 from proveout.report._tables import ideas_table, verdict_table, verdict_word
 from proveout.report._terminal import Overview, overview, status_text
 from proveout.report._text import clean, trial_line
+from proveout.report._trust import evidence_lines, trust_lines
 from proveout.report._views import (
     Asked,
     frame,
@@ -57,6 +59,7 @@ __all__ = [
     "clean",
     "decide_figure",
     "decision_table",
+    "evidence_lines",
     "forecast_figure",
     "forecast_lines",
     "frame",
@@ -64,6 +67,7 @@ __all__ = [
     "idea_page",
     "idea_view",
     "ideas_table",
+    "in_own_sense",
     "ladder_view",
     "law_figure",
     "loss_figure",
@@ -78,6 +82,7 @@ __all__ = [
     "spending_view",
     "status_text",
     "trial_line",
+    "trust_lines",
     "trust_view",
     "verdict_table",
     "verdict_word",

@@ -13,6 +13,7 @@ from proveout.report._chart import Axes, Band, Dots, Line, chart
 from proveout.report._facts import metric_name, rung_name, seed_gaps
 from proveout.report._html import diff_shown, idea_facts, idea_rungs
 from proveout.report._snapshot import Snapshot
+from proveout.report._trust import evidence_lines
 from proveout.report._views import gap_points, look_of
 from proveout.units import compact, duration
 
@@ -44,6 +45,7 @@ def idea_view(
         "trials": [_trial(snapshot, record) for record in records[:_SHOWN_TRIALS]],
         "trials_left_out": max(0, len(records) - _SHOWN_TRIALS),
         "failures": [_failure(record, excerpts) for record in records if record.failure],
+        "evidence": evidence_lines(snapshot.history, idea),
         "lineage": _lineage(snapshot, idea),
         "diff": highlighted(diff),
         "curve_rungs": _rungs_with_curves(snapshot, records),

@@ -26,6 +26,7 @@ from proveout.report._facts import (
 from proveout.report._html import forecast_cells, money, table_line
 from proveout.report._meanings import ISOLATION, TRUST, VERDICTS
 from proveout.report._snapshot import Snapshot
+from proveout.report._trust import trust_lines
 from proveout.trials import AUDITS
 from proveout.units import compact, duration
 
@@ -77,18 +78,20 @@ def asked_rows(snapshot: Snapshot, asked: Asked, per_page: int = PAGE_ROWS) -> S
         if asked.search.lower() in row.idea.lower() and asked.verdict in ("", row.word)
     ]
     if asked.sort != "verdict":
-        rows.sort(key=lambda row: _sort_key(row, asked.sort))
+        maximized = snapshot.study.score.maximized
+        rows.sort(key=lambda row: _sort_key(row, asked.sort, maximized))
     pages = max(1, math.ceil(len(rows) / per_page))
     page = min(asked.page, pages)
     return Slice(rows[(page - 1) * per_page : page * per_page], len(rows), page, pages)
 
 
-def _sort_key(row: Row, sort: str) -> tuple[bool, Any]:
+def _sort_key(row: Row, sort: str, maximized: bool) -> tuple[bool, Any]:
     """The best first; what is not known last."""
     if sort == "name":
         return False, row.idea
+    gap = row.verdict.gap_at_target if row.verdict else None
     values = {
-        "gap": row.verdict.gap_at_target if row.verdict else None,
+        "gap": _negative(gap) if maximized else gap,
         "multiplier": _negative(row.verdict.compute_multiplier if row.verdict else None),
         "helps": _negative(row.verdict.probability_helps if row.verdict else None),
     }
@@ -119,6 +122,7 @@ def frame(snapshot: Snapshot) -> dict[str, Any]:
         "budget": compact(budget),
         "charged": compact(account.charged),
         "finished": history.finished_trials,
+        "better": "above" if study.score.maximized else "below",
         "dash": text.DASH,
     }
 
@@ -276,6 +280,7 @@ def _cell(snapshot: Snapshot, record: TrialRecord) -> dict[str, str]:
         return {"sign": shown, "look": "plain", "tip": f"{seed}: {text.loss(value)}"}
     gap = value - base
     step = gap / (snapshot.study.policy.smallest_gap * abs(base) or 1.0)
+    step = -step if snapshot.study.score.maximized else step
     size = sum(abs(step) > edge for edge in (0.5, 2, 6))
     look = "level" if size == 0 else f"{'better' if step < 0 else 'worse'}-{size}"
     return {
@@ -359,6 +364,7 @@ def trust_view(snapshot: Snapshot) -> dict[str, Any]:
     rejected = [row for row in snapshot.rows if row.word == "rejected"]
     return {
         "score_kind": study.score.kind,
+        "trust_lines": trust_lines(study, history),
         "stamps": [
             (trust, TRUST.get(trust, ""), level, ISOLATION.get(level, ""), count)
             for trust, level, count in stamps(history)

@@ -1,6 +1,15 @@
 """The study: one research question, declared in study.toml."""
 
 from proveout.study._read import STUDY_FILE, read_study
+from proveout.study._score import (
+    METRICS,
+    CommandScore,
+    LanguageModelScore,
+    PredictionsScore,
+    ReportedScore,
+    Score,
+    split_function,
+)
 from proveout.study._spec import (
     BUILT_IN,
     PLACEHOLDER,
@@ -12,7 +21,6 @@ from proveout.study._spec import (
     Policy,
     Program,
     Rung,
-    Score,
     Seeds,
     Study,
     Value,
@@ -20,19 +28,25 @@ from proveout.study._spec import (
 
 __all__ = [
     "BUILT_IN",
+    "METRICS",
     "PLACEHOLDER",
     "STUDY_FILE",
     "Budget",
+    "CommandScore",
     "Execution",
     "Ideas",
     "Ladder",
+    "LanguageModelScore",
     "Limits",
     "Policy",
+    "PredictionsScore",
     "Program",
+    "ReportedScore",
     "Rung",
     "Score",
     "Seeds",
     "Study",
     "Value",
     "read_study",
+    "split_function",
 ]

@@ -8,9 +8,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator
 
 from proveout.errors import UserError
+from proveout.study._part import Part as _Part
+from proveout.study._score import Score
 from proveout.units import Compute, compact, parse_bytes, parse_compute, parse_seconds
 
 PolicyName = Literal[
@@ -48,10 +50,6 @@ Seconds = Annotated[float, _with_unit(parse_seconds)]
 Bytes = Annotated[int, _with_unit(parse_bytes)]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
-
-
 class Program(_Part):
     """The training code under research."""
 
@@ -63,7 +61,7 @@ class Program(_Part):
     """What an idea may change: paths or patterns (`*.py`) inside the program's folder."""
     data: tuple[str, ...] = ()
     """Files or folders that a trial may read, relative to study.toml. Never the held-out data."""
-    parameters: dict[str, Value] = {}
+    parameters: dict[str, Value] = Field(default={})
     """Placeholders of `train` with their usual values, which an idea may override."""
 
     @field_validator("train")
@@ -83,38 +81,11 @@ class Program(_Part):
         return frozenset(PLACEHOLDER.findall(self.train))
 
 
-class Score(_Part):
-    """How a trial is measured, by a process that never ran its code."""
-
-    kind: Literal["language-model"]
-    metric: Literal["bits_per_byte"] = "bits_per_byte"
-    goal: Literal["minimize"] = "minimize"
-    held_out: str
-    """The file of held-out bytes, relative to study.toml. No trial ever sees it."""
-    serve: str
-    """`file.py:function`; the function takes a trial's output folder and returns a function
-    from bytes, uint8 [items, context], to logits, float32 [items, context, 256]."""
-    context: int = Field(default=128, ge=2, le=65536)
-    """Bytes a prediction may look back on."""
-    items: int = Field(default=128, ge=1)
-    """Windows of `context` predictions that a measurement averages over."""
-
-    @field_validator("serve")
-    @classmethod
-    def _names_a_function(cls, serve: str) -> str:
-        file, _, function = serve.rpartition(":")
-        if not file.endswith(".py") or not function.isidentifier():
-            raise ValueError(
-                f'{serve!r} is not file.py:function; write for example "train.py:load"'
-            )
-        return serve
-
-
 class Rung(_Part):
     """One compute scale and the program parameters that spend it well."""
 
     compute: ComputeAmount
-    parameters: dict[str, Value] = {}
+    parameters: dict[str, Value] = Field(default={})
 
     @property
     def label(self) -> str:

@@ -85,10 +85,10 @@ def prepare_trial(study: Study, trial: Trial, idea: Idea, tree: Path, device: st
     `tree` holds the exported files of the idea's commit.
 
     Raises:
-        EnvironmentFailure: the disk is nearly full.
+        EnvironmentFailure: the disk has no room for all that a trial may write.
     """
     folder = trial_folder(study, trial)
-    check_disk(study.folder)
+    check_disk(study.folder, study.limits.disk)
     remove(folder.path)
     folder.out.mkdir(parents=True)
     (folder.path / "tmp").mkdir()
@@ -126,13 +126,16 @@ def _wall_seconds(study: Study, trial: Trial) -> float:
     return min(study.limits.wall_time, _START_SECONDS + _TIME_OVERRUN * compute.amount)
 
 
-def check_disk(folder: Path) -> None:
-    """Raises `EnvironmentFailure` when there is no room to write results."""
-    free_bytes = shutil.disk_usage(folder).free
-    if free_bytes < _LEAST_FREE_BYTES:
+def check_disk(folder: Path, for_trial_bytes: int = 0) -> None:
+    """Raises `EnvironmentFailure` when there is no room to write results, or all that a trial
+    may."""
+    free_bytes, needed_bytes = shutil.disk_usage(folder).free, _LEAST_FREE_BYTES + for_trial_bytes
+    if free_bytes < needed_bytes:
+        or_less = " or lower limits.disk" if free_bytes > _LEAST_FREE_BYTES else ""
         raise EnvironmentFailure(
             f"the disk that holds {folder} is full ({free_bytes / 1e6:.0f} MB left, at least "
-            f"{_LEAST_FREE_BYTES / 1e6:.0f} MB needed); free some and run again: nothing is lost"
+            f"{needed_bytes / 1e6:.0f} MB needed); free some{or_less} and run again: "
+            "nothing is lost"
         )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from proveout.errors import ProveoutError, UserError
 from proveout.ledger import LedgerFollower
-from proveout.report import Snapshot
+from proveout.report import Snapshot, in_own_sense
 from proveout.study import STUDY_FILE, Study, read_study
 
 _FRESH_SECONDS = 0.5
@@ -54,7 +54,8 @@ class LiveStudy:
             sequence = self._follower.advance()
             known = self._snapshot
             if known is None or sequence != self._version or known.study is not study:
-                self._snapshot = Snapshot(study, self._follower.history(), time.time())
+                history = in_own_sense(study, self._follower.history())
+                self._snapshot = Snapshot(study, history, time.time())
                 self._version = sequence
             elif known.running:
                 self._snapshot = replace(known, at=time.time())
