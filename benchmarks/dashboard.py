@@ -83,10 +83,8 @@ def one_trial(study: Study, trial: Trial, rng: random.Random) -> Iterator[Event]
     compute = study.rung(trial.rung).compute.amount
     yield TrialStarted(trial.id, trial.idea, trial.rung, trial.replicate, 7, compute, "a look")
     loss = 3 + (compute / 1e6) ** -0.2 + rng.gauss(0, 0.01)
-    yield TrialScored(
-        trial.id, compute, Measurement(loss, "bits_per_byte", "bits per byte", "audited", "A", 9999),
-        Usage(1.5, 1.4, 0.2, 10**8, 0, compute),
-    )  # fmt: skip
+    measured = Measurement(loss, "bits_per_byte", "bits per byte", "audited", "A", 9999)
+    yield TrialScored(trial.id, compute, measured, Usage(1.5, 1.4, 0.2, 10**8, 0, compute))
 
 
 def verdict(study: Study, name: str, rng: random.Random) -> Verdict:
@@ -94,11 +92,20 @@ def verdict(study: Study, name: str, rng: random.Random) -> Verdict:
     first, last = study.rungs[0].compute.amount, study.ladder.target.amount
     level, slope = rng.gauss(0, 0.1), rng.gauss(0, 0.02)
     xs = [first * (last / first) ** (step / 24) for step in range(25)]
-    line = tuple((x, y, y - 0.03, y + 0.03) for x in xs
-                 for y in [level + slope * math.log10(x / first)])  # fmt: skip
-    mean = line[-1][1]
-    return Verdict(name, rng.choice(WORDS), mean, (mean - 0.03, mean + 0.03), 1.2, (1.0, 1.5), 0.7, 3,
-                   "simulated", line, tuple((r.compute.amount, level, 0.01, 2) for r in study.rungs))  # fmt: skip
+    means = [level + slope * math.log10(x / first) for x in xs]
+    return Verdict(
+        idea=name,
+        verdict=rng.choice(WORDS),
+        gap_at_target=means[-1],
+        interval80=(means[-1] - 0.03, means[-1] + 0.03),
+        compute_multiplier=1.2,
+        multiplier_interval80=(1.0, 1.5),
+        probability_helps=0.7,
+        rungs=len(study.rungs),
+        why="simulated",
+        line=tuple((x, y, y - 0.03, y + 0.03) for x, y in zip(xs, means, strict=True)),
+        measured=tuple((rung.compute.amount, level, 0.01, 2) for rung in study.rungs),
+    )
 
 
 class Server:
@@ -191,7 +198,7 @@ def measure(study: Study, asked: argparse.Namespace) -> None:
                 first, kept = server.get(page), min(server.get(page) for _ in range(5))
                 print(f"  /{page:24s} first {1000 * first:6.0f} ms, kept {1000 * kept:5.1f} ms")
             print(f"memory: {server.memory_mb:.0f} MB")
-            stop, seen = threading.Event(), []
+            stop, seen = threading.Event(), list[float]()
             viewers = [threading.Thread(target=server.watch, args=(stop, seen), daemon=True)
                        for _ in range(asked.viewers)]  # fmt: skip
             for viewer in viewers:

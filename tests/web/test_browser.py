@@ -88,7 +88,9 @@ def test_the_page_follows_a_study_that_runs(toy: Any, serve_folder: Any, chromiu
         assert listener.elsewhere == []
 
 
-def test_keys_search_and_curves(recorded: Callable[[str], Any], serve_folder: Any, chromium: Any) -> None:
+def test_keys_search_and_curves(
+    recorded: Callable[[str], Any], serve_folder: Any, chromium: Any
+) -> None:
     toy = recorded("make_history")
     for idea in ("baseline", "rotary"):
         out = toy.folder / "trials" / f"{idea}-r4-s1" / "out"

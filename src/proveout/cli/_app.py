@@ -13,6 +13,7 @@ import typer
 
 from proveout.cli._decide import decide
 from proveout.cli._fit import fit
+from proveout.cli._serve import serve
 from proveout.errors import EnvironmentFailure, ProveoutError, UserError
 
 if TYPE_CHECKING:
@@ -188,6 +189,7 @@ def ideas_list(folder: Folder, as_json: AsJson = False) -> None:
 
 app.command()(fit)
 app.command()(decide)
+app.command()(serve)
 
 
 @app.command()
@@ -225,33 +227,6 @@ def report(
             case "png" | "svg":
                 save_figures(study, history, path, format)
     print(path)
-
-
-@app.command()
-def serve(
-    folder: Annotated[
-        Path, typer.Argument(metavar="FOLDER", help="A study's folder, or one that holds studies.")
-    ],
-    host: Annotated[
-        str, typer.Option(help="The address to listen on; by default this machine alone.")
-    ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="0 for any that is free.", min=0, max=65535)] = 0,
-    token: Annotated[
-        str | None,
-        typer.Option(envvar="PROVEOUT_TOKEN", help="What visitors need; by default a random one."),
-    ] = None,
-    read_only: Annotated[
-        bool, typer.Option("--read-only", help="For sharing: pages that change nothing.")
-    ] = False,
-) -> None:
-    """Show studies live in a browser, until Ctrl-C."""
-    try:
-        from proveout.web import serve as serve_pages
-    except ModuleNotFoundError as missing:
-        raise UserError(
-            f"`proveout serve` needs {missing.name}: pip install 'proveout[web]'"
-        ) from None
-    serve_pages(folder, host, port, token, read_only, ready=lambda address: print(address, flush=True))
 
 
 def _read(folder: Path) -> tuple[Study, History]:

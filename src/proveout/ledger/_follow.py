@@ -9,7 +9,13 @@ from pathlib import Path
 
 from proveout.errors import DataError
 from proveout.ledger._history import History, HistoryBuilder
-from proveout.ledger._ledger import LEDGER_FILE, check_version, entries_after, explained, open_to_read
+from proveout.ledger._ledger import (
+    LEDGER_FILE,
+    check_version,
+    entries_after,
+    explained,
+    open_to_read,
+)
 
 
 class LedgerFollower:
@@ -23,8 +29,9 @@ class LedgerFollower:
         self._file = folder / LEDGER_FILE
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
+        self._builder = HistoryBuilder()
+        self._sequence = 0
         self._inode = 0
-        self._forget()
 
     @property
     def sequence(self) -> int:

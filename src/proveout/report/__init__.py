@@ -27,19 +27,12 @@ from proveout.report._law_figure import (
 from proveout.report._markdown import write_markdown
 from proveout.report._sense import in_own_sense
 from proveout.report._snapshot import Snapshot
+from proveout.report._study_views import scaling_view, spending_view, trust_view
 from proveout.report._tables import ideas_table, verdict_table, verdict_word
 from proveout.report._terminal import Overview, overview, status_text
 from proveout.report._text import clean, trial_line
 from proveout.report._trust import evidence_lines, trust_lines
-from proveout.report._views import (
-    Asked,
-    frame,
-    ladder_view,
-    overview_view,
-    scaling_view,
-    spending_view,
-    trust_view,
-)
+from proveout.report._views import Asked, frame, ladder_view, overview_view
 
 __all__ = [
     "JSON_VERSION",

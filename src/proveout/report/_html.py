@@ -3,36 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from proveout.ideas import BASELINE, Idea
-from proveout.ledger import ForecastMade, History, TrialRecord, Verdict, VerdictsRead
+from proveout.ideas import BASELINE
+from proveout.ledger import History, VerdictsRead
 from proveout.report import _text as text
 from proveout.report._answer import answer, checkout_command
 from proveout.report._facts import (
     Row,
-    Spending,
     failures_by_kind,
     metric_name,
     rung_name,
-    rungs_used,
-    seed_gaps,
-    spent,
     stamps,
     table_rows,
 )
 from proveout.report._files import write_whole
 from proveout.report._meanings import ISOLATION, TRUST, VERDICTS
-from proveout.report._sparkline import sparkline
+from proveout.report._parts import (
+    anchor_of,
+    diff_shown,
+    failure_line,
+    forecast_cells,
+    idea_facts,
+    idea_rungs,
+    money,
+    table_line,
+)
 from proveout.report._trust import evidence_lines, trust_lines
 from proveout.study import Study
-from proveout.units import compact, duration
 
-_DIFF_LINES = 300
-_DIFF_WIDTH = 400
-_DIFF_CHARACTERS = 16_000
 _SHOWN_FAILURES = 40
 
 
@@ -122,46 +122,6 @@ def _page(
     }
 
 
-@dataclass(frozen=True)
-class TableLine:
-    """A line of the table of ideas."""
-
-    idea: str
-    anchor: str
-    word: str
-    sign: str
-    look: str
-    gap: str
-    multiplier: str
-    helps: str
-    seeds: str
-    why: str
-    spark: Any
-
-
-def table_line(study: Study, row: Row, digits: int) -> TableLine:
-    from markupsafe import Markup
-
-    verdict = row.verdict
-    return TableLine(
-        idea=text.clean(row.idea, 60),
-        anchor=_anchor(row.idea),
-        word=text.clean(row.word, 20),
-        sign=text.mark(row.word).sign,
-        look=row.word.replace(" ", "-") if row.word in text.MARKS else "none",
-        gap=text.gap_with_interval(verdict, digits) if verdict else text.DASH,
-        multiplier=text.multiplier_with_interval(verdict) if verdict else text.DASH,
-        helps=text.probability(verdict.probability_helps) if verdict else text.DASH,
-        seeds=text.seeds_of(verdict) if verdict else text.DASH,
-        why=text.clean(verdict.why, 400) if verdict else "not judged yet",
-        spark=Markup(sparkline(study, verdict)) if verdict else "",  # numbers only
-    )
-
-
-def _anchor(idea: str) -> str:
-    return "idea-" + "".join(ch if ch.isascii() and ch.isalnum() else "-" for ch in idea)[:80]
-
-
 class _Picture(NamedTuple):
     name: str
     title: str
@@ -203,30 +163,12 @@ def _figures(
     ]
 
 
-def forecast_cells(study: Study, history: History, made: ForecastMade) -> dict[str, str]:
-    scored = history.forecasts_scored.get(made.idea)
-    digits = text.decimals([(made.interval80[1] - made.interval80[0]) / 2]) + 1
-    told = {True: "inside", False: "outside", None: text.DASH}
-    return {
-        "idea": text.clean(made.idea, 60),
-        "where": rung_name(study, made.rung),
-        "gap": f"{text.gap(made.mean_gap, digits)} {text.interval(made.interval80, digits)}",
-        "wide": text.interval(made.interval95, digits),
-        "baseline": text.loss(made.baseline_loss, digits),
-        "measured": text.gap(scored.measured_gap if scored else None, digits),
-        "measured_baseline": text.loss(scored.baseline_loss if scored else None, digits),
-        "measured_idea": text.loss(scored.stack_loss if scored else None, digits),
-        "inside": told[scored.inside80 if scored else None],
-        "crps": text.loss(scored.crps if scored else None, digits + 1),
-    }
-
-
 def _idea(study: Study, history: History, row: Row, diffs: Mapping[str, str]) -> dict[str, Any]:
     record = row.record
     failed = [r for _, r in sorted(history.trials.items()) if r.trial.idea == row.idea]
     return {
         "name": text.clean(row.idea, 60),
-        "anchor": _anchor(row.idea),
+        "anchor": anchor_of(row.idea),
         "word": "" if row.idea == BASELINE else text.clean(row.word, 20),
         "sign": text.mark(row.word).sign,
         "why": text.clean(row.verdict.why, 1000) if row.verdict else "",
@@ -238,109 +180,12 @@ def _idea(study: Study, history: History, row: Row, diffs: Mapping[str, str]) ->
     }
 
 
-def idea_facts(record: Idea) -> list[tuple[str, str]]:
-    facts = [
-        ("hypothesis", record.hypothesis),
-        ("source", record.source),
-        ("predicted", record.predicts),
-        ("category", record.category),
-        ("parameters", ", ".join(f"{name} = {value}" for name, value in record.parameters.items())),
-        ("merges", " + ".join(record.members)),
-        ("commit", record.commit),
-    ]
-    return [(name, text.clean(told, 4000)) for name, told in facts if told]
-
-
-def idea_rungs(
-    study: Study, history: History, idea: str, verdict: Verdict | None
-) -> list[dict[str, str]]:
-    recorded = {point[0]: point for point in verdict.measured} if verdict else {}
-    rungs = []
-    for rung in rungs_used(study, history):
-        point = recorded.get(study.rung(rung).compute.amount)
-        losses = history.losses(idea, rung)
-        gaps = {} if idea == BASELINE else seed_gaps(history, idea, rung)
-        rungs.append(
-            {
-                "rung": rung_name(study, rung),
-                "mean": f"{text.gap(point[1], 4)} ± {point[2]:.4f}" if point else text.DASH,
-                "gaps": ", ".join(text.gap(each, 4) for each in gaps.values()) or text.DASH,
-                "losses": ", ".join(text.loss(losses[s]) for s in sorted(losses)) or text.DASH,
-            }
-        )
-    return rungs
-
-
-def failure_line(record: TrialRecord) -> dict[str, str]:
-    assert record.failure is not None  # only failed trials are asked for
-    return {
-        "trial": text.clean(record.trial.id, 90),
-        "kind": record.failure.kind,
-        "sentence": text.clean(record.failure.sentence, 600),
-    }
-
-
 def _failures(history: History) -> list[dict[str, Any]]:
     return [
         {"kind": kind, "count": len(records), "left_out": max(0, len(records) - _SHOWN_FAILURES),
          "trials": [failure_line(each) for each in records[:_SHOWN_FAILURES]]}
         for kind, records in failures_by_kind(history).items()
     ]  # fmt: skip
-
-
-class _DiffLine(NamedTuple):
-    kind: str
-    text: str
-
-
-def diff_shown(diff: str) -> dict[str, Any]:
-    lines = text.clean_lines(diff.rstrip("\n")) if diff.strip() else []
-    shown: list[_DiffLine] = []
-    characters = 0
-    for line in lines[:_DIFF_LINES]:
-        characters += min(len(line), _DIFF_WIDTH)
-        if characters > _DIFF_CHARACTERS:
-            break
-        cut = f"{line[:_DIFF_WIDTH]}…" if len(line) > _DIFF_WIDTH else line
-        shown.append(_DiffLine(_diff_kind(line), cut))
-    return {"lines": shown, "left_out": len(lines) - len(shown)}
-
-
-def _diff_kind(line: str) -> str:
-    if line.startswith(("+++", "---", "diff ", "index ")):
-        return "file"
-    return {"+": "add", "-": "del", "@": "hunk"}.get(line[:1], "same")
-
-
-def money(study: Study, history: History, verdicts: VerdictsRead | None) -> dict[str, Any]:
-    went = spent(study, history, verdicts)
-    account = history.account
-    by_rung = [(rung_name(study, rung), each) for rung, each in went.by_rung.items()]
-    budget = account.budget if history.opened else study.budget.compute.amount
-    return {
-        "by_rung": [_spending(name, each, budget) for name, each in by_rung],
-        "by_outcome": [_spending(name, each, budget) for name, each in went.by_outcome.items()],
-        "total": _spending("in all", went.total, budget),
-        "budget": compact(budget),
-        "reserved": compact(account.reserved),
-        "left": compact(budget - account.charged - account.reserved),
-        "left_share": text.share(budget - account.charged - account.reserved, budget),
-        "active": duration(history.active_seconds),
-        "overhead": text.share(
-            went.total.score_seconds, went.total.train_seconds + went.total.score_seconds
-        ),
-    }
-
-
-def _spending(name: str, each: Spending, budget: float) -> dict[str, str]:
-    return {
-        "name": name,
-        "trials": str(each.trials),
-        "charged": compact(each.charged),
-        "share": text.share(each.charged, budget),
-        "train": duration(each.train_seconds),
-        "score": duration(each.score_seconds),
-    }
 
 
 def _seeds(study: Study, history: History) -> list[tuple[str, str]]:

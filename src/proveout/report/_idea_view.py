@@ -11,10 +11,10 @@ from proveout.ledger import TrialRecord, Verdict
 from proveout.report import _text as text
 from proveout.report._chart import Axes, Band, Dots, Line, chart
 from proveout.report._facts import metric_name, rung_name, seed_gaps
-from proveout.report._html import diff_shown, idea_facts, idea_rungs
+from proveout.report._parts import diff_shown, idea_facts, idea_rungs
 from proveout.report._snapshot import Snapshot
 from proveout.report._trust import evidence_lines
-from proveout.report._views import gap_points, look_of
+from proveout.report._views import look_of
 from proveout.units import compact, duration
 
 _SHOWN_TRIALS = 200
@@ -39,7 +39,7 @@ def idea_view(
         "look": look_of(row.word),
         "why": text.clean(verdict.why, 1000) if verdict else "",
         "numbers": _numbers(snapshot, verdict),
-        "facts": [fact for fact in idea_facts(row.record) if fact[0] != "merges"] if row.record else [],
+        "facts": idea_facts(row.record) if row.record else [],
         "chart": gap_chart(snapshot, idea, verdict),
         "rungs": idea_rungs(snapshot.study, snapshot.history, idea, verdict),
         "trials": [_trial(snapshot, record) for record in records[:_SHOWN_TRIALS]],
@@ -92,6 +92,16 @@ def gap_chart(snapshot: Snapshot, idea: str, verdict: Verdict | None) -> Any:
     return chart(axes, parts, width=680, height=300)
 
 
+def gap_points(snapshot: Snapshot, idea: str) -> list[tuple[float, float, str]]:
+    """(compute, gap, words) of each pair of seeds."""
+    study = snapshot.study
+    return [
+        (study.rung(rung).compute.amount, gap, f"seed {seed + 1}: {text.gap(gap, 4)}")
+        for rung in range(len(study.rungs) + 1)
+        for seed, gap in seed_gaps(snapshot.history, idea, rung).items()
+    ]
+
+
 def _trial(snapshot: Snapshot, record: TrialRecord) -> dict[str, str]:
     trial, usage = record.trial, record.usage
     gaps = seed_gaps(snapshot.history, trial.idea, trial.rung) if trial.idea != BASELINE else {}
@@ -134,16 +144,13 @@ def _lineage(snapshot: Snapshot, idea: str) -> list[tuple[str, list[str]]]:
     changed = [name for name, each in ideas.items() if each.parent == record.commit]
     found = [
         ("changes", [parent] if parent else []),
-        ("merges", list(record.members)),
         ("merged into", inside),
         ("changed by", changed[:40]),
     ]
     return [(how, names) for how, names in found if names]
 
 
-def _rungs_with_curves(
-    snapshot: Snapshot, records: list[TrialRecord]
-) -> list[tuple[int, str]]:
+def _rungs_with_curves(snapshot: Snapshot, records: list[TrialRecord]) -> list[tuple[int, str]]:
     rungs = sorted({record.trial.rung for record in records})
     return [(rung, rung_name(snapshot.study, rung)) for rung in rungs]
 

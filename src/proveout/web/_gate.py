@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -57,7 +57,7 @@ class Gate:
 
     def _refusal(self, scope: Scope) -> Response | None:
         """The answer to a request that may not pass; None to one that may."""
-        headers = {key.decode("latin-1"): value.decode("latin-1") for key, value in scope["headers"]}
+        headers = Headers(scope=scope)
         host = headers.get("host", "")
         if self._hosts is not None and host not in self._hosts:
             return _plain(f"this server does not answer to the host {host[:100]!r}", 421)
@@ -68,9 +68,9 @@ class Gate:
         if not self._knows(headers, scope):
             return HTMLResponse(_NO_TOKEN, 401)
         origin = headers.get("origin")
-        if scope["method"] not in {"GET", "HEAD"} and origin is not None:
-            if urlsplit(origin).netloc != host:
-                return _plain("this request comes from another site", 403)
+        changes = scope["method"] not in {"GET", "HEAD"}
+        if changes and origin is not None and urlsplit(origin).netloc != host:
+            return _plain("this request comes from another site", 403)
         return None
 
     def _knows(self, headers: Mapping[str, str], scope: Scope) -> bool:

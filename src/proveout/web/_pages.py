@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -54,7 +54,7 @@ class Link:
     """Addresses within one study, for templates."""
 
     slug: str
-    asked: Asked = Asked()
+    asked: Asked = field(default_factory=Asked)
 
     @property
     def base(self) -> str:
@@ -152,9 +152,7 @@ def _diff(snapshot: Snapshot, idea: str) -> str:
 def _excerpts(snapshot: Snapshot, idea: str) -> dict[str, str]:
     """The end of the log of each trial that failed, where it is still on disk."""
     failed = [record.trial for record in snapshot.trials_of(idea) if record.failure]
-    return {
-        trial.id: tail(trial_folder(snapshot.study, trial).log) for trial in failed[:_EXCERPTS]
-    }
+    return {trial.id: tail(trial_folder(snapshot.study, trial).log) for trial in failed[:_EXCERPTS]}
 
 
 def curves(snapshot: Snapshot, idea: str, rung: int) -> dict[str, Any]:
