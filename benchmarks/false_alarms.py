@@ -11,7 +11,9 @@ Prints every alarm, how near the audits came to one, and the counts. Resumes whe
 from __future__ import annotations
 
 import argparse
+import difflib
 import re
+import runpy
 import shutil
 import tempfile
 from collections.abc import Iterable
@@ -58,17 +60,20 @@ def reseeded_study(folder: Path, ideas: int) -> Study:
     """A bigram study whose ideas change nothing but the seed."""
     if not (folder / "study.toml").exists():
         shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns("*.git", "trials", "ledger*"))
-        import runpy
-
+        program = (folder / "program" / "train.py").read_text()
         runpy.run_path(str(EXAMPLE / "corpus.py"))["write_corpus"](folder)
         for file in (folder / "ideas").iterdir():
             file.unlink()
         for number in range(1, ideas + 1):
-            line = "    start = np.random.default_rng(args.seed"
-            rest = ").integers(0, len(data) - length - 1)"
+            changed = program.replace("rng(args.seed)", f"rng(args.seed + {number})")
+            lines = difflib.unified_diff(
+                program.splitlines(keepends=True),
+                changed.splitlines(keepends=True),
+                "a/train.py",
+                "b/train.py",
+            )
             (folder / "ideas" / f"reseed-{number}.patch").write_text(
-                "hypothesis: none\nsource: a benchmark\n---\n--- a/train.py\n+++ b/train.py\n"
-                f"@@ -33,1 +33,1 @@\n-{line}{rest}\n+{line} + {number}{rest}\n"
+                f"hypothesis: none\nsource: a benchmark\n---\n{''.join(lines)}"
             )
         text = (folder / "study.toml").read_text()
         text = re.sub(r"per_rung = \[.*?\]", "per_rung = [2, 2]", text)
