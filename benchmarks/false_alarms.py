@@ -2,10 +2,11 @@
 
     python benchmarks/false_alarms.py [--rungs 4] [--reseeded 100] [--folder DIR] [--tiny]
 
-Every honest idea of `byte_lm` at its first rungs, two seeds each, and 200 runs of a bigram model that
-differ by honest randomness alone. Every scored trial is audited by the loop as in any study; then the
-kept trials of every idea are scored with their targets withheld, whether the idea is any good or not.
-Prints every alarm, how near the audits came to one, and the counts. Resumes where it was stopped.
+Every honest idea of `byte_lm` at its first rungs, two seeds each, and 200 runs of a bigram model
+that differ by honest randomness alone. Every scored trial is audited by the loop as in any study;
+then the kept trials of every idea are scored with their targets withheld, whether the idea is any
+good or not. Prints every alarm, how near the audits came to one, and the counts. Resumes where it
+was stopped.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ STEPS_FLOPS = 3e7
 
 
 def byte_lm_study(folder: Path, rungs: int, only: Iterable[str] = ()) -> Study:
-    """The reference study with all honest ideas at its first rungs, or, with none, at a few steps."""
+    """The reference study with all honest ideas at its first rungs, or, with none, at a few
+    steps."""
     if not (folder / "study.toml").exists():
         start_reference_study(folder)
         names = {file.stem for file in (folder / "ideas").glob("*.patch")} - DISHONEST
@@ -59,7 +61,9 @@ def byte_lm_study(folder: Path, rungs: int, only: Iterable[str] = ()) -> Study:
 def reseeded_study(folder: Path, ideas: int) -> Study:
     """A bigram study whose ideas change nothing but the seed."""
     if not (folder / "study.toml").exists():
-        shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns("*.git", "trials", "ledger*"))
+        shutil.copytree(
+            EXAMPLE, folder, ignore=shutil.ignore_patterns("*.git", "trials", "ledger*")
+        )
         program = (folder / "program" / "train.py").read_text()
         runpy.run_path(str(EXAMPLE / "corpus.py"))["write_corpus"](folder)
         for file in (folder / "ideas").iterdir():
@@ -147,7 +151,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.folder or Path(temporary)
         if arguments.reseeded:
-            reseeded = reseeded_study(folder / "bigram", 4 if arguments.tiny else arguments.reseeded)
+            reseeded = reseeded_study(
+                folder / "bigram", 4 if arguments.tiny else arguments.reseeded
+            )
             run_study(reseeded)
             show("honest randomness", promote_everything(reseeded))
         if arguments.rungs:

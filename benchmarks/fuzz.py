@@ -2,8 +2,8 @@
 
     python benchmarks/fuzz.py [--cases 500]
 
-Runs `tests/scoring/test_fuzz.py` with so many cases for each of its tests; a crash, a hang or a false
-score fails it and prints the case.
+Runs `tests/scoring/test_fuzz.py` with so many cases for each of its tests; a crash, a hang or a
+false score fails it and prints the case.
 """
 
 from __future__ import annotations

@@ -112,7 +112,9 @@ def asked_items(evaluator: Evaluator, tier: Any) -> int:
 
 
 @fuzz
-@given(tier=st.sampled_from(["search", "promotion"]), what=NOT_FILES, content=st.binary(max_size=99))
+@given(
+    tier=st.sampled_from(["search", "promotion"]), what=NOT_FILES, content=st.binary(max_size=99)
+)
 def test_a_reply_that_is_no_file_is_never_accepted(
     language_model: Evaluator, tier: str, what: str, content: bytes
 ) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import runpy
-
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -135,7 +134,9 @@ def scored(value: float, without: Any) -> Scored:
 @pytest.mark.parametrize(
     ("sealed_gap", "agrees"), [(-0.3, True), (-0.27, True), (-0.1, False), (-0.5, True)]
 )
-def test_gaps_that_disagree_beyond_their_errors_are_refuted(sealed_gap: float, agrees: bool) -> None:
+def test_gaps_that_disagree_beyond_their_errors_are_refuted(
+    sealed_gap: float, agrees: bool
+) -> None:
     rng = np.random.default_rng(0)
     spread = 0.002 * rng.normal(size=32)
     base, better = scored(2.0, 2.0 + 0 * spread), scored(1.7, 1.7 + spread)
@@ -147,5 +148,3 @@ def test_gaps_that_disagree_beyond_their_errors_are_refuted(sealed_gap: float, a
     # 32 values with one block left out: their spread is a 31st of the mean's.
     expected = np.sqrt(2 * 31 / 32 * ((spread - spread.mean()) ** 2).sum())
     assert check.standard_error == pytest.approx(expected)
-
-
