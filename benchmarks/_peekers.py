@@ -235,8 +235,9 @@ class Bench:
         folder = trial_folder(self._study, trial)
         folder.out.mkdir(parents=True)
         study = self._study
-        command = [sys.executable, study.folder / "program" / "train.py", "--flops", "2e7",
-                   "--seed", "1", "--data", study.folder / "train.bin", "--out", folder.out]  # fmt: skip
+        script, data = study.folder / "program" / "train.py", study.folder / "train.bin"
+        command = [sys.executable, script, "--flops", "2e7", "--seed", "1"]
+        command += ["--data", data, "--out", folder.out]
         subprocess.run(command, check=True)
         return trial
 

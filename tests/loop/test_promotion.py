@@ -139,7 +139,7 @@ def test_an_idea_whose_artifacts_are_gone_is_run_once_more(toy: Any) -> None:
     history = run_study(study, Forgets(toy.folder)).history
     assert words(history)["surer"] == "holds"
     reads = history.promotions_of("surer")
-    assert [each.agrees for each in reads][0] is None
+    assert reads[0].agrees is None
     assert any(each.agrees for each in reads)
     bought = [record for trial, record in history.trials.items() if trial.idea == "surer"]
     assert any("its artifacts are gone" in record.why for record in bought)

@@ -49,11 +49,13 @@ ODD_NUMBERS = st.sampled_from(
     [0.0, -0.0, 1.0, math.nan, math.inf, -math.inf, 3.4e38, -3.4e38, 1e-45, 1e308, -1e308]
 )
 NUMBERS = ODD_NUMBERS | st.floats(width=32)
+SCALARS = st.none() | st.booleans() | st.integers(-(10**400), 10**400) | st.floats()
+KEYS = st.text(max_size=8)
 JSON_VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers(-(10**400), 10**400) | st.floats() | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    SCALARS | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=4),
     max_leaves=12,
-)  # fmt: skip
+)
 
 
 def score_of(evaluator: Evaluator, tier: Any = "search") -> float | None:
