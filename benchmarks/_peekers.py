@@ -1,8 +1,9 @@
-"""Models that look ahead in fifty ways, beside honest ones, and a place to score them at both tiers.
+"""Models that look ahead in fifty ways, beside honest ones, and a place to score them at both
+tiers.
 
-Each is the `load` of a byte-level bigram model whose table lies in its artifacts: what differs is what it
-does with the bytes that follow. They know all that can be known of how they are scored but the targets
-of a promotion, which are nowhere in what they get.
+Each is the `load` of a byte-level bigram model whose table lies in its artifacts: what differs is
+what it does with the bytes that follow. They know all that can be known of how they are scored
+but the targets of a promotion, which are nowhere in what they get.
 """
 
 from __future__ import annotations
@@ -12,14 +13,16 @@ import shutil
 import subprocess
 import sys
 import textwrap
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from unittest import mock
 
 from proveout.errors import ScoringFailed
 from proveout.runners import InlineRunner
-from proveout.scoring import Scored, TierCheck, compare_tiers, evaluator_of
+from proveout.scoring import Scored, Tier, TierCheck, _language_model, compare_tiers, evaluator_of
 from proveout.study import read_study
-from proveout.trials import Trial, copy_program, trial_folder
+from proveout.trials import Trial, trial_folder
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "bigram"
 HELD_OUT_BYTES = 60_000
@@ -42,7 +45,9 @@ def bump(told, x, where, strength):
     told[i, t, x[i, t + 1]] += strength
     return told
 """
-_PEEK = _HEAD + """
+_PEEK = (
+    _HEAD
+    + """
 def load(out):
     table = table_of(out)
     state = {{"calls": 0, "items": 0, "seen": {{}}}}
@@ -57,6 +62,7 @@ def load(out):
         return told.astype(np.float32)
     return predict
 """
+)
 
 
 def _peek(body: str) -> str:
@@ -109,9 +115,8 @@ def peekers() -> dict[str, str]:
     for strength in (0.3, 1.0, 3.0, 8.0, 40.0):
         found[f"always, strength {strength:g}"] = _where("t >= 0", strength)
     for one_in in (2, 3, 5, 10, 16):
-        found[f"one window in {one_in}"] = _where(f"(t >= 0) & (x[:, :1] * 7 + x[:, 1:2] * 13) "
-                                                  f"% {one_in} == 0".replace("(t >= 0) & (", "((t >= 0) * ("
-                                                  ).replace(f") % {one_in}", f")) % {one_in}"))  # fmt: skip
+        chosen = f"((x[:, :1] * 7 + x[:, 1:2] * 13) % {one_in} == 0)"
+        found[f"one window in {one_in}"] = _where(f"{chosen} & (t >= 0)")
     for one_in in (2, 4, 8, 16, 31):
         found[f"one position in {one_in}"] = _where(f"t % {one_in} == 1")
     for first in (1, 2, 3):
@@ -153,9 +158,9 @@ def honest_models() -> dict[str, str]:
     for temperature in (0.7, 0.9, 1.0, 1.15, 1.3, 1.6, 2.5):
         found[f"temperature {temperature}"] = _peek(f"told = table[x] / {temperature}")
     for share in (0.05, 0.2, 0.5, 0.8):
-        body = f"told = (1 - {share}) * told + {share} * np.roll(told, 1, axis=1)"
-        found[f"a look back of {share}"] = _peek(body).replace("np.roll(told, 1, axis=1)",
-                                                              "np.pad(told, ((0, 0), (1, 0), (0, 0)))[:, :-1]")  # fmt: skip
+        before = "np.pad(told, ((0, 0), (1, 0), (0, 0)))[:, :-1]"
+        body = f"told = (1 - {share}) * told + {share} * {before}"
+        found[f"a look back of {share}"] = _peek(body)
     found["float16"] = _peek("told = told.astype(np.float16).astype(np.float64)")
     return found
 
@@ -164,11 +169,25 @@ def honest_models() -> dict[str, str]:
 class Found:
     """What both tiers said of one model."""
 
-    refused: str
-    """What the search tier refused it for; empty where it passed the screen."""
+    screened: bool
+    """Whether the search tier refuses it already, by its probes."""
     gain: float
-    """Bits per byte better than the baseline on the search part; 0 where it was refused."""
-    check: TierCheck | None
+    """Bits per byte better than the baseline on the search part, were it not for the probes."""
+    check: TierCheck
+    """What the promotion tier says of it, were it not for the probes."""
+
+
+def _recorder(refusals: list[object]) -> Callable[..., None]:
+    """The screen, but what it refuses is only written down."""
+    screen = _language_model._check_causal
+
+    def check(told: object, again: object) -> None:
+        try:
+            screen(told, again)  # type: ignore[arg-type]
+        except ScoringFailed as error:
+            refusals.append(error)
+
+    return check
 
 
 class Bench:
@@ -176,7 +195,9 @@ class Bench:
 
     def __init__(self, folder: Path, items: int = 128) -> None:
         """Makes the study and trains the baseline in `folder`, which must be new."""
-        shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns("*.git", "trials", "ledger*"))
+        shutil.copytree(
+            EXAMPLE, folder, ignore=shutil.ignore_patterns("*.git", "trials", "ledger*")
+        )
         make_text = runpy.run_path(str(EXAMPLE / "corpus.py"))["make_text"]
         text = make_text(seed=1, length_bytes=280_000 + HELD_OUT_BYTES)
         (folder / "train.bin").write_bytes(text[:280_000])
@@ -197,21 +218,26 @@ class Bench:
         shutil.copytree(trial_folder(self._study, Trial(0, 0, "baseline")).out, folder.out)
         tree = self._tree(trial, program)
         base_search, base_sealed = self._base
-        try:
+        refusals: list[object] = []
+        with mock.patch.object(_language_model, "_check_causal", _recorder(refusals)):
             search = self._score(trial, tree, "search")
-            gain = base_search.measurement.value - search.measurement.value
+        gain = base_search.measurement.value - search.measurement.value
+        try:
             sealed = self._score(trial, tree, "promotion")
         except ScoringFailed as error:
-            return Found(f"{error.kind}: {error}", 0.0, None)
-        return Found("", gain, compare_tiers(search, sealed, base_search, base_sealed))
+            why = f"it cannot be scored with its targets withheld: {error}"
+            return Found(bool(refusals), gain, TierCheck(False, why, None, None, None))
+        check = compare_tiers(search, sealed, base_search, base_sealed)
+        return Found(bool(refusals), gain, check)
 
     def _train(self) -> Trial:
         trial = Trial(0, 0, "baseline")
         folder = trial_folder(self._study, trial)
         folder.out.mkdir(parents=True)
         study = self._study
-        command = [sys.executable, study.folder / "program" / "train.py", "--flops", "2e7",
-                   "--seed", "1", "--data", study.folder / "train.bin", "--out", folder.out]  # fmt: skip
+        script, data = study.folder / "program" / "train.py", study.folder / "train.bin"
+        command = [sys.executable, script, "--flops", "2e7", "--seed", "1"]
+        command += ["--data", data, "--out", folder.out]
         subprocess.run(command, check=True)
         return trial
 
@@ -225,14 +251,10 @@ class Bench:
         (tree / "train.py").write_text(program)
         return tree
 
-    def _score(self, trial: Trial, tree: Path, tier: str) -> Scored:
-        assert tier in ("search", "promotion")
-        job = self._evaluator.job(trial, tree, None, tier)  # type: ignore[arg-type]
+    def _score(self, trial: Trial, tree: Path, tier: Tier) -> Scored:
+        job = self._evaluator.job(trial, tree, None, tier)
         assert job is not None
         with InlineRunner() as runner:
             runner.submit(job)
             (ended,) = runner.poll(None)
-        return self._evaluator.measure(trial, ended, ended, tier)  # type: ignore[arg-type]
-
-
-__all__ = ["Bench", "Found", "copy_program", "honest_models", "peekers"]
+        return self._evaluator.measure(trial, ended, ended, tier)
