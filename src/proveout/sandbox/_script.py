@@ -37,7 +37,10 @@ _LAUNCHER_MODULES = (
     "proveout.sandbox",
     *(
         f"proveout.sandbox.{name}"
-        for name in ("_job", "_launcher", "_linux", "_records", "_script", "_supervisor", "_tree")
+        for name in (
+            "_cell", "_cgroup", "_filter", "_job", "_kernel", "_landlock", "_launcher", "_linux",
+            "_prove", "_records", "_script", "_supervisor", "_targets", "_tree", "_view",
+        )  # fmt: skip
     ),
 )
 

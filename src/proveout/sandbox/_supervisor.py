@@ -4,6 +4,9 @@ A supervisor is a fork of the launcher that never runs a job's code. It is the r
 its job's orphans are, so nothing of a job escapes it, however often it forks, detaches or ignores
 signals; once its job is over and has no descendant left, it serves the next one. Without Linux's
 child reaper (macOS), only the job's process group is killed.
+
+Where there are namespaces, whatever a job leaves is gone with its first process, and the look at
+its descendants only counts them.
 """
 
 from __future__ import annotations
@@ -19,9 +22,10 @@ import traceback
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from proveout.sandbox import _job, _linux, _tree
+from proveout.sandbox import _cell, _cgroup, _job, _linux, _tree, _view
 from proveout.sandbox._records import (
     EndedBy,
+    Level,
     ProcessExit,
     ProcessStart,
     exit_line,
@@ -38,9 +42,16 @@ _LOOKING_SHARE = 0.02
 _CHUNK_BYTES = 1 << 16
 
 
-def serve(channel: int) -> NoReturn:
-    """Run what the launcher asks for over `channel` until it closes."""
+def serve(
+    channel: int, level: Level, runtime: _view.Runtime, home: _cgroup.Home | None
+) -> NoReturn:
+    """Run what the launcher asks for over `channel` until it closes, all at one level."""
     _linux.adopt_orphans()
+    cell: _cell.Cell | OSError
+    try:
+        cell = _cell.build(level, runtime, home)
+    except OSError as error:
+        cell = error
     awake, wake = os.pipe()
     for end in (awake, wake):
         os.set_blocking(end, False)
@@ -52,9 +63,11 @@ def serve(channel: int) -> NoReturn:
             requests.cancelled |= {m["launch_id"] for m in messages if m["kind"] == "cancel"}
             for message in messages:
                 if message["kind"] == "start":
-                    report = _run(read_start(message), requests, awake)
+                    report = _run(read_start(message), requests, awake, cell)
                     requests.cancelled.clear()
                     os.write(channel, exit_line(report))
+    if isinstance(cell, _cell.Cell):
+        cell.close()
     os._exit(0)
 
 
@@ -73,27 +86,58 @@ class _Requests:
         return [json.loads(line) for line in lines] if chunk else None
 
 
-def _run(start: ProcessStart, requests: _Requests, awake: int) -> ProcessExit:
+def _run(
+    start: ProcessStart, requests: _Requests, awake: int, cell: _cell.Cell | OSError
+) -> ProcessExit:
     log = os.open(start.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
     try:
-        output, writer = os.pipe()
-        os.set_blocking(output, False)
-        supervisor = os.getpid()
-        pid = os.fork()
-        if pid == 0:
-            _job.become(start, writer, supervisor)
-        os.close(writer)
-        watch = _Watch(start, pid, requests, awake, _Log(log, output, start.log_bytes))
-        try:
-            return watch.until_it_ends()
-        except BaseException:
-            watch.kill()
-            os.write(log, traceback.format_exc().encode())
-            return lost(start.launch_id)
-        finally:
-            os.close(output)
-    finally:
+        if isinstance(cell, OSError):
+            raise cell
+        cell.begin(start)
+        watch = _start(start, requests, awake, cell, log)
+    except OSError as error:
+        os.write(log, f"proveout: {error}\n".encode(errors="replace"))
         os.close(log)
+        return lost(start.launch_id)
+    try:
+        report = watch.until_it_ends()
+        if said := _read_all(watch.trouble):
+            os.write(log, b"proveout: " + said + b"\n")
+            report = lost(start.launch_id, cell.level)
+    except BaseException:
+        watch.kill()
+        os.write(log, traceback.format_exc().encode())
+        report = lost(start.launch_id, cell.level)
+    finally:
+        for descriptor in (watch.log.output, watch.trouble, log):
+            os.close(descriptor)
+    cell.take_back(start)
+    return report
+
+
+def _start(
+    start: ProcessStart, requests: _Requests, awake: int, cell: _cell.Cell, log: int
+) -> _Watch:
+    output, writer = os.pipe()
+    trouble, complaint = os.pipe()
+    for end in (output, trouble):
+        os.set_blocking(end, False)
+    pid = os.fork()
+    if pid == 0:
+        _job.become(start, cell, writer, complaint)
+    cell.forked()
+    os.close(writer)
+    os.close(complaint)
+    return _Watch(
+        start, pid, requests, awake, cell, _Log(log, output, start.log_bytes), trouble
+    )
+
+
+def _read_all(descriptor: int) -> bytes:
+    try:
+        return os.read(descriptor, _CHUNK_BYTES)
+    except BlockingIOError:
+        return b""
 
 
 @dataclass
@@ -139,7 +183,9 @@ class _Watch:
     pid: int
     requests: _Requests
     awake: int
+    cell: _cell.Cell
     log: _Log
+    trouble: int
     ended_by: EndedBy = "itself"
     status: int | None = None
     peak_bytes: int = 0
@@ -148,6 +194,8 @@ class _Watch:
     look_at_memory: float = 0.0
     look_at_disk: float = 0.0
     looks: int = 0
+    orphans: dict[int, float] = field(default_factory=dict)
+    """CPU seconds of processes that nobody waits for, by pid, as they were last seen."""
 
     def __post_init__(self) -> None:
         self.tree = _tree.Tree(os.getpid())
@@ -211,12 +259,37 @@ class _Watch:
         elif now >= self.look_at_memory:
             self._look_at_memory(now)
         elif now >= self.look_at_disk:
-            if _tree.folder_bytes(self.start.writes) > self.start.disk_bytes:
-                self.ended_by = "disk"
+            self.ended_by = self._over_disk()
             self.look_at_disk = _next_look(now, _DISK_EVERY_SECONDS)
 
+    def _over_disk(self) -> EndedBy:
+        used = _tree.folder_use(self.start.writes)
+        if used.disk_bytes > self.start.disk_bytes:
+            return "disk"
+        return "files" if used.files > self.start.files else "itself"
+
+    def _scan(self) -> dict[int, _tree.Process]:
+        """The job and its descendants; the first process of its namespace is none of them."""
+        processes = self.tree.scan()
+        processes.pop(self.cell.first or 0, None)
+        for pid, process in processes.items():
+            if pid != self.pid and process.parent == self.cell.first:
+                self.orphans[pid] = process.cpu_seconds
+        return processes
+
+    def _cpu_seconds(self, processes: dict[int, _tree.Process]) -> float:
+        """Used so far: by what lives, by what was waited for, and by orphans that ended."""
+        waited = _children_cpu_seconds() - self.cpu_before
+        orphans = sum(used for pid, used in self.orphans.items() if pid not in processes)
+        return waited + orphans + sum(process.cpu_seconds for process in processes.values())
+
     def _look_at_memory(self, now: float) -> None:
-        processes = list(self.tree.scan())
+        seen = self._scan()
+        if sum(process.threads for process in seen.values()) > self.start.processes:
+            self.ended_by = "processes"
+        if self._cpu_seconds(seen) > self.start.cpu_seconds:
+            self.ended_by = "cpu-time"
+        processes = list(seen)
         used = sum(map(_tree.resident_bytes, processes))
         if used > self.start.memory_bytes and len(processes) > 1:
             # Forked workers share pages; what counts against the limit is each page once.
@@ -238,13 +311,14 @@ class _Watch:
         woken.register(self.awake, select.POLLIN)
         pause_ms = 0.5
         while self._has_children():
-            alive = self.tree.scan()
+            alive = self._scan()
             left |= {pid for pid, seen in alive.items() if seen.group != its_own_group}
             if self.status is None:
                 self._end_group()
             for pid in alive:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.kill(pid, signal.SIGKILL)
+            self.cell.end()
             woken.poll(pause_ms)
             pause_ms = min(50.0, pause_ms * 2)
         return len(left - {self.pid})
@@ -268,19 +342,32 @@ class _Watch:
     def _report(self, wall_seconds: float, leftover: int) -> ProcessExit:
         self.log.finish()
         status = self.status if self.status is not None else 0
+        cpu_seconds = self._cpu_seconds({})
         ended_by = self.ended_by
-        if ended_by == "itself" and _tree.folder_bytes(self.start.writes) > self.start.disk_bytes:
-            ended_by = "disk"
+        if ended_by == "itself":
+            ended_by = self._breach(cpu_seconds, failed=status != 0)
         return ProcessExit(
             launch_id=self.start.launch_id,
             ended_by=ended_by,
             code=os.WEXITSTATUS(status) if os.WIFEXITED(status) else None,
             signal=os.WTERMSIG(status) if os.WIFSIGNALED(status) else None,
             wall_seconds=wall_seconds,
-            cpu_seconds=_children_cpu_seconds() - self.cpu_before,
+            cpu_seconds=cpu_seconds,
             peak_memory_bytes=self.peak_bytes,
             leftover_processes=leftover,
+            isolation=self.cell.level,
         )
+
+    def _breach(self, cpu_seconds: float, *, failed: bool) -> EndedBy:
+        """The limit that the kernel held before anybody looked, or that was passed at the end."""
+        group = self.cell.group
+        if group is not None and group.memory_was_refused:
+            return "memory"
+        if failed and group is not None and group.processes_were_refused:
+            return "processes"
+        if failed and cpu_seconds > self.start.cpu_seconds:
+            return "cpu-time"
+        return self._over_disk()
 
 
 def pause_after(looks: int) -> float:
