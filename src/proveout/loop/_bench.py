@@ -7,7 +7,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from proveout.errors import ScoringFailed
 from proveout.interpret import classify
@@ -20,6 +20,7 @@ from proveout.ledger import (
     TrialStarted,
 )
 from proveout.loop._endings import Endings
+from proveout.loop._isolation import check_isolation
 from proveout.loop._open import Trees
 from proveout.runners import Runner
 from proveout.scoring import LanguageModelEvaluator
@@ -37,6 +38,7 @@ from proveout.trials import (
     tail,
     trial_folder,
     trial_seed,
+    worse_isolation,
 )
 from proveout.verdicts import Purchase
 
@@ -84,6 +86,7 @@ class Bench:
         self._losses: dict[Trial, int] = {}
         self._devices = deque(study.run.devices)
         self._endings = Endings(study)
+        self._isolation_checked = False
 
     @property
     def free_slots(self) -> int:
@@ -126,6 +129,7 @@ class Bench:
     def start(self, purchase: Purchase) -> None:
         """Starts a trial in a free slot; the ledger reserves its price or refuses."""
         study, trial = self._study, purchase.trial
+        self._check_isolation()
         idea = self._ledger.idea(trial.idea)
         device = self._devices.popleft() if self._devices else None
         job = prepare_trial(study, trial, idea, self._trees.of(idea), device)
@@ -144,6 +148,12 @@ class Bench:
         self._endings.began(trial)
         self._active[trial.id] = _Active(trial, device)
         self._runner.submit(job)
+
+    def _check_isolation(self) -> None:
+        """Once, before anything runs."""
+        if not self._isolation_checked:
+            check_isolation(self._study, self._ledger.history(), self._runner)
+            self._isolation_checked = True
 
     def _advance(self, ended: Exit) -> None:
         """Takes a trial one step on."""
@@ -184,10 +194,13 @@ class Bench:
 
     def _after_scoring(self, active: _Active, ended: Exit) -> None:
         try:
+            assert active.trained is not None
             measurement = self._evaluator.measure(active.trial, ended)
         except ScoringFailed as error:
             self._fail(active, Failure(error.kind, str(error)))
             return
+        level = worse_isolation(active.trained.isolation, measurement.isolation)
+        measurement = replace(measurement, isolation=level)
         self._record(
             TrialScored(active.trial.id, self._charge(active), measurement, self._usage(active))
         )

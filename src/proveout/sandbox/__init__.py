@@ -2,6 +2,15 @@
 
 from proveout.sandbox._job import not_found, with_this_python
 from proveout.sandbox._launcher import Launcher
-from proveout.sandbox._records import EndedBy, ProcessExit
+from proveout.sandbox._records import Attack, Attempt, EndedBy, Level, ProcessExit
 
-__all__ = ["EndedBy", "Launcher", "ProcessExit", "not_found", "with_this_python"]
+__all__ = [
+    "Attack",
+    "Attempt",
+    "EndedBy",
+    "Launcher",
+    "Level",
+    "ProcessExit",
+    "not_found",
+    "with_this_python",
+]

@@ -90,6 +90,7 @@ class Launcher:
         self._loaded: tuple[str, ...] | None = None
         self._level: Level = "E"
         self._attempts: tuple[Attempt, ...] = ()
+        self._shown: tuple[str, ...] = ()
         self._chunks: list[bytes] = []
         self._exits: list[ProcessExit] = []
         self._outbox = b""
@@ -155,6 +156,12 @@ class Launcher:
         """How it went at each level that was tried, the highest first."""
         self.preloaded  # noqa: B018 - waits
         return self._attempts
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """Folders and files of the system and the interpreter that everything can read."""
+        self.preloaded  # noqa: B018 - waits
+        return self._shown
 
     def fileno(self) -> int:
         """Readable when `poll` has something to return."""
@@ -293,6 +300,7 @@ class Launcher:
             if message["kind"] == "ready":
                 self._level = message["isolation"]
                 self._attempts = tuple(map(read_attempt, message["attempts"]))
+                self._shown = tuple(message["shown"])
                 self._loaded = tuple(message["preloaded"])
         self._chunks, self._exits = [rest], exits
         if closed:

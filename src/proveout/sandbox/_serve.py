@@ -16,6 +16,7 @@ import select
 import signal
 import socket
 import sys
+import time
 import typing
 import weakref
 from dataclasses import dataclass, field
@@ -31,6 +32,7 @@ from proveout.sandbox._prove import Proof, prove
 from proveout.sandbox._records import Level, attempt_fields, exit_line, line, lost
 
 _CHUNK_BYTES = 1 << 16
+_REAP_PAUSE_SECONDS = 0.002
 
 
 def main(channel: int, highest: Level, modules: list[str]) -> None:
@@ -50,8 +52,10 @@ def main(channel: int, highest: Level, modules: list[str]) -> None:
     _linux.use_huge_pages()
     proof = prove(highest, runtime, home)
     attempts = [attempt_fields(attempt) for attempt in proof.attempts]
-    ready = {"preloaded": loaded, "isolation": proof.level, "attempts": attempts}
-    _write(channel, line("ready", ready))
+    if proof.level != "E":  # a Python of its own would not find it there either
+        sys.path[:] = [entry for entry in sys.path if not _view.is_source_of_ours(entry)]
+    found = {"isolation": proof.level, "attempts": attempts, "shown": runtime.paths}
+    _write(channel, line("ready", {"preloaded": loaded, **found}))
     Server(channel, proof, runtime).serve()
 
 
@@ -197,17 +201,15 @@ class Server:
         """End every process below this one that is no supervisor's."""
         supervised = {supervisor.pid for supervisor in self.supervisors.values()}
         while True:
-            alive = _tree.Tree(os.getpid()).scan()
-            adopted = [
-                pid
-                for pid, process in alive.items()
-                if process.parent == os.getpid() and pid not in supervised
-            ]
+            adopted = _tree.children(os.getpid()) - supervised
             if not adopted:
                 return
             for pid in adopted:
                 os.kill(pid, signal.SIGKILL)
-                os.waitpid(pid, 0)
+            # In any order: the first process of a namespace ends after all others were waited for.
+            for pid in adopted:
+                os.waitpid(pid, os.WNOHANG)
+            time.sleep(_REAP_PAUSE_SECONDS)
 
     def _close(self) -> None:
         """Closing its channel makes each supervisor kill its job and end."""

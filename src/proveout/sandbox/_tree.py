@@ -47,6 +47,12 @@ class Tree:
         return {pid: fresh[pid] for pid in ours if fresh[pid].state not in "ZX"}
 
 
+def children(parent: int) -> set[int]:
+    """Of one process, those included that have ended and were not waited for."""
+    seen = filter(None, map(_stat, _pids()))
+    return {process.pid for process in seen if process.parent == parent}
+
+
 def _descendants(root: int, processes: dict[int, Process]) -> set[int]:
     children: dict[int, list[int]] = {}
     for process in processes.values():

@@ -41,10 +41,11 @@ class Runtime:
     links: tuple[tuple[str, str], ...]
     """Links at the root, such as /bin to usr/bin: (path, where it leads)."""
 
-    def shows(self, path: str) -> bool:
-        """Whether a job could read a path that is not its own."""
-        real = os.path.realpath(path)
-        return any(_is_below(real, os.path.realpath(each)) for each in self.paths)
+    def lacks(self, paths: Iterable[str]) -> list[str]:
+        """The paths, and what they lead to, that are not shown already."""
+        roots = [*self.paths, *(path for path, _ in self.links)]
+        both = [each for path in paths for each in (path, os.path.realpath(path))]
+        return [path for path in both if not any(_is_below(path, root) for root in roots)]
 
 
 def find_runtime() -> Runtime:
@@ -63,14 +64,14 @@ def find_runtime() -> Runtime:
 def _interpreter() -> list[str]:
     """The trees of this Python, and folders beyond them that it imports from, but not ours."""
     paths = [sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix]
-    paths += [entry for entry in sys.path if os.path.isdir(entry) and not _is_source_of_ours(entry)]
+    paths += [entry for entry in sys.path if os.path.isdir(entry) and not is_source_of_ours(entry)]
     paths += [entry for entry in sys.path if entry.endswith(".zip") and os.path.isfile(entry)]
     executable = os.path.realpath(sys.executable)
     paths += [executable]
     return [each for path in paths if not _holds_a_home(path) for each in (path, os.path.realpath(path))]
 
 
-def _is_source_of_ours(folder: str) -> bool:
+def is_source_of_ours(folder: str) -> bool:
     """A checkout: where proveout is installed, it lies among the libraries, and is no secret."""
     here = os.path.isdir(os.path.join(folder, "proveout", "sandbox"))
     return here and not folder.endswith(("site-packages", "dist-packages"))
@@ -143,8 +144,7 @@ def enter(view: View) -> None:
     _write_settings(view, made)
     hide = _kernel.READ_ONLY | _kernel.NO_SET_UID | _kernel.NO_DEVICES
     shown = {path: hide for path in (*view.runtime.paths, *machine_paths(accelerators=view.accelerators))}
-    for path in view.reads:
-        shown |= {path: hide, os.path.realpath(path): hide}
+    shown |= dict.fromkeys(view.runtime.lacks(view.reads), hide)
     mine = _kernel.NO_SET_UID | _kernel.NO_DEVICES
     shown |= {view.writes: mine, os.path.realpath(view.writes): mine}
     for folder in ("/tmp", "/dev/shm"):

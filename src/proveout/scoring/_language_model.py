@@ -146,7 +146,10 @@ class LanguageModelEvaluator:
                 wall_seconds=study.limits.wall_time,
                 memory_bytes=study.limits.memory,
                 disk_bytes=study.limits.disk + 2 * self._inputs.size * VOCABULARY * 4,
+                processes=study.limits.processes,
+                files=study.limits.files,
             ),
+            reads=(trial_folder(study, trial).out, _SERVER),
         )
 
     def measure(self, trial: Trial, ended: Exit) -> Measurement:
@@ -172,7 +175,7 @@ class LanguageModelEvaluator:
             metric="bits_per_byte",
             unit="bits per byte",
             trust="audited",
-            isolation="E",
+            isolation=ended.isolation,
             items=self._held_out.targets.size,
         )
 

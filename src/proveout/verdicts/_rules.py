@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from proveout.ideas import BASELINE
 from proveout.ledger import History, Verdict, VerdictsRead
 from proveout.scaling import ComputeMultiplier, Laws, Predictive
 from proveout.study import Study
@@ -17,6 +18,7 @@ from proveout.verdicts._board import Board, Floats, board_of
 from proveout.verdicts._calls import Call, call_all
 
 _CURVE_POINTS = 13
+_EXPLORATORY = "measured without isolation (level E), which is never enough to hold"
 
 
 def judge(study: Study, history: History) -> VerdictsRead:
@@ -85,12 +87,19 @@ class Standing:
 def _calls(study: Study, history: History, now: Standing) -> tuple[Call, ...]:
     """The verdicts, failures named by their first sentence."""
     calls = list(call_all(now.board, now.belief))
+    exploratory = {
+        trial.idea
+        for trial, past in history.trials.items()
+        if past.measurement is not None and past.measurement.isolation == "E"
+    }
     for index, arm in enumerate(now.board.arms[1:]):
         failures = history.failures(arm) if now.board.failed[index + 1].any() else ()
         if audits := [failure for failure in failures if failure.kind in AUDITS]:
             calls[index] = Call("rejected", f"{audits[0].kind}: {audits[0].sentence}")
         elif calls[index].verdict == "broken" and failures:
             calls[index] = Call("broken", f"{failures[0].kind}: {failures[0].sentence}")
+        elif calls[index].verdict == "holds" and {arm, BASELINE} & exploratory:
+            calls[index] = Call("undecided", f"{_EXPLORATORY}; {calls[index].why}")
     return tuple(calls)
 
 
