@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from proveout.cli._decide import decide
+from proveout.cli._doctor import doctor
 from proveout.cli._fit import fit
 from proveout.errors import EnvironmentFailure, ProveoutError, UserError
 
@@ -188,6 +189,7 @@ def ideas_list(folder: Folder, as_json: AsJson = False) -> None:
 
 app.command()(fit)
 app.command()(decide)
+app.command()(doctor)
 
 
 @app.command()

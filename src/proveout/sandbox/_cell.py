@@ -6,8 +6,8 @@
        its own
     E  nothing but limits
 
-A supervisor with the right to make namespaces (root, or in a user namespace of its own) gives
-each job a process-id namespace, whose first process is a `Sleeper`; the job then makes the others.
+A supervisor with the right to make namespaces (root's, or that of an owner of namespaces) gives each
+job a process-id namespace, whose first process is a `Sleeper`; the job then makes the others.
 """
 
 # ruff: noqa: PTH100, PTH101, PTH112, PTH113, PTH118, PTH120, PTH123 - as in _job
@@ -190,7 +190,10 @@ def build(level: Level, runtime: _view.Runtime, home: _cgroup.Home | None) -> Ce
         assert home is not None
         group = _cgroup.Group(home, str(os.getpid()))
         group.make_and_enter()
-    uid = _uid_of_its_own() if os.geteuid() == 0 else os.geteuid()
+    nested = level in ("A", "B") and not _may_leave_namespaces()
+    if nested:
+        _nest()
+    uid = os.geteuid() if nested or os.geteuid() != 0 else _uid_of_its_own()
     cell = Cell(
         level,
         runtime,
@@ -204,8 +207,6 @@ def build(level: Level, runtime: _view.Runtime, home: _cgroup.Home | None) -> Ce
         group=group,
     )
     if cell.in_namespaces:
-        if not _kernel.has_capability(_kernel.SYS_ADMIN):
-            _enter_user_namespace()
         cell._own_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
         cell._sleeper = _kernel.Sleeper()
     elif not cell.changes_user:
@@ -214,10 +215,28 @@ def build(level: Level, runtime: _view.Runtime, home: _cgroup.Home | None) -> Ce
     return cell
 
 
-def _enter_user_namespace() -> None:
-    """Where this process has every right over namespaces of its own, and no more over others."""
+def _may_leave_namespaces() -> bool:
+    """Whether this process may make process-id namespaces and come back to its own."""
+    if not _kernel.has_capability(_kernel.SYS_ADMIN):
+        return False
+    own = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        _kernel.join_namespace(own, _kernel.NEW_PROCESSES)
+    except OSError:
+        return False
+    finally:
+        os.close(own)
+    return True
+
+
+def _nest() -> None:
+    """Go on as the first process of namespaces that this user owns.
+
+    There it has every right over further namespaces, and no more than before over anything else.
+    The process that calls this waits for the one that goes on, and ends with it.
+    """
     uid, gid = os.geteuid(), os.getegid()
-    _kernel.unshare(_kernel.NEW_USER)
+    _kernel.unshare(_kernel.NEW_USER | _kernel.NEW_MOUNTS | _kernel.NEW_PROCESSES)
     for name, text in (
         ("setgroups", "deny"),
         ("uid_map", f"{uid} {uid} 1"),
@@ -227,6 +246,16 @@ def _enter_user_namespace() -> None:
             file.write(text)
     with contextlib.suppress(OSError), open("/proc/sys/user/max_user_namespaces", "w") as file:
         file.write("0")  # none inside of this one
+    pid = os.fork()
+    if pid != 0:
+        os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+        os.waitpid(pid, 0)
+        os._exit(0)
+    _linux.die_with_parent()
+    _kernel.make_mounts_private()
+    # What looks after the job's processes counts as this namespace does.
+    flags = _kernel.NO_SET_UID | _kernel.NO_DEVICES | _kernel.NO_EXEC
+    _kernel.mount("proc", "/proc", "", flags)
 
 
 def _uid_of_its_own() -> int:

@@ -56,6 +56,16 @@ _REFUSED = {
 _CLONE = {"x86_64": 56, "aarch64": 220}
 _SOCKET = {"x86_64": 41, "aarch64": 198}
 _CLONE3 = 435
+_ONLY_ITSELF = {  # calls that reach others of the same user: (number, which argument names whom)
+    "x86_64": {
+        "prlimit64": (302, 0), "setpriority": (141, 1), "sched_setscheduler": (144, 0),
+        "sched_setparam": (142, 0), "sched_setattr": (314, 0), "ioprio_set": (251, 1),
+    },
+    "aarch64": {
+        "prlimit64": (261, 0), "setpriority": (140, 1), "sched_setscheduler": (119, 0),
+        "sched_setparam": (118, 0), "sched_setattr": (274, 0), "ioprio_set": (30, 1),
+    },
+}  # fmt: skip
 _NEW_NAMESPACES = 0x7E020080
 """Flags of clone() that ask for a namespace: mounts, cgroup, names, IPC, user, ids, net, time."""
 
@@ -89,6 +99,9 @@ def refusals(processor: str, *, unix_sockets: bool, network: bool) -> bytes:
     for number in sorted({*_REFUSED[processor].values(), *_SAME_EVERYWHERE.values()}):
         program += _answer(_EQUAL, number, _FAIL | errno.EPERM)
     program += _of_call(_CLONE[processor], _answer_bits(_NEW_NAMESPACES))
+    for number, argument in _ONLY_ITSELF[processor].values():
+        refused = (_RETURN, 0, 0, _FAIL | errno.EPERM)
+        program += _of_call(number, [(_EQUAL, 1, 0, 0), refused], argument)
     if not network:
         program += _of_call(_SOCKET[processor], _families(unix_sockets))
     program.append((_RETURN, 0, 0, _ALLOW))
@@ -103,10 +116,10 @@ def _answer(test: int, value: int, answer: int) -> _Instructions:
     return [(test, 0, 1, value), (_RETURN, 0, 0, answer)]
 
 
-def _of_call(number: int, body: _Instructions) -> _Instructions:
-    """Only for one call: what its first argument may not be."""
+def _of_call(number: int, body: _Instructions, argument: int = 0) -> _Instructions:
+    """Only for one call: what one of its arguments may not be; the low half of it."""
     reload = [(_LOAD, 0, 0, _NUMBER_AT)]
-    inside = [(_LOAD, 0, 0, _ARGUMENTS_AT), *body, *reload]
+    inside = [(_LOAD, 0, 0, _ARGUMENTS_AT + 8 * argument), *body, *reload]
     return [(_EQUAL, 0, len(inside), number), *inside]
 
 

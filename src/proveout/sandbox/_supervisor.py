@@ -234,6 +234,8 @@ class _Watch:
             messages = None
         if messages is None:
             self.kill()
+            self.cell.take_back(self.start)
+            self.cell.close()
             os._exit(0)
         if any(message["launch_id"] == self.start.launch_id for message in messages):
             self.ended_by = "cancelled"
