@@ -18,7 +18,7 @@ import contextlib
 import os
 import signal
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from proveout.sandbox import _cgroup, _filter, _kernel, _landlock, _linux, _view
 from proveout.sandbox._records import Level, ProcessStart
@@ -41,6 +41,8 @@ class Cell:
     filters: tuple[bytes, bytes]
     """System call filters without and with a network."""
     group: _cgroup.Group | None = None
+    owner: int = field(default_factory=os.geteuid)
+    """What the supervisor runs as."""
     user_processes: int = 0
     """Processes of others that the kernel counts for the same user."""
     first: int | None = None
@@ -54,7 +56,7 @@ class Cell:
 
     @property
     def changes_user(self) -> bool:
-        return self.uid != os.geteuid()
+        return self.uid != self.owner
 
     def begin(self, start: ProcessStart) -> None:
         """Get ready for a job; the next fork of this process is in its namespace."""
