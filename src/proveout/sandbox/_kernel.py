@@ -100,9 +100,9 @@ def make_mounts_private() -> None:
     _checked(_libc.mount(None, b"/", None, flags, None), "make mounts private")
 
 
-def restrict_mount(target: str, flags: int, *, below: bool = False) -> None:
+def restrict_mount(target: str, flags: int, *, undo: int = 0, below: bool = False) -> None:
     """Set READ_ONLY, NO_SET_UID, NO_DEVICES, NO_EXEC on a mount; or on all that are below it too."""
-    attributes = struct.pack("<QQQQ", flags, 0, 0, 0)
+    attributes = struct.pack("<QQQQ", flags, undo, 0, 0)
     call(
         _MOUNT_SETATTR, -100, _path(target), _RECURSIVE_ATTRIBUTES if below else 0, attributes,
         ctypes.c_size_t(len(attributes)),

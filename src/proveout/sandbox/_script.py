@@ -38,8 +38,9 @@ _LAUNCHER_MODULES = (
     *(
         f"proveout.sandbox.{name}"
         for name in (
-            "_cell", "_cgroup", "_filter", "_job", "_kernel", "_landlock", "_launcher", "_linux",
-            "_prove", "_records", "_script", "_supervisor", "_targets", "_tree", "_view",
+            "_advice", "_cell", "_cgroup", "_examine", "_filter", "_job", "_kernel", "_landlock",
+            "_launcher", "_linux", "_prove", "_records", "_script", "_supervisor", "_targets",
+            "_tree", "_view",
         )  # fmt: skip
     ),
 )

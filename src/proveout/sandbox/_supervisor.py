@@ -347,7 +347,7 @@ class _Watch:
         cpu_seconds = self._cpu_seconds({})
         ended_by = self.ended_by
         if ended_by == "itself":
-            ended_by = self._breach(cpu_seconds, failed=status != 0)
+            ended_by = self._breach(cpu_seconds, leftover, failed=status != 0)
         return ProcessExit(
             launch_id=self.start.launch_id,
             ended_by=ended_by,
@@ -360,12 +360,13 @@ class _Watch:
             isolation=self.cell.level,
         )
 
-    def _breach(self, cpu_seconds: float, *, failed: bool) -> EndedBy:
+    def _breach(self, cpu_seconds: float, leftover: int, *, failed: bool) -> EndedBy:
         """The limit that the kernel held before anybody looked, or that was passed at the end."""
         group = self.cell.group
         if group is not None and group.memory_was_refused:
             return "memory"
-        if failed and group is not None and group.processes_were_refused:
+        refused = group is not None and group.processes_were_refused
+        if failed and (refused or leftover >= self.start.processes):
             return "processes"
         if failed and cpu_seconds > self.start.cpu_seconds:
             return "cpu-time"

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import glob
 import os
+import stat
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -20,15 +21,13 @@ from proveout.sandbox import _kernel
 _SYSTEM = (
     "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store", "/gnu/store",
 )  # fmt: skip
-_SETTINGS = (
-    "alternatives", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "timezone",
-    "nsswitch.conf", "protocols", "services", "mime.types", "fonts", "OpenCL", "magic",
-)  # fmt: skip
+_SETTINGS = ("alternatives", "ld.so.cache", "localtime", "nsswitch.conf", "OpenCL")
 _DEVICES = ("null", "zero", "full", "random", "urandom")
 _ACCELERATORS = ("/dev/nvidia*", "/dev/kfd", "/dev/dri")
 _MACHINE = ("/sys/devices/system",)
 _MACHINE_WITH_ACCELERATORS = ("/sys",)
 
+_TEMPORARY = ("/tmp", "/dev/shm")
 _STAGE = "/proc"
 """Where the view is put together: it exists everywhere, and nothing that is shown lies below it."""
 
@@ -129,7 +128,7 @@ class View:
     writes: str
     accelerators: bool
     temporary_bytes: int
-    """Size of /tmp and of /dev/shm each; both lie in memory."""
+    """Size of each of /tmp and /dev/shm, which lie in memory."""
     uid: int
     gid: int
 
@@ -142,27 +141,31 @@ def enter(view: View) -> None:
         os.symlink(leads, _STAGE + path)
     made: set[str] = {""}
     _write_settings(view, made)
-    hide = _kernel.READ_ONLY | _kernel.NO_SET_UID | _kernel.NO_DEVICES
-    shown = {path: hide for path in (*view.runtime.paths, *machine_paths(accelerators=view.accelerators))}
-    shown |= dict.fromkeys(view.runtime.lacks(view.reads), hide)
+    machine = machine_paths(accelerators=view.accelerators)
+    devices = device_paths(accelerators=view.accelerators)
+    own = dict.fromkeys((view.writes, os.path.realpath(view.writes)))
     mine = _kernel.NO_SET_UID | _kernel.NO_DEVICES
-    shown |= {view.writes: mine, os.path.realpath(view.writes): mine}
-    for folder in ("/tmp", "/dev/shm"):
+    for path in _TEMPORARY:
+        _make_folder(path, made)
         options = f"size={view.temporary_bytes},mode=1777,nr_inodes=100k"
-        _make_folder(folder, made)
-        _kernel.mount("tmpfs", _STAGE + folder, options, mine)
-    for path in sorted(shown):
-        if os.path.exists(path):
-            _show(path, made)
-            _kernel.restrict_mount(_STAGE + path, shown[path], below=True)
-    for path in device_paths(accelerators=view.accelerators):
-        _show(path, made)
+        _kernel.mount("tmpfs", _STAGE + path, options, mine)
+    for path in sorted({*view.runtime.paths, *machine, *view.runtime.lacks(view.reads)}):
+        if _make_place(path, made):
+            _kernel.bind(path, _STAGE + path)
+    for path in ("/proc", *own, *devices):
+        _make_place(path, made)
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         os.symlink(f"/proc/self/fd/{number}", f"{_STAGE}/dev/{name}")
     os.symlink("/proc/self/fd", f"{_STAGE}/dev/fd")
-    _make_folder("/proc", made)
+    _kernel.restrict_mount(_STAGE, _kernel.READ_ONLY | mine, below=True)
+    for path in _TEMPORARY:
+        _kernel.restrict_mount(_STAGE + path, 0, undo=_kernel.READ_ONLY)
+    for path in own:
+        _kernel.bind(path, _STAGE + path)
+        _kernel.restrict_mount(_STAGE + path, mine, below=True)
+    for path in devices:
+        _kernel.bind(path, _STAGE + path)
     _mount_processes()
-    _kernel.restrict_mount(_STAGE, hide)
     _kernel.change_root(_STAGE)
 
 
@@ -176,15 +179,19 @@ def _mount_processes() -> None:
         return
 
 
-def _show(path: str, made: set[str]) -> None:
-    target = _STAGE + path
-    if not os.path.lexists(target):
-        if os.path.isdir(path):
-            _make_folder(path, made)
-        else:
-            _make_folder(os.path.dirname(path), made)
-            os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o444))
-    _kernel.bind(path, target)
+def _make_place(path: str, made: set[str]) -> bool:
+    """Something of the same kind to bind a path to; False where there is no such path."""
+    try:
+        is_folder = stat.S_ISDIR(os.stat(path).st_mode)
+    except OSError:
+        return False
+    if is_folder:
+        _make_folder(path, made)
+    else:
+        _make_folder(os.path.dirname(path), made)
+        with contextlib.suppress(OSError):  # it is there already, below a folder that is shown
+            os.close(os.open(_STAGE + path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o444))
+    return True
 
 
 def _make_folder(path: str, made: set[str]) -> None:
@@ -194,7 +201,7 @@ def _make_folder(path: str, made: set[str]) -> None:
         missing.append(path)
         path = os.path.dirname(path)
     for each in reversed(missing):
-        with contextlib.suppress(FileExistsError):
+        with contextlib.suppress(OSError):  # as in _make_place
             os.mkdir(_STAGE + each, 0o755)
 
 
