@@ -22,6 +22,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -133,21 +134,21 @@ def namespaces() -> set[str]:
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
-                found |= {os.readlink(each) for each in (entry / "ns").iterdir()}
+                found |= {str(each.readlink()) for each in (entry / "ns").iterdir()}
             except OSError:
                 continue
     return found
 
 
-def run_job(launcher: Launcher, folder: Path, *argv: str, **limits: float) -> ProcessExit:
-    options = {
+def run_job(launcher: Launcher, folder: Path, *argv: str, **limits: Any) -> ProcessExit:
+    options: dict[str, Any] = {
         "wall_seconds": 60.0, "memory_bytes": 4 * 10**9, "disk_bytes": 10**9, "log_bytes": 10**5,
         **limits,
     }  # fmt: skip
     launcher.start_process(
         "job", argv=argv, directory=folder, environment=ENVIRONMENT, log=folder / "log",
         writes=folder, **options,
-    )  # type: ignore[arg-type] # fmt: skip
+    )  # fmt: skip
     (ended,) = launcher.poll(None)
     return ended
 

@@ -92,7 +92,9 @@ def test_no_file_of_the_study_can_be_read_or_written(inside: Bench, tmp_path: Pa
 
 @pytest.mark.parametrize("cold", [False, True])
 def test_commands_of_any_language_are_shut_in(inside: Bench, tmp_path: Path, cold: bool) -> None:
-    read = f"cat {tmp_path}/held-out.txt {tmp_path}/ledger.sqlite; echo x >> {tmp_path}/ledger.sqlite"
+    read = (
+        f"cat {tmp_path}/held-out.txt {tmp_path}/ledger.sqlite; echo x >> {tmp_path}/ledger.sqlite"
+    )
     argv = ["sh", "-c", f"{read}; echo done > here"]
     if cold:
         script = inside.script(f"import subprocess; subprocess.run({argv!r})")
@@ -238,7 +240,7 @@ def test_what_it_wrote_is_its_owners_afterwards(inside: Bench) -> None:
 
 BREACHES = {
     "processes": (
-        "import os, time\nfor _ in range(60):\n    if os.fork() == 0: time.sleep(60)\ntime.sleep(60)",
+        "import os, time\nfor _ in range(60):\n  if os.fork() == 0: time.sleep(60)\ntime.sleep(60)",
         {"processes": 30},
     ),
     "cpu-time": ("while True: pass", {"cpu_seconds": 0.3}),

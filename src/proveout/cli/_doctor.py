@@ -61,9 +61,7 @@ def _document(examination: Examination, told: tuple[str, ...]) -> dict[str, Any]
     }
 
 
-def _print(
-    examination: Examination, told: tuple[str, ...], cores: int, devices: list[str]
-) -> None:
+def _print(examination: Examination, told: tuple[str, ...], cores: int, devices: list[str]) -> None:
     from rich.console import Console
 
     console = Console(width=None if sys.stdout.isatty() else 120)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import reduce
 from pathlib import Path
 
 from proveout.errors import NotIsolated
@@ -52,4 +51,4 @@ def _check_hidden(path: Path, runner: Runner) -> None:
 def _level_so_far(history: History) -> Isolation | None:
     """The lowest level of any measurement that counts."""
     levels = [past.measurement.isolation for past in history.trials.values() if past.measurement]
-    return reduce(worse_isolation, levels) if levels else None
+    return max(levels, default=None)

@@ -10,7 +10,10 @@ from proveout.sandbox._examine import Examination
 
 _SETTINGS = {
     "/proc/sys/user/max_user_namespaces": ("0", "sysctl user.max_user_namespaces=10000"),
-    "/proc/sys/kernel/unprivileged_userns_clone": ("0", "sysctl kernel.unprivileged_userns_clone=1"),
+    "/proc/sys/kernel/unprivileged_userns_clone": (
+        "0",
+        "sysctl kernel.unprivileged_userns_clone=1",
+    ),
     "/proc/sys/kernel/apparmor_restrict_unprivileged_userns": (
         "1",
         "sysctl kernel.apparmor_restrict_unprivileged_userns=0",

@@ -4,8 +4,6 @@ It does nothing else, does no harm where it succeeds, and prints what it could d
 JSON: {name: [held, detail]}. It imports nothing of proveout, which is not in its reach.
 """
 
-# ruff: noqa: PTH102, PTH105, PTH108, PTH109, PTH110, PTH118, PTH123, PTH208, PTH211 - a fork's
-
 from __future__ import annotations
 
 import contextlib

@@ -6,16 +6,15 @@
        its own
     E  nothing but limits
 
-A supervisor with the right to make namespaces (root's, or that of an owner of namespaces) gives each
+A supervisor that may make namespaces, as root or as the owner of those that it is in, gives each
 job a process-id namespace, whose first process is a `Sleeper`; the job then makes the others.
 """
-
-# ruff: noqa: PTH100, PTH101, PTH112, PTH113, PTH118, PTH120, PTH123 - as in _job
 
 from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import stat
 from dataclasses import dataclass, field
@@ -267,7 +266,7 @@ def _uid_of_its_own() -> int:
         ranges = [(int(first), int(count)) for first, _, count in map(str.split, file)]
     mine = os.getpid() % _JOB_UIDS
     for first, count in ranges:
-        if first <= _FIRST_JOB_UID and _FIRST_JOB_UID + _JOB_UIDS <= first + count:
+        if first <= _FIRST_JOB_UID and first + count >= _FIRST_JOB_UID + _JOB_UIDS:
             return _FIRST_JOB_UID + mine
     for first, count in ranges:
         if count > 4096:  # a container with some users: the last but one quarter of a thousand
@@ -312,7 +311,9 @@ def _give(folder: str, uid: int, gid: int, *, readable: bool = False) -> None:
                 continue
             os.lchown(path, uid, gid)
             if readable and (is_folder or stat.S_ISREG(status.st_mode)):
-                os.chmod(path, stat.S_IMODE(status.st_mode) & 0o777 | (0o755 if is_folder else 0o644))
+                os.chmod(
+                    path, stat.S_IMODE(status.st_mode) & 0o777 | (0o755 if is_folder else 0o644)
+                )
             if is_folder:
                 waiting += [entry.path for entry in os.scandir(path)]
 
@@ -322,10 +323,12 @@ def _remove_of(uid: int, folder: str) -> None:
     with contextlib.suppress(OSError):
         for entry in os.scandir(folder):
             with contextlib.suppress(OSError):
-                if entry.stat(follow_symlinks=False).st_uid == uid:
-                    os.rmdir(entry.path) if entry.is_dir(follow_symlinks=False) else os.unlink(
-                        entry.path
-                    )
+                if entry.stat(follow_symlinks=False).st_uid != uid:
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    shutil.rmtree(entry.path)
+                else:
+                    os.unlink(entry.path)
 
 
 def _processes_of(uid: int) -> int:

@@ -5,8 +5,6 @@ into a group costs the kernel some ten milliseconds; to change a limit costs not
 Works with cgroup v2 where its controllers are delegated, and with the v1 controllers.
 """
 
-# ruff: noqa: PTH102, PTH106, PTH110, PTH113, PTH118, PTH120, PTH123, PTH208, PTH207 - as in _tree
-
 from __future__ import annotations
 
 import contextlib
@@ -156,11 +154,11 @@ def _unified_home(mount: str, path: str) -> Home | None:
 
 def _own_paths() -> dict[str, str]:
     """This process's group in each hierarchy, by controller; "" names the unified one."""
-    paths = {}
+    paths: dict[str, str] = {}
     with contextlib.suppress(OSError), open("/proc/self/cgroup") as file:
         for row in file:
             _, controllers, path = row.rstrip("\n").split(":", 2)
-            paths |= {controller: path for controller in controllers.split(",")}
+            paths |= dict.fromkeys(controllers.split(","), path)
     return paths
 
 

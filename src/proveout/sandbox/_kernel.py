@@ -101,7 +101,7 @@ def make_mounts_private() -> None:
 
 
 def restrict_mount(target: str, flags: int, *, undo: int = 0, below: bool = False) -> None:
-    """Set READ_ONLY, NO_SET_UID, NO_DEVICES, NO_EXEC on a mount; or on all that are below it too."""
+    """Set READ_ONLY, NO_SET_UID, NO_DEVICES, NO_EXEC on a mount, or on all below it too."""
     attributes = struct.pack("<QQQQ", flags, undo, 0, 0)
     call(
         _MOUNT_SETATTR, -100, _path(target), _RECURSIVE_ATTRIBUTES if below else 0, attributes,
@@ -148,7 +148,9 @@ class Sleeper:
 
     def __init__(self) -> None:
         assert MACHINE is not None
-        self._code = mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
+        self._code = mmap.mmap(
+            -1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC
+        )
         self._code.write(MACHINE.sleeper)
         self._entry = ctypes.addressof(ctypes.c_char.from_buffer(self._code))
         self._stack = ctypes.create_string_buffer(self._STACK_BYTES)

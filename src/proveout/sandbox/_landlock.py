@@ -57,7 +57,9 @@ def restrict(
     known = _known(abi)
     tcp = 0 if network or abi < 4 else _BIND_AND_CONNECT_TCP
     scopes = _SIGNALS | _ABSTRACT_SOCKETS if abi >= 6 else 0
-    attributes = struct.pack("<QQQ", known, tcp, scopes)[: 24 if abi >= 6 else 16 if abi >= 4 else 8]
+    attributes = struct.pack("<QQQ", known, tcp, scopes)[
+        : 24 if abi >= 6 else 16 if abi >= 4 else 8
+    ]
     ruleset = _kernel.call(
         _CREATE, attributes, ctypes.c_size_t(len(attributes)), ctypes.c_uint32(0)
     )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import sys
-import json
 from dataclasses import dataclass
 
 from proveout.sandbox import _cgroup, _supervisor, _view
@@ -73,7 +73,9 @@ def _attempt(level: Level, runtime: _view.Runtime, home: _cgroup.Home | None) ->
     except (OSError, ValueError, LookupError) as error:
         return Attempt(level, (), f"the proof could not be made: {error!r}")
     if level == "C":
-        attacks = tuple(each for each in attacks if each.held or each.name not in ONLY_IN_NAMESPACES)
+        attacks = tuple(
+            each for each in attacks if each.held or each.name not in ONLY_IN_NAMESPACES
+        )
     return Attempt(level, attacks)
 
 

@@ -36,12 +36,26 @@ _LAUNCHER_MODULES = (
     "proveout.errors",
     "proveout.sandbox",
     *(
-        f"proveout.sandbox.{name}"
-        for name in (
-            "_advice", "_cell", "_cgroup", "_examine", "_filter", "_job", "_kernel", "_landlock",
-            "_launcher", "_linux", "_prove", "_records", "_script", "_supervisor", "_targets",
-            "_tree", "_view",
-        )  # fmt: skip
+        f"proveout.sandbox._{name}"
+        for name in [
+            "advice",
+            "cell",
+            "cgroup",
+            "examine",
+            "filter",
+            "job",
+            "kernel",
+            "landlock",
+            "launcher",
+            "linux",
+            "prove",
+            "records",
+            "script",
+            "supervisor",
+            "targets",
+            "tree",
+            "view",
+        ]
     ),
 )
 

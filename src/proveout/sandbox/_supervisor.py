@@ -128,9 +128,7 @@ def _start(
     cell.forked()
     os.close(writer)
     os.close(complaint)
-    return _Watch(
-        start, pid, requests, awake, cell, _Log(log, output, start.log_bytes), trouble
-    )
+    return _Watch(start, pid, requests, awake, cell, _Log(log, output, start.log_bytes), trouble)
 
 
 def _read_all(descriptor: int) -> bytes:

@@ -36,7 +36,7 @@ class Targets:
         for path in (study, study / "held-out", study / "ledger", self.folder):
             path.chmod(0o777 if path.is_dir() else 0o666)  # nothing but isolation is in the way
         abstract = f"proveout-{os.getpid()}-{self.folder.name}"
-        kinds = {
+        kinds: dict[str, tuple[int, int, Any]] = {
             "tcp": (socket.AF_INET, socket.SOCK_STREAM, ("127.0.0.1", 0)),
             "udp": (socket.AF_INET, socket.SOCK_DGRAM, ("127.0.0.1", 0)),
             "unix": (socket.AF_UNIX, socket.SOCK_STREAM, str(study / "socket")),
@@ -81,7 +81,9 @@ class Targets:
     def found(self, level: Level, said: str) -> tuple[Attack, ...]:
         """What the attacker says it could do, and what it did that is seen from here."""
         report: dict[str, tuple[bool, str]] = json.loads(said.splitlines()[-1])
-        attacks = {name: Attack(name, bool(held), detail) for name, (held, detail) in report.items()}
+        attacks = {
+            name: Attack(name, bool(held), detail) for name, (held, detail) in report.items()
+        }
         seen = {
             "forge the ledger": (self.folder / "study" / "ledger").read_text() != _LEDGER,
             "reach the network by UDP": self._heard("udp"),

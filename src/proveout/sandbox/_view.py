@@ -3,9 +3,6 @@
 Paths inside equal paths outside. What is not listed here is not there.
 """
 
-# ruff: noqa: PTH100, PTH102, PTH103, PTH110, PTH112, PTH113, PTH114, PTH115, PTH118, PTH119
-# ruff: noqa: PTH120, PTH123 - built anew in a fork for every job, where pathlib costs more
-
 from __future__ import annotations
 
 import contextlib
@@ -67,7 +64,9 @@ def _interpreter() -> list[str]:
     paths += [entry for entry in sys.path if entry.endswith(".zip") and os.path.isfile(entry)]
     executable = os.path.realpath(sys.executable)
     paths += [executable]
-    return [each for path in paths if not _holds_a_home(path) for each in (path, os.path.realpath(path))]
+    return [
+        each for path in paths if not _holds_a_home(path) for each in (path, os.path.realpath(path))
+    ]
 
 
 def is_source_of_ours(folder: str) -> bool:
