@@ -29,6 +29,7 @@ from proveout.trials import (
     Curve,
     Exit,
     Failure,
+    Isolation,
     Trial,
     TrialFolder,
     Usage,
@@ -86,7 +87,7 @@ class Bench:
         self._losses: dict[Trial, int] = {}
         self._devices = deque(study.run.devices)
         self._endings = Endings(study)
-        self._isolation_checked = False
+        self._isolation: Isolation | None = None
 
     @property
     def free_slots(self) -> int:
@@ -150,10 +151,10 @@ class Bench:
         self._runner.submit(job)
 
     def _check_isolation(self) -> None:
-        """Once, before anything runs."""
-        if not self._isolation_checked:
+        """Before anything runs, and whenever another launcher finds another level."""
+        if self._runner.isolation != self._isolation:
             check_isolation(self._study, self._ledger.history(), self._runner)
-            self._isolation_checked = True
+            self._isolation = self._runner.isolation
 
     def _advance(self, ended: Exit) -> None:
         """Takes a trial one step on."""

@@ -109,6 +109,10 @@ def see_processes(targets: dict[str, Any]) -> str:
     raise OSError("saw none but its own")
 
 
+def look_through_first_process(targets: dict[str, Any]) -> str:
+    return f"saw {len(os.listdir('/proc/1/root'))} entries of another root"
+
+
 def mount_something(targets: dict[str, Any]) -> str:
     os.makedirs("mount-point", exist_ok=True)
     try:
@@ -160,6 +164,7 @@ QUICK: dict[str, Attack] = {
     "limit the launcher": limit_launcher,
     "read the launcher's environment": read_launcher_environment,
     "see other processes": see_processes,
+    "look through another's root": look_through_first_process,
     "mount a file system": mount_something,
     "make a user namespace": make_user_namespace,
     "become root": become_root,
