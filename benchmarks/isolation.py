@@ -12,6 +12,7 @@ mounts, namespaces, control groups and files are counted against those before.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import shutil
 import statistics
@@ -102,7 +103,7 @@ class Leftovers:
         return cls(
             processes=sum(1 for _ in processes_below(below)),
             mounts=len(Path("/proc/self/mountinfo").read_text().splitlines()),
-            namespaces=len(namespaces()),
+            namespaces=len(namespaces(below)),
             groups=sum(1 for _ in Path("/sys/fs/cgroup").rglob("proveout-*")),
             files=sum(1 for place in (folder, Path("/dev/shm"), Path(tempfile.gettempdir()))
                       for path in place.glob("*") if "left" in path.name or "proof" in path.name),
@@ -128,16 +129,15 @@ def processes_below(root: int) -> Iterator[int]:
             yield pid
 
 
-def namespaces() -> set[str]:
-    """Every namespace that a process is in, which root sees of all."""
+def namespaces(root: int) -> set[str]:
+    """Those that descendants of a process are in and it is not, or that are kept by a mount."""
+    own = {str(each.readlink()) for each in Path("/proc/self/ns").iterdir()}
     found: set[str] = set()
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                found |= {str(each.readlink()) for each in (entry / "ns").iterdir()}
-            except OSError:
-                continue
-    return found
+    for pid in processes_below(root):
+        with contextlib.suppress(OSError):
+            found |= {str(each.readlink()) for each in Path(f"/proc/{pid}/ns").iterdir()}
+    mounts = Path("/proc/self/mountinfo").read_text().splitlines()
+    return found - own | {row for row in mounts if " - nsfs " in row}
 
 
 def run_job(launcher: Launcher, folder: Path, *argv: str, **limits: Any) -> ProcessExit:

@@ -14,12 +14,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
-import stat
 from dataclasses import dataclass, field
 
-from proveout.sandbox import _cgroup, _filter, _kernel, _landlock, _linux, _view
+from proveout.sandbox import _cgroup, _filter, _kernel, _landlock, _linux, _owners, _view
 from proveout.sandbox._records import Level, ProcessStart
 
 _FIRST_JOB_UID = 1_500_000_000
@@ -60,7 +58,7 @@ class Cell:
     def begin(self, start: ProcessStart) -> None:
         """Get ready for a job; the next fork of this process is in its namespace."""
         if self.changes_user:
-            _give(start.writes, self.uid, self.gid)
+            _owners.give(start.writes, self.uid, self.gid)
         if self.group is not None:
             self.group.limit(start.memory_bytes, start.processes)
         if not self.in_namespaces:
@@ -81,6 +79,15 @@ class Cell:
         if self.in_namespaces:
             _kernel.join_namespace(self._own_namespace, _kernel.NEW_PROCESSES)
 
+    def abandon(self, start: ProcessStart) -> None:
+        """There is no job after all: nothing of what `begin` did stays."""
+        with contextlib.suppress(OSError):
+            self.forked()
+        self.end()
+        if self.first is not None:
+            os.waitpid(self.first, 0)
+        self.take_back(start)
+
     def end(self) -> None:
         """The job has ended: so does all that is in its namespace. The caller waits for it."""
         if self.first is not None:
@@ -91,9 +98,9 @@ class Cell:
         """Everything of the job is over: what it wrote is its owner's again, and readable."""
         self.first = None
         if self.changes_user:
-            _give(start.writes, os.geteuid(), os.getegid(), readable=True)
+            _owners.give(start.writes, os.geteuid(), os.getegid(), readable=True)
             if self.level == "C":
-                _remove_of(self.uid, "/dev/shm")
+                _owners.remove_of(self.uid, "/dev/shm")
 
     def close(self) -> None:
         if self.group is not None:
@@ -135,7 +142,8 @@ class Cell:
 
     def _readable(self, paths: list[str]) -> bool:
         """Whether any user may read these; above them too, where the job has no view of its own."""
-        return all(map(_is_open if self.in_namespaces else _is_open_from_the_root, paths))
+        open_to_all = _owners.is_open if self.in_namespaces else _owners.is_open_from_the_root
+        return all(map(open_to_all, paths))
 
     def _drop_privileges(self, *, keep_reading: bool) -> None:
         """No capability is left, but reading where the interpreter is its owner's alone.
@@ -277,58 +285,6 @@ def _uid_of_its_own() -> int:
 
 def _has_device(start: ProcessStart) -> bool:
     return start.environment.get("CUDA_VISIBLE_DEVICES", "") not in ("", "-1")
-
-
-def _is_open(path: str) -> bool:
-    try:
-        mode = os.stat(path).st_mode
-    except OSError:
-        return True
-    wanted = stat.S_IROTH | (stat.S_IXOTH if stat.S_ISDIR(mode) else 0)
-    return mode & wanted == wanted
-
-
-def _is_open_from_the_root(path: str) -> bool:
-    path = os.path.realpath(path)
-    if not _is_open(path):
-        return False
-    while path != "/":
-        path = os.path.dirname(path)
-        if not os.stat(path).st_mode & stat.S_IXOTH:
-            return False
-    return True
-
-
-def _give(folder: str, uid: int, gid: int, *, readable: bool = False) -> None:
-    """Make a folder and all below it a user's; links are not followed, nor what has two names."""
-    waiting = [folder]
-    while waiting:
-        path = waiting.pop()
-        with contextlib.suppress(OSError):
-            status = os.lstat(path)
-            is_folder = stat.S_ISDIR(status.st_mode)
-            if not is_folder and status.st_nlink > 1:
-                continue
-            os.lchown(path, uid, gid)
-            if readable and (is_folder or stat.S_ISREG(status.st_mode)):
-                os.chmod(
-                    path, stat.S_IMODE(status.st_mode) & 0o777 | (0o755 if is_folder else 0o644)
-                )
-            if is_folder:
-                waiting += [entry.path for entry in os.scandir(path)]
-
-
-def _remove_of(uid: int, folder: str) -> None:
-    """What a user left in a shared folder."""
-    with contextlib.suppress(OSError):
-        for entry in os.scandir(folder):
-            with contextlib.suppress(OSError):
-                if entry.stat(follow_symlinks=False).st_uid != uid:
-                    continue
-                if entry.is_dir(follow_symlinks=False):
-                    shutil.rmtree(entry.path)
-                else:
-                    os.unlink(entry.path)
 
 
 def _processes_of(uid: int) -> int:

@@ -12,7 +12,6 @@ its descendants only counts them.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import resource
 import select
@@ -23,6 +22,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from proveout.sandbox import _cell, _cgroup, _job, _linux, _tree, _view
+from proveout.sandbox._log import Log
 from proveout.sandbox._records import (
     EndedBy,
     Level,
@@ -32,6 +32,7 @@ from proveout.sandbox._records import (
     lost,
     read_start,
 )
+from proveout.sandbox._requests import Requests
 
 _FIRST_LOOK_SECONDS = 0.01
 _MEMORY_EVERY_SECONDS = 0.1
@@ -57,7 +58,7 @@ def serve(
         os.set_blocking(end, False)
     signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    requests = _Requests(channel)
+    requests = Requests(channel)
     with contextlib.suppress(ConnectionError):  # the launcher has gone
         while (messages := requests.read()) is not None:
             requests.cancelled |= {m["launch_id"] for m in messages if m["kind"] == "cancel"}
@@ -71,23 +72,8 @@ def serve(
     os._exit(0)
 
 
-@dataclass
-class _Requests:
-    """What the launcher asks for: to start a process, or to cancel the one that runs."""
-
-    channel: int
-    cancelled: set[str] = field(default_factory=set)
-    _inbox: bytes = b""
-
-    def read(self) -> list[dict[str, Any]] | None:
-        """Wait for requests; None once the launcher has gone."""
-        chunk = os.read(self.channel, _CHUNK_BYTES)
-        *lines, self._inbox = (self._inbox + chunk).split(b"\n")
-        return [json.loads(line) for line in lines] if chunk else None
-
-
 def _run(
-    start: ProcessStart, requests: _Requests, awake: int, cell: _cell.Cell | OSError
+    start: ProcessStart, requests: Requests, awake: int, cell: _cell.Cell | OSError
 ) -> ProcessExit:
     log = os.open(start.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
     try:
@@ -96,6 +82,8 @@ def _run(
         cell.begin(start)
         watch = _start(start, requests, awake, cell, log)
     except OSError as error:
+        if isinstance(cell, _cell.Cell):
+            cell.abandon(start)
         os.write(log, f"proveout: {error}\n".encode(errors="replace"))
         os.close(log)
         return lost(start.launch_id)
@@ -116,7 +104,7 @@ def _run(
 
 
 def _start(
-    start: ProcessStart, requests: _Requests, awake: int, cell: _cell.Cell, log: int
+    start: ProcessStart, requests: Requests, awake: int, cell: _cell.Cell, log: int
 ) -> _Watch:
     output, writer = os.pipe()
     trouble, complaint = os.pipe()
@@ -128,7 +116,7 @@ def _start(
     cell.forked()
     os.close(writer)
     os.close(complaint)
-    return _Watch(start, pid, requests, awake, cell, _Log(log, output, start.log_bytes), trouble)
+    return _Watch(start, pid, requests, awake, cell, Log(log, output, start.log_bytes), trouble)
 
 
 def _read_all(descriptor: int) -> bytes:
@@ -139,50 +127,15 @@ def _read_all(descriptor: int) -> bytes:
 
 
 @dataclass
-class _Log:
-    """Copies a job's output into its log, up to a number of bytes."""
-
-    file: int
-    output: int
-    most_bytes: int
-    kept: int = 0
-    dropped: int = 0
-
-    def copy(self) -> bool:
-        """Take what is there; False once every writer has closed."""
-        try:
-            chunk = os.read(self.output, _CHUNK_BYTES)
-        except BlockingIOError:
-            return True
-        keep = chunk[: self.most_bytes - self.kept]
-        with contextlib.suppress(OSError):  # a full disk loses output, not the job
-            os.write(self.file, keep)
-        self.kept += len(keep)
-        self.dropped += len(chunk) - len(keep)
-        return bool(chunk)
-
-    def finish(self) -> None:
-        """Take what is left in the pipe and say what was dropped."""
-        before = -1
-        while before != self.kept + self.dropped:
-            before = self.kept + self.dropped
-            self.copy()
-        if self.dropped:
-            note = f"\nproveout: the log is full at {self.most_bytes} bytes; {self.dropped} more "
-            with contextlib.suppress(OSError):
-                os.write(self.file, f"{note}bytes of output were dropped\n".encode())
-
-
-@dataclass
 class _Watch:
     """One job under way."""
 
     start: ProcessStart
     pid: int
-    requests: _Requests
+    requests: Requests
     awake: int
     cell: _cell.Cell
-    log: _Log
+    log: Log
     trouble: int
     ended_by: EndedBy = "itself"
     status: int | None = None
@@ -306,7 +259,7 @@ class _Watch:
         """End the job and all its descendants; how many were left beside it."""
         left: set[int] = set()
         # Where we end the job, what is in its process group ends with it and is not left behind.
-        its_own_group = self.pid if self.status is None else None
+        its_own_group = self.pid if self.status is None or self._kernel_ended_it() else None
         woken = select.poll()
         woken.register(self.awake, select.POLLIN)
         pause_ms = 0.5
@@ -322,6 +275,14 @@ class _Watch:
             woken.poll(pause_ms)
             pause_ms = min(50.0, pause_ms * 2)
         return len(left - {self.pid})
+
+    def _kernel_ended_it(self) -> bool:
+        """Whether it came to the end of its memory before anybody looked."""
+        group = self.cell.group
+        refused = group is not None and group.memory_was_refused
+        if refused:  # it is known to have asked for so much, if not to have been seen with it
+            self.peak_bytes = max(self.peak_bytes, self.start.memory_bytes)
+        return refused
 
     def _has_children(self) -> bool:
         """Orphans become our children, so having none means that nothing is left at all."""
@@ -360,9 +321,9 @@ class _Watch:
 
     def _breach(self, cpu_seconds: float, leftover: int, *, failed: bool) -> EndedBy:
         """The limit that the kernel held before anybody looked, or that was passed at the end."""
-        group = self.cell.group
-        if group is not None and group.memory_was_refused:
+        if self._kernel_ended_it():
             return "memory"
+        group = self.cell.group
         refused = group is not None and group.processes_were_refused
         if failed and (refused or leftover >= self.start.processes):
             return "processes"
