@@ -60,7 +60,7 @@ def write_trials(
         for replicate in range(SEEDS):
             trial = Trial(rung, replicate, idea)
             loss = 3.5 - 0.3 * rung + gap + 0.02 * rng.standard_normal()
-            measured = Measurement(loss, "bits_per_byte", "bits per byte", "audited", "E", 16384)
+            measured = Measurement(loss, "bits_per_byte", "bits per byte", "audited", "A", 16384)
             usage = Usage(1.0, 1.0, 0.1, 10**8, 0, price)
             ledger.append(TrialStarted(trial.id, idea, rung, replicate, 0, price))
             ledger.append(TrialScored(trial.id, price, measured, usage))

@@ -17,6 +17,7 @@ TINY = {
     "gaps.py": ["--what", "default"],
     "grid/record.py": ["--folder", "grid", "--grid", "x.csv", "--rungs", "1", "--only", "rotary"],
     "kills.py": ["--kills", "3"],
+    "isolation.py": ["--jobs", "1", "--nasty", "5", "--preload", "numpy"],
     "launch.py": ["--jobs", "2"],
     "no_change.py": ["--repeats", "1", "--budget", "4e11 flops"],
     "overhead.py": ["--ideas", "2"],

@@ -6,6 +6,7 @@
     |   +-- IdeaError          an idea that cannot become a commit
     |   |   +-- MergeConflict  two ideas change the same lines
     |   +-- DataError          a file to be read is missing or malformed
+    |   +-- NotIsolated        trials would be shut in less than the study accepts
     |   +-- StudyBusy          another controller is at work on this study
     |   +-- LedgerTooNew       written by a later version of proveout
     +-- EnvironmentFailure     the machine's: disk full, git missing, folder read-only; exit code 1
@@ -47,6 +48,10 @@ class MergeConflict(IdeaError):
 
 class DataError(UserError):
     """A file that proveout was pointed at is missing, unreadable or malformed."""
+
+
+class NotIsolated(UserError):
+    """Trials would run at a lower isolation level than the study accepts."""
 
 
 class StudyBusy(UserError):

@@ -43,6 +43,15 @@ def _breach(ended: Exit) -> Failure | None:
         case "memory":
             peak = f"{ended.peak_memory_bytes / 1e9:.1f} GB"
             return Failure("out of memory", f"it used {peak} of memory and was ended")
+        case "cpu-time":
+            used = duration(ended.cpu_seconds)
+            return Failure("timed out", f"it used {used} of processor time and was ended")
+        case "processes":
+            return Failure(
+                "too many processes", "it started more processes and threads than it may"
+            )
+        case "files":
+            return Failure("wrote too much", "it made more files than it may and was ended")
         case "disk":
             return Failure("wrote too much", "it wrote more than it may and was ended")
         case _:

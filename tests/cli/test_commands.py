@@ -45,6 +45,28 @@ def small(toy: Any) -> Any:
     return toy
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="isolation is Linux's")
+def test_doctor_attacks_every_level_and_says_what_held(command: Any) -> None:
+    done = command("doctor", "--json")
+    document = json.loads(done.stdout)
+    assert done.returncode == (FAILED if document["level"] == "E" else DONE)
+    assert list(document["levels"]) == ["A", "B", "C"]
+    for level, found in document["levels"].items():
+        if found["holds"]:
+            assert {each["name"] for each in found["attacks"]} > {
+                "read held-out data", "forge the ledger", "reach the network by TCP",
+                "trace the launcher", "start processes without end", "outlive its end",
+            }  # fmt: skip
+        else:
+            assert found["obstacle"] or not all(each["held"] for each in found["attacks"]), level
+    assert document["cores"] >= 1
+    # What was asked to be left out is said to be, and a machine without isolation fails.
+    environment = os.environ | {"PROVEOUT_HIGHEST_ISOLATION": "E"}
+    done = command("doctor", env=environment)
+    assert done.returncode == FAILED
+    assert 'isolation = "E" in [run]' in done.stdout
+
+
 def test_a_study_from_run_to_report(small: Any, command: Any) -> None:
     ran = command("run", small.folder)
     assert ran.returncode == DONE, ran.stderr

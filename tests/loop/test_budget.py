@@ -142,7 +142,7 @@ class World:
         parts = members_of(self.ledger.idea(trial.idea))
         loss = 3.0 - 0.3 * trial.rung + sum(GAPS.get(name, 0.0) for name in parts)
         loss += float(self.luck.normal(0, 0.02))
-        measured = Measurement(loss, "bits_per_byte", "bits per byte", "audited", "E", 1)
+        measured = Measurement(loss, "bits_per_byte", "bits per byte", "audited", "A", 1)
         self.add(TrialScored(trial.id, price, measured, USAGE))
 
     def killed_and_resumed(self) -> None:
@@ -234,7 +234,7 @@ class Planned:
         loss = 3 - trial.rung / 3 + sum(map(GAPS.__getitem__, parts)) if trial.idea != BASELINE \
             else 3 - trial.rung / 3  # fmt: skip
         value = loss + float(noise.normal(0, 0.02))
-        measured = Measurement(value, "bits_per_byte", "bits per byte", "audited", "E", 1)
+        measured = Measurement(value, "bits_per_byte", "bits per byte", "audited", "A", 1)
         self.world.add(TrialScored(trial.id, self.world.running.pop(trial), measured, USAGE))
 
 

@@ -256,7 +256,9 @@ def test_what_a_link_leads_to_is_never_removed(toy: Any, tmp_path: Path) -> None
     toy.idea("swaps-its-folder", swaps)
     history = run(toy).history
     assert (precious / "kept.txt").read_text() == "kept"
-    assert {f.kind for f in history.failures("swaps-its-folder")} == {"unscorable"}
+    # Isolated it cannot write there; where it can, nothing of it is taken.
+    assert {f.kind for f in history.failures("swaps-its-folder")} <= {"crashed", "unscorable"}
+    assert history.failures("swaps-its-folder")
 
 
 def test_a_study_that_counts_device_seconds(toy: Any) -> None:
@@ -278,9 +280,7 @@ def test_children_left_behind_are_ended_and_counted(toy: Any) -> None:
     stays = (
         "    args = parse()\n",
         "    args = parse()\n    import subprocess\n"
-        "    child = subprocess.Popen(['sleep', '600'], start_new_session=True)\n"
-        "    (args.out / 'metrics.jsonl.pid').write_text(str(child.pid))\n"
-        "    print('child', child.pid, flush=True)\n",
+        "    subprocess.Popen(['sleep', '613.71'], start_new_session=True)\n",
     )
     toy.idea("leaves-children", stays)
     history = run(toy).history
@@ -289,10 +289,8 @@ def test_children_left_behind_are_ended_and_counted(toy: Any) -> None:
     for record in records:
         assert record.usage is not None
         assert record.usage.leftover_processes == 1
-        log = (toy.folder / "trials" / record.trial.id / "log.txt").read_text()
-        pid = int(log.split("child ")[1].split()[0])
-        with pytest.raises(ProcessLookupError):
-            os.kill(pid, 0)
+    commands = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
+    assert "sleep 613.71" not in commands.stdout.splitlines()
 
 
 def test_devices_are_shared_out_one_a_trial(toy: Any) -> None:

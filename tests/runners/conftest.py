@@ -36,19 +36,21 @@ def local() -> Iterator[LocalRunner]:
 
 @pytest.fixture
 def make_job(tmp_path: Path) -> MakeJob:
-    """A job from a script's source, or from a command."""
+    """A job from a script's source, or from a command, in a folder of its own."""
 
     def make(job_id: str, source: str | None = None, *argv: str, **limits: Any) -> Job:
+        folder = tmp_path / job_id
+        folder.mkdir(exist_ok=True)
         if source is not None:
-            script = tmp_path / f"{job_id}.py"
+            script = folder / f"{job_id}.py"
             script.write_text(textwrap.dedent(source))
             argv = ("python", script.name, *argv)
         return Job(
             id=job_id,
             argv=argv,
-            directory=tmp_path,
+            directory=folder,
             environment={"PATH": PATH, "GIVEN": "yes"},
-            writes=tmp_path,
+            writes=folder,
             log=tmp_path / f"{job_id}.log",
             limits=replace(LIMITS, **limits),
         )

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from proveout.sandbox import Launcher, ProcessExit, _tree
+from proveout.sandbox import Launcher, Level, ProcessExit, _tree
+from proveout.sandbox._records import LEVELS
 
 PATH = "/usr/local/bin:/usr/bin:/bin"
 MEGABYTE = 1_000_000
@@ -33,13 +34,16 @@ def wait_until(holds: Callable[[], bool], seconds: float = 20.0) -> bool:
     return True
 
 
-def is_gone(pid: int) -> bool:
-    """No such process, or one that has ended and waits for its parent to notice."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return True
-    return stat.rpartition(")")[2].split()[0] in "ZX"
+def processes_in(folder: Path) -> list[int]:
+    """Living processes that work in a folder or below it, whatever they are called inside."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and (entry / "cwd").readlink().is_relative_to(folder):
+                found.append(int(entry.name))
+        except OSError:
+            continue
+    return found
 
 
 class Bench:
@@ -51,6 +55,7 @@ class Bench:
         self.started = 0
 
     def start(self, *argv: str, **limits: Any) -> str:
+        """No two that run at once may share the folder."""
         self.started += 1
         launch_id = f"p{self.started}"
         options: dict[str, Any] = {
@@ -103,4 +108,21 @@ def nothing_is_left_behind() -> Iterator[None]:
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
     with Launcher() as launcher:
+        yield Bench(launcher, tmp_path)
+
+
+@pytest.fixture(params=LEVELS)
+def level(request: pytest.FixtureRequest) -> Level:
+    """Each level, where this machine offers it."""
+    asked: Level = request.param
+    with Launcher(highest=asked) as launcher:
+        if launcher.isolation != asked:
+            pytest.skip(f"this machine does not offer level {asked}: {launcher.attempts}")
+    return asked
+
+
+@pytest.fixture
+def level_bench(level: Level, tmp_path: Path) -> Iterator[Bench]:
+    """A bench at each level."""
+    with Launcher(highest=level) as launcher:
         yield Bench(launcher, tmp_path)

@@ -15,8 +15,13 @@ from tests.sandbox.conftest import Bench
 
 
 def test_many_at_once_each_come_back_once(bench: Bench) -> None:
-    script = bench.script("import sys; sys.exit(int(sys.argv[1]))")
-    wanted = {bench.start("python", script, str(number)): number for number in range(20)}
+    wanted = {}
+    for number in range(20):
+        folder = bench.folder / str(number)
+        folder.mkdir()
+        (folder / "script.py").write_text("import sys; sys.exit(int(sys.argv[1]))")
+        places = {"directory": folder, "writes": folder}
+        wanted[bench.start("python", "script.py", str(number), **places)] = number
     seen: dict[str, int | None] = {}
     while len(seen) < len(wanted):
         for ended in bench.launcher.poll(60):

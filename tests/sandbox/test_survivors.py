@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.sandbox.conftest import PATH, Bench, is_gone, wait_until
+from tests.sandbox.conftest import PATH, Bench, processes_in, wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux's child reaper")
 
@@ -39,21 +39,22 @@ DAEMON = """
 """
 
 
-def pids_in(folder: Path) -> list[int]:
-    return [int(file.read_text()) for file in folder.glob("*.pid")]
+def daemons_of(folder: Path) -> int:
+    return len(list(folder.glob("*.pid")))
 
 
-def test_daemons_are_found_counted_and_killed(bench: Bench) -> None:
+def test_daemons_are_found_counted_and_killed(level_bench: Bench) -> None:
+    bench = level_bench
     ended = bench.python(DAEMON)
     assert (ended.ended_by, ended.code, ended.leftover_processes) == ("itself", 0, 3)
-    assert len(pids_in(bench.folder)) == 3
-    assert all(map(is_gone, pids_in(bench.folder)))
+    assert daemons_of(bench.folder) == 3
+    assert processes_in(bench.folder) == []
 
 
 def test_daemons_of_a_job_that_is_ended(bench: Bench) -> None:
     ended = bench.python(textwrap.dedent(DAEMON) + "time.sleep(600)", wall_seconds=3.0)
     assert (ended.ended_by, ended.leftover_processes) == ("wall-time", 3)
-    assert all(map(is_gone, pids_in(bench.folder)))
+    assert processes_in(bench.folder) == []
 
 
 def test_plain_children_that_are_left(bench: Bench) -> None:
@@ -79,9 +80,9 @@ def test_children_that_have_ended_are_not_left_and_their_time_counts(bench: Benc
 
 def test_closing_the_launcher_ends_what_runs(bench: Bench) -> None:
     bench.start("python", bench.script(textwrap.dedent(DAEMON) + "time.sleep(600)"))
-    assert wait_until(lambda: len(pids_in(bench.folder)) == 3)
+    assert wait_until(lambda: daemons_of(bench.folder) == 3)
     bench.launcher.close()
-    assert all(map(is_gone, pids_in(bench.folder)))
+    assert processes_in(bench.folder) == []
 
 
 CONTROLLER = """
@@ -95,7 +96,7 @@ CONTROLLER = """
     for name in sys.argv[2:]:
         launcher.start_process(
             name, argv=("python", "daemon.py"), directory=folder / name, environment={},
-            log=folder / f"{name}.log", writes=folder, wall_seconds=600, memory_bytes=10**9,
+            log=folder / f"{name}.log", writes=folder / name, wall_seconds=600, memory_bytes=10**9,
             disk_bytes=10**9, log_bytes=1000,
         )
     Path(folder / "launcher.pid").write_text(str(launcher._process.pid))
@@ -125,22 +126,24 @@ def test_a_controller_that_is_killed_takes_everything_with_it(tmp_path: Path) ->
     controller = start_controller(tmp_path, "a", "b")
     controller.kill()
     controller.wait()
-    pids = [int(file.read_text()) for file in tmp_path.rglob("*.pid")]
-    assert len(pids) == 7
-    assert wait_until(lambda: all(map(is_gone, pids)))
+    assert wait_until(lambda: processes_in(tmp_path) == [])
 
 
 def test_so_does_a_launcher_that_is_killed(tmp_path: Path) -> None:
     controller = start_controller(tmp_path, "a")
     os.kill(int((tmp_path / "launcher.pid").read_text()), signal.SIGKILL)
-    pids = pids_in(tmp_path / "a")
-    assert wait_until(lambda: all(map(is_gone, pids)))
+    assert wait_until(lambda: processes_in(tmp_path / "a") == [])
     controller.kill()
     controller.wait()
 
 
-def test_a_job_that_kills_its_supervisor_is_lost_with_all_it_left(bench: Bench) -> None:
-    source = textwrap.dedent(DAEMON) + "os.kill(os.getppid(), signal.SIGKILL)\ntime.sleep(600)"
-    assert bench.python(source).ended_by == "lost"
-    assert all(map(is_gone, pids_in(bench.folder)))
+def test_a_job_whose_supervisor_is_killed_is_lost_with_all_it_left(level_bench: Bench) -> None:
+    bench = level_bench
+    bench.start("python", bench.script(textwrap.dedent(DAEMON) + "time.sleep(600)"))
+    assert wait_until(lambda: daemons_of(bench.folder) == 3)
+    job = min(processes_in(bench.folder))
+    supervisor = Path(f"/proc/{job}/stat").read_text().rpartition(")")[2].split()[1]
+    os.kill(int(supervisor), signal.SIGKILL)
+    assert bench.wait().ended_by == "lost"
+    assert wait_until(lambda: processes_in(bench.folder) == [])
     assert bench.run("true").code == 0

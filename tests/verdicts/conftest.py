@@ -98,7 +98,7 @@ class Simulation:
         """Runs a trial."""
         price = self.start(trial, why, audit)
         loss = self.loss(trial)
-        measured = Measurement(loss, "bits_per_byte", "bits per byte", "audited", "E", 1)
+        measured = Measurement(loss, "bits_per_byte", "bits per byte", "audited", "A", 1)
         self.add(TrialScored(trial.id, price, measured, USAGE))
 
     def fail(self, trial: Trial, failure: Failure) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from proveout.cli._decide import decide
+from proveout.cli._doctor import doctor
 from proveout.cli._fit import fit
 from proveout.cli._serve import serve
 from proveout.errors import EnvironmentFailure, ProveoutError, UserError
@@ -189,6 +190,7 @@ def ideas_list(folder: Folder, as_json: AsJson = False) -> None:
 
 app.command()(fit)
 app.command()(decide)
+app.command()(doctor)
 app.command()(serve)
 
 

@@ -21,6 +21,7 @@ from proveout.ledger import (
 )
 from proveout.loop._audits import Auditor
 from proveout.loop._endings import Endings
+from proveout.loop._isolation import check_isolation
 from proveout.loop._open import Trees
 from proveout.loop._promotion import Promotions, give_back_disk
 from proveout.runners import Runner
@@ -31,6 +32,7 @@ from proveout.trials import (
     Curve,
     Exit,
     Failure,
+    Isolation,
     Trial,
     TrialFolder,
     Usage,
@@ -101,6 +103,7 @@ class Bench:
         self._losses: dict[Trial, int] = {}
         self._devices = deque(study.run.devices)
         self._endings = Endings(study)
+        self._isolation: Isolation | None = None
 
     @property
     def free_slots(self) -> int:
@@ -157,6 +160,7 @@ class Bench:
     def start(self, purchase: Purchase) -> None:
         """Starts a trial in a free slot; the ledger reserves its price or refuses."""
         study, trial = self._study, purchase.trial
+        self._check_isolation()
         idea = self._ledger.idea(trial.idea)
         device = self._devices.popleft() if self._devices else None
         job = prepare_trial(study, trial, idea, self._trees.of(idea), device)
@@ -175,6 +179,12 @@ class Bench:
         self._endings.began(trial)
         self._active[trial.id] = _Active(trial, device)
         self._runner.submit(job)
+
+    def _check_isolation(self) -> None:
+        """Before anything runs, and whenever another launcher finds another level."""
+        if self._runner.isolation != self._isolation:
+            check_isolation(self._study, self._ledger.history(), self._runner)
+            self._isolation = self._runner.isolation
 
     def _advance(self, ended: Exit) -> None:
         """Takes a trial one step on."""

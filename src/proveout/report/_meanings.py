@@ -31,5 +31,6 @@ ISOLATION = {
     "C": "trials ran behind file and system-call filters, without namespaces: they could not open "
     "the held-out data or the ledger, nor reach the network",
     "E": "trials ran as ordinary processes with limits on time, memory and disk. The held-out data "
-    "was not given to them, but nothing in the kernel kept a program that looks for it away",
+    "was not given to them, but nothing in the kernel kept a program that looks for it away, so no "
+    "idea can be said to hold",
 }

@@ -6,11 +6,12 @@ import contextlib
 import os
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 
 from proveout.errors import LauncherDied
 from proveout.runners._runner import Runner
-from proveout.sandbox import Launcher, ProcessExit
-from proveout.trials import EndedBy, Exit, Job
+from proveout.sandbox import Attempt, Launcher, ProcessExit
+from proveout.trials import EndedBy, Exit, Isolation, Job
 
 
 def usable_cores() -> int:
@@ -46,6 +47,22 @@ class LocalRunner(Runner):
     @property
     def running(self) -> frozenset[str]:
         return frozenset([*self._waiting, *self._started, *(exit_.job for exit_ in self._exits)])
+
+    @property
+    def isolation(self) -> Isolation:
+        """The level that jobs run at, found by attacking it; waits until that is over."""
+        return self._living_launcher().isolation
+
+    def shown_folder(self, path: Path) -> str | None:
+        """As in Runner; waits as `isolation` does."""
+        real = path.resolve()
+        shown = (Path(folder) for folder in self._living_launcher().shown)
+        return next((str(each) for each in shown if real.is_relative_to(each.resolve())), None)
+
+    @property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """How it went at each level that was tried; waits until that is over."""
+        return self._living_launcher().attempts
 
     @property
     def preloaded(self) -> tuple[str, ...]:
@@ -154,6 +171,8 @@ def _start(launcher: Launcher, job: Job) -> None:
         environment=job.environment,
         log=job.log,
         writes=job.writes,
+        reads=job.reads,
+        network=job.network,
         **asdict(job.limits),
     )
 
@@ -168,4 +187,5 @@ def _as_exit(ended: ProcessExit) -> Exit:
         cpu_seconds=ended.cpu_seconds,
         peak_memory_bytes=ended.peak_memory_bytes,
         leftover_processes=ended.leftover_processes,
+        isolation=ended.isolation,
     )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from pathlib import Path
 from typing import Self
 
-from proveout.trials import Exit, Job
+from proveout.trials import Exit, Isolation, Job
 
 
 class Runner(ABC):
@@ -24,6 +25,15 @@ class Runner(ABC):
     @abstractmethod
     def running(self) -> frozenset[str]:
         """The ids of the jobs that were submitted and have not come back."""
+
+    @property
+    def isolation(self) -> Isolation:
+        """The level that jobs run at; E, which is none, unless a runner knows better."""
+        return "E"
+
+    def shown_folder(self, path: Path) -> str | None:
+        """The folder that every job can read and that `path` lies in, if there is one."""
+        return None
 
     @abstractmethod
     def submit(self, job: Job) -> None:

@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 import resource
+import select
 import signal
 import sys
 import traceback
@@ -13,36 +15,56 @@ from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
 from proveout.sandbox import _linux, _script
+from proveout.sandbox._cell import Cell
 from proveout.sandbox._records import ProcessStart
 
 _OPEN_FILES = 4096
 _FILE_SLACK_BYTES = 1 << 20
+_PROCESS_SLACK = 8
+_TROUBLE = 3
 CANNOT_RUN = 126
 NOT_FOUND = 127
 
 
-def become(start: ProcessStart, output: int, supervisor: int) -> NoReturn:
-    """Never returns: the process ends with the job. `output` is where it writes."""
+def become(start: ProcessStart, cell: Cell, output: int, trouble: int) -> NoReturn:
+    """Never returns: the process ends with the job.
+
+    `output` is where it writes; `trouble` hears of what kept it from being shut in, and then
+    nothing of the job has run.
+    """
     try:
         os.setsid()
         _linux.die_with_parent()
-        if os.getppid() != supervisor:
-            os._exit(CANNOT_RUN)  # the supervisor died before the kernel was told to watch it
-        _redirect(output)
+        _redirect(output, trouble)
         _reset_signals()
-        _limit(start)
+        _limit(start, cell.user_processes)
+        try:
+            cell.confine(start)
+        except Exception as error:
+            os.write(_TROUBLE, f"it could not be shut in: {error}".encode(errors="replace"))
+            os._exit(CANNOT_RUN)
+        os.close(_TROUBLE)
+        if _nobody_reads(1):
+            os._exit(CANNOT_RUN)  # the supervisor died before the kernel was told to watch it
         _run(start)
     except BaseException:
         os.write(2, traceback.format_exc().encode(errors="replace"))
     os._exit(CANNOT_RUN)
 
 
-def _redirect(output: int) -> None:
+def _nobody_reads(pipe: int) -> bool:
+    waiting = select.poll()
+    waiting.register(pipe, 0)
+    return bool(waiting.poll(0))
+
+
+def _redirect(output: int, trouble: int) -> None:
     """Standard input is empty, output and error go to the supervisor, all else is closed."""
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.dup2(output, 1)
     os.dup2(output, 2)
+    os.dup2(trouble, _TROUBLE)
     for folder in ("/proc/self/fd", "/dev/fd"):
         if os.path.isdir(folder):
             open_now = [int(name) for name in os.listdir(folder)]
@@ -50,7 +72,7 @@ def _redirect(output: int) -> None:
     else:
         open_now = list(range(os.sysconf("SC_OPEN_MAX")))
     for descriptor in open_now:
-        if descriptor > 2:
+        if descriptor > 2 and descriptor != _TROUBLE:
             os.closerange(descriptor, descriptor + 1)  # ignores what is closed already
 
 
@@ -60,7 +82,7 @@ def _reset_signals() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def _limit(start: ProcessStart) -> None:
+def _limit(start: ProcessStart, others: int) -> None:
     """Limits that the kernel holds by itself; memory and wall time are the supervisor's."""
     _lower(resource.RLIMIT_CORE, 0)
     _lower(resource.RLIMIT_NOFILE, _OPEN_FILES)
@@ -69,6 +91,10 @@ def _limit(start: ProcessStart) -> None:
     # For a job that allocates faster than the supervisor looks. RLIMIT_DATA counts what may be
     # written, touched or not, so it is generous, and leaves CUDA's address space out of it.
     _lower(resource.RLIMIT_DATA, _writable_bytes() + 2 * start.memory_bytes)
+    if start.processes + others < 1 << 30:
+        _lower(resource.RLIMIT_NPROC, start.processes + _PROCESS_SLACK + others)
+    if math.isfinite(start.cpu_seconds):  # of one process; all together are the supervisor's
+        _lower(resource.RLIMIT_CPU, math.ceil(start.cpu_seconds) + 1)
     try:
         with open("/proc/self/oom_score_adj", "w") as file:
             file.write("1000")  # if the machine runs out of memory, the job goes first

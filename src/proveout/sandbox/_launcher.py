@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import select
 import signal
@@ -17,12 +18,24 @@ from itertools import repeat
 from pathlib import Path
 from typing import IO, Any, Self
 
-from proveout.errors import EnvironmentFailure, LauncherDied
-from proveout.sandbox._records import ProcessExit, ProcessStart, line, read_exit, start_line
+from proveout.errors import EnvironmentFailure, LauncherDied, UserError
+from proveout.sandbox._records import (
+    LEVELS,
+    Attempt,
+    Level,
+    ProcessExit,
+    ProcessStart,
+    line,
+    read_attempt,
+    read_exit,
+    start_line,
+    worse,
+)
 
 _CHUNK_BYTES = 1 << 16
 _CLOSE_SECONDS = 10.0
 _STDERR_TAIL_BYTES = 2000
+HIGHEST_VARIABLE = "PROVEOUT_HIGHEST_ISOLATION"
 _SERVE = Path(__file__).with_name("_serve.py")
 
 _KEPT_VARIABLES = ("PATH", "HOME", "TMPDIR", "LANG", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
@@ -50,6 +63,14 @@ def launcher_environment() -> dict[str, str]:
     }
 
 
+def _highest_from_outside() -> Level:
+    """Somebody who wants to see a lower level at work may ask for it in the environment."""
+    asked = os.environ.get(HIGHEST_VARIABLE, "A")
+    if asked not in LEVELS:
+        raise UserError(f"{HIGHEST_VARIABLE} is {asked!r}; allowed: {', '.join(LEVELS)}")
+    return asked
+
+
 class Launcher:
     """Starts processes from one that has its heavy imports already.
 
@@ -59,12 +80,17 @@ class Launcher:
     neither it nor what it runs.
     """
 
-    def __init__(self, preload: Sequence[str] = ()) -> None:
+    def __init__(self, preload: Sequence[str] = (), highest: Level = "A") -> None:
+        """`highest` is the first level that is tried; it can only be lowered by it."""
         self._preload = tuple(preload)
+        self._highest = worse(highest, _highest_from_outside())
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
         self._stderr: IO[bytes] | None = None
         self._loaded: tuple[str, ...] | None = None
+        self._level: Level = "E"
+        self._attempts: tuple[Attempt, ...] = ()
+        self._shown: tuple[str, ...] = ()
         self._chunks: list[bytes] = []
         self._exits: list[ProcessExit] = []
         self._outbox = b""
@@ -87,7 +113,7 @@ class Launcher:
         self._socket, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, str(_SERVE), str(theirs.fileno()), *self._preload],
+                [sys.executable, str(_SERVE), str(theirs.fileno()), self._highest, *self._preload],
                 stdin=subprocess.DEVNULL,
                 stdout=self._stderr,
                 stderr=self._stderr,
@@ -119,6 +145,24 @@ class Launcher:
             self._exchange(None)
         return self._loaded
 
+    @property
+    def isolation(self) -> Level:
+        """The level that everything it starts runs at: the highest whose attacks were all held."""
+        self.preloaded  # noqa: B018 - waits
+        return self._level
+
+    @property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """How it went at each level that was tried, the highest first."""
+        self.preloaded  # noqa: B018 - waits
+        return self._attempts
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """Folders and files of the system and the interpreter that everything can read."""
+        self.preloaded  # noqa: B018 - waits
+        return self._shown
+
     def fileno(self) -> int:
         """Readable when `poll` has something to return."""
         return self._connection().fileno()
@@ -136,8 +180,16 @@ class Launcher:
         memory_bytes: int,
         disk_bytes: int,
         log_bytes: int,
+        reads: Sequence[Path] = (),
+        network: bool = False,
+        processes: int = 512,
+        cpu_seconds: float = math.inf,
+        files: int = 100_000,
     ) -> None:
         """Ask for a process. How it ended comes from `poll`, under the same `launch_id`.
+
+        It finds `writes` as its own, and `reads`, the system and the interpreter to be read; of
+        all other files there are none, or none that open, as `isolation` says.
 
         `python` and `python3` as argv[0] mean the Python that runs proveout. Asking again for an
         id that `poll` has not returned yet changes nothing, so a call that was interrupted can be
@@ -160,6 +212,11 @@ class Launcher:
             memory_bytes=memory_bytes,
             disk_bytes=disk_bytes,
             log_bytes=log_bytes,
+            reads=tuple(str(path.absolute()) for path in reads),
+            network=network,
+            processes=processes,
+            cpu_seconds=cpu_seconds,
+            files=files,
         )
         text, asked = start_line(start), self._asked | {launch_id}
         self._outbox, self._asked = self._outbox + text, asked
@@ -241,6 +298,9 @@ class Launcher:
         exits = self._exits + ended
         for message in messages:
             if message["kind"] == "ready":
+                self._level = message["isolation"]
+                self._attempts = tuple(map(read_attempt, message["attempts"]))
+                self._shown = tuple(message["shown"])
                 self._loaded = tuple(message["preloaded"])
         self._chunks, self._exits = [rest], exits
         if closed:

@@ -19,6 +19,7 @@ import sys
 import threading
 import types
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
 from proveout.sandbox import _linux
@@ -29,16 +30,13 @@ _APPLIED_IN_FORK = {"PYTHONUNBUFFERED", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE",
 _HASH_SEED = "PYTHONHASHSEED"
 _PLAIN_LOCALES = ("C", "POSIX", "C.UTF-8", "C.utf8", "UTF-8")
 
-# Listed here, not searched for in the fork: each object that a fork looks at first is a page that
+# Named once, not searched for in the fork: each object that a fork looks at first is a page that
 # the kernel copies, and going through 2000 modules costs milliseconds.
 _LAUNCHER_MODULES = (
     "proveout",
     "proveout.errors",
     "proveout.sandbox",
-    *(
-        f"proveout.sandbox.{name}"
-        for name in ("_job", "_launcher", "_linux", "_records", "_script", "_supervisor", "_tree")
-    ),
+    *(f"proveout.sandbox.{file.stem}" for file in Path(__file__).parent.glob("_[!_]*.py")),
 )
 
 

@@ -1,4 +1,4 @@
-"""The launcher process: `python _serve.py CHANNEL [MODULE ...]`, started by `Launcher`.
+"""The launcher process: `python _serve.py CHANNEL HIGHEST [MODULE ...]`, started by `Launcher`.
 
 It imports the modules once, then forks supervisors for the controller at the other end of the
 socket CHANNEL. When that end closes - however the controller ended - everything is killed.
@@ -16,6 +16,8 @@ import select
 import signal
 import socket
 import sys
+import time
+import typing
 import weakref
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,13 +27,15 @@ if __name__ == "__main__":
     # A script's folder comes first on the path; here it must be the one that holds proveout.
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-from proveout.sandbox import _linux, _supervisor, _tree
-from proveout.sandbox._records import exit_line, line, lost
+from proveout.sandbox import _cgroup, _linux, _supervisor, _tree, _view
+from proveout.sandbox._prove import Proof, prove
+from proveout.sandbox._records import Level, attempt_fields, exit_line, line, lost
 
 _CHUNK_BYTES = 1 << 16
+_REAP_PAUSE_SECONDS = 0.002
 
 
-def main(channel: int, modules: list[str]) -> None:
+def main(channel: int, highest: Level, modules: list[str]) -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, set())
     _linux.adopt_orphans()
     loaded = preload(modules)
@@ -39,14 +43,20 @@ def main(channel: int, modules: list[str]) -> None:
         # A fork copies one thread only, so a module that starts some cannot be preloaded.
         os.write(2, b"proveout: preloading started threads; starting without\n")
         os.set_inheritable(channel, True)
-        os.execv(sys.executable, [sys.executable, __file__, str(channel)])
+        os.execv(sys.executable, [sys.executable, __file__, str(channel), highest])
     del sys.path[0]
+    runtime, home = _view.find_runtime(), _cgroup.find_home()
     _leave_finalizers_alone()
     gc.collect()
     gc.freeze()
     _linux.use_huge_pages()
-    os.write(channel, line("ready", {"preloaded": loaded}))
-    Server(channel).serve()
+    proof = prove(highest, runtime, home)
+    attempts = [attempt_fields(attempt) for attempt in proof.attempts]
+    if proof.level != "E":  # a Python of its own would not find it there either
+        sys.path[:] = [entry for entry in sys.path if not _view.is_source_of_ours(entry)]
+    found = {"isolation": proof.level, "attempts": attempts, "shown": runtime.paths}
+    _write(channel, line("ready", {"preloaded": loaded, **found}))
+    Server(channel, proof, runtime).serve()
 
 
 def preload(modules: list[str]) -> list[str]:
@@ -100,6 +110,8 @@ class Server:
     """Hands requests to supervisors, idle ones first, and their reports to the controller."""
 
     channel: int
+    proof: Proof
+    runtime: _view.Runtime
     supervisors: dict[int, _Supervisor] = field(default_factory=dict)
     """By the descriptor that leads to each."""
     inbox: bytes = b""
@@ -156,7 +168,7 @@ class Server:
         if pid == 0:
             for descriptor in (ours, self.channel, *self.supervisors):
                 os.close(descriptor)
-            _supervisor.serve(theirs)
+            _supervisor.serve(theirs, self.proof.level, self.runtime, self.proof.home)
         os.close(theirs)
         self.supervisors[ours] = _Supervisor(pid)
         return ours
@@ -181,6 +193,7 @@ class Server:
         os.close(descriptor)
         os.waitpid(supervisor.pid, 0)
         self._kill_adopted()
+        _remove_group(self.proof, supervisor.pid)
         if supervisor.launch_id is not None:
             _write(self.channel, exit_line(lost(supervisor.launch_id)))
 
@@ -188,17 +201,15 @@ class Server:
         """End every process below this one that is no supervisor's."""
         supervised = {supervisor.pid for supervisor in self.supervisors.values()}
         while True:
-            alive = _tree.Tree(os.getpid()).scan()
-            adopted = [
-                pid
-                for pid, process in alive.items()
-                if process.parent == os.getpid() and pid not in supervised
-            ]
+            adopted = _tree.children(os.getpid()) - supervised
             if not adopted:
                 return
             for pid in adopted:
                 os.kill(pid, signal.SIGKILL)
-                os.waitpid(pid, 0)
+            # In any order: the first process of a namespace ends after all others were waited for.
+            for pid in adopted:
+                os.waitpid(pid, os.WNOHANG)
+            time.sleep(_REAP_PAUSE_SECONDS)
 
     def _close(self) -> None:
         """Closing its channel makes each supervisor kill its job and end."""
@@ -206,7 +217,13 @@ class Server:
             os.close(descriptor)
         with contextlib.suppress(ChildProcessError):
             while True:
-                os.waitpid(-1, 0)
+                pid, _ = os.waitpid(-1, 0)
+                _remove_group(self.proof, pid)
+
+
+def _remove_group(proof: Proof, pid: int) -> None:
+    if proof.home is not None:
+        _cgroup.Group(proof.home, str(pid)).remove()
 
 
 def _write(descriptor: int, data: bytes) -> None:
@@ -215,4 +232,4 @@ def _write(descriptor: int, data: bytes) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2:])
+    main(int(sys.argv[1]), typing.cast("Level", sys.argv[2]), sys.argv[3:])

@@ -4,12 +4,14 @@ A supervisor is a fork of the launcher that never runs a job's code. It is the r
 its job's orphans are, so nothing of a job escapes it, however often it forks, detaches or ignores
 signals; once its job is over and has no descendant left, it serves the next one. Without Linux's
 child reaper (macOS), only the job's process group is killed.
+
+Where there are namespaces, whatever a job leaves is gone with its first process, and the look at
+its descendants only counts them.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import resource
 import select
@@ -19,15 +21,18 @@ import traceback
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from proveout.sandbox import _job, _linux, _tree
+from proveout.sandbox import _cell, _cgroup, _job, _linux, _tree, _view
+from proveout.sandbox._log import Log
 from proveout.sandbox._records import (
     EndedBy,
+    Level,
     ProcessExit,
     ProcessStart,
     exit_line,
     lost,
     read_start,
 )
+from proveout.sandbox._requests import Requests
 
 _FIRST_LOOK_SECONDS = 0.01
 _MEMORY_EVERY_SECONDS = 0.1
@@ -38,97 +43,87 @@ _LOOKING_SHARE = 0.02
 _CHUNK_BYTES = 1 << 16
 
 
-def serve(channel: int) -> NoReturn:
-    """Run what the launcher asks for over `channel` until it closes."""
+def serve(
+    channel: int, level: Level, runtime: _view.Runtime, home: _cgroup.Home | None
+) -> NoReturn:
+    """Run what the launcher asks for over `channel` until it closes, all at one level."""
     _linux.adopt_orphans()
+    cell: _cell.Cell | OSError
+    try:
+        cell = _cell.build(level, runtime, home)
+    except OSError as error:
+        cell = error
     awake, wake = os.pipe()
     for end in (awake, wake):
         os.set_blocking(end, False)
     signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    requests = _Requests(channel)
+    requests = Requests(channel)
     with contextlib.suppress(ConnectionError):  # the launcher has gone
         while (messages := requests.read()) is not None:
             requests.cancelled |= {m["launch_id"] for m in messages if m["kind"] == "cancel"}
             for message in messages:
                 if message["kind"] == "start":
-                    report = _run(read_start(message), requests, awake)
+                    report = _run(read_start(message), requests, awake, cell)
                     requests.cancelled.clear()
                     os.write(channel, exit_line(report))
+    if isinstance(cell, _cell.Cell):
+        cell.close()
     os._exit(0)
 
 
-@dataclass
-class _Requests:
-    """What the launcher asks for: to start a process, or to cancel the one that runs."""
-
-    channel: int
-    cancelled: set[str] = field(default_factory=set)
-    _inbox: bytes = b""
-
-    def read(self) -> list[dict[str, Any]] | None:
-        """Wait for requests; None once the launcher has gone."""
-        chunk = os.read(self.channel, _CHUNK_BYTES)
-        *lines, self._inbox = (self._inbox + chunk).split(b"\n")
-        return [json.loads(line) for line in lines] if chunk else None
-
-
-def _run(start: ProcessStart, requests: _Requests, awake: int) -> ProcessExit:
+def _run(
+    start: ProcessStart, requests: Requests, awake: int, cell: _cell.Cell | OSError
+) -> ProcessExit:
     log = os.open(start.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
     try:
-        output, writer = os.pipe()
-        os.set_blocking(output, False)
-        supervisor = os.getpid()
-        pid = os.fork()
-        if pid == 0:
-            _job.become(start, writer, supervisor)
-        os.close(writer)
-        watch = _Watch(start, pid, requests, awake, _Log(log, output, start.log_bytes))
-        try:
-            return watch.until_it_ends()
-        except BaseException:
-            watch.kill()
-            os.write(log, traceback.format_exc().encode())
-            return lost(start.launch_id)
-        finally:
-            os.close(output)
-    finally:
+        if isinstance(cell, OSError):
+            raise cell
+        cell.begin(start)
+        watch = _start(start, requests, awake, cell, log)
+    except OSError as error:
+        if isinstance(cell, _cell.Cell):
+            cell.abandon(start)
+        os.write(log, f"proveout: {error}\n".encode(errors="replace"))
         os.close(log)
+        return lost(start.launch_id)
+    try:
+        report = watch.until_it_ends()
+        if said := _read_all(watch.trouble):
+            os.write(log, b"proveout: " + said + b"\n")
+            report = lost(start.launch_id, cell.level)
+    except BaseException:
+        watch.kill()
+        os.write(log, traceback.format_exc().encode())
+        report = lost(start.launch_id, cell.level)
+    finally:
+        for descriptor in (watch.log.output, watch.trouble, log):
+            os.close(descriptor)
+    cell.take_back(start)
+    return report
 
 
-@dataclass
-class _Log:
-    """Copies a job's output into its log, up to a number of bytes."""
+def _start(
+    start: ProcessStart, requests: Requests, awake: int, cell: _cell.Cell, log: int
+) -> _Watch:
+    output, writer = os.pipe()
+    trouble, complaint = os.pipe()
+    for end in (output, trouble):
+        os.set_blocking(end, False)
+    pid = os.fork()
+    if pid == 0:
+        _job.become(start, cell, writer, complaint)
+    cell.forked()
+    os.close(writer)
+    os.close(complaint)
+    return _Watch(start, pid, requests, awake, cell, Log(log, output, start.log_bytes), trouble)
 
-    file: int
-    output: int
-    most_bytes: int
-    kept: int = 0
-    dropped: int = 0
 
-    def copy(self) -> bool:
-        """Take what is there; False once every writer has closed."""
-        try:
-            chunk = os.read(self.output, _CHUNK_BYTES)
-        except BlockingIOError:
-            return True
-        keep = chunk[: self.most_bytes - self.kept]
-        with contextlib.suppress(OSError):  # a full disk loses output, not the job
-            os.write(self.file, keep)
-        self.kept += len(keep)
-        self.dropped += len(chunk) - len(keep)
-        return bool(chunk)
-
-    def finish(self) -> None:
-        """Take what is left in the pipe and say what was dropped."""
-        before = -1
-        while before != self.kept + self.dropped:
-            before = self.kept + self.dropped
-            self.copy()
-        if self.dropped:
-            note = f"\nproveout: the log is full at {self.most_bytes} bytes; {self.dropped} more "
-            with contextlib.suppress(OSError):
-                os.write(self.file, f"{note}bytes of output were dropped\n".encode())
+def _read_all(descriptor: int) -> bytes:
+    try:
+        return os.read(descriptor, _CHUNK_BYTES)
+    except BlockingIOError:
+        return b""
 
 
 @dataclass
@@ -137,9 +132,11 @@ class _Watch:
 
     start: ProcessStart
     pid: int
-    requests: _Requests
+    requests: Requests
     awake: int
-    log: _Log
+    cell: _cell.Cell
+    log: Log
+    trouble: int
     ended_by: EndedBy = "itself"
     status: int | None = None
     peak_bytes: int = 0
@@ -148,6 +145,8 @@ class _Watch:
     look_at_memory: float = 0.0
     look_at_disk: float = 0.0
     looks: int = 0
+    orphans: dict[int, float] = field(default_factory=dict)
+    """CPU seconds of processes that nobody waits for, by pid, as they were last seen."""
 
     def __post_init__(self) -> None:
         self.tree = _tree.Tree(os.getpid())
@@ -186,6 +185,8 @@ class _Watch:
             messages = None
         if messages is None:
             self.kill()
+            self.cell.take_back(self.start)
+            self.cell.close()
             os._exit(0)
         if any(message["launch_id"] == self.start.launch_id for message in messages):
             self.ended_by = "cancelled"
@@ -211,12 +212,37 @@ class _Watch:
         elif now >= self.look_at_memory:
             self._look_at_memory(now)
         elif now >= self.look_at_disk:
-            if _tree.folder_bytes(self.start.writes) > self.start.disk_bytes:
-                self.ended_by = "disk"
+            self.ended_by = self._over_disk()
             self.look_at_disk = _next_look(now, _DISK_EVERY_SECONDS)
 
+    def _over_disk(self) -> EndedBy:
+        used = _tree.folder_use(self.start.writes)
+        if used.disk_bytes > self.start.disk_bytes:
+            return "disk"
+        return "files" if used.files > self.start.files else "itself"
+
+    def _scan(self) -> dict[int, _tree.Process]:
+        """The job and its descendants; the first process of its namespace is none of them."""
+        processes = self.tree.scan()
+        processes.pop(self.cell.first or 0, None)
+        for pid, process in processes.items():
+            if pid != self.pid and process.parent == self.cell.first:
+                self.orphans[pid] = process.cpu_seconds
+        return processes
+
+    def _cpu_seconds(self, processes: dict[int, _tree.Process]) -> float:
+        """Used so far: by what lives, by what was waited for, and by orphans that ended."""
+        waited = _children_cpu_seconds() - self.cpu_before
+        orphans = sum(used for pid, used in self.orphans.items() if pid not in processes)
+        return waited + orphans + sum(process.cpu_seconds for process in processes.values())
+
     def _look_at_memory(self, now: float) -> None:
-        processes = list(self.tree.scan())
+        seen = self._scan()
+        if sum(process.threads for process in seen.values()) > self.start.processes:
+            self.ended_by = "processes"
+        if self._cpu_seconds(seen) > self.start.cpu_seconds:
+            self.ended_by = "cpu-time"
+        processes = list(seen)
         used = sum(map(_tree.resident_bytes, processes))
         if used > self.start.memory_bytes and len(processes) > 1:
             # Forked workers share pages; what counts against the limit is each page once.
@@ -233,21 +259,30 @@ class _Watch:
         """End the job and all its descendants; how many were left beside it."""
         left: set[int] = set()
         # Where we end the job, what is in its process group ends with it and is not left behind.
-        its_own_group = self.pid if self.status is None else None
+        its_own_group = self.pid if self.status is None or self._kernel_ended_it() else None
         woken = select.poll()
         woken.register(self.awake, select.POLLIN)
         pause_ms = 0.5
         while self._has_children():
-            alive = self.tree.scan()
+            alive = self._scan()
             left |= {pid for pid, seen in alive.items() if seen.group != its_own_group}
             if self.status is None:
                 self._end_group()
             for pid in alive:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.kill(pid, signal.SIGKILL)
+            self.cell.end()
             woken.poll(pause_ms)
             pause_ms = min(50.0, pause_ms * 2)
         return len(left - {self.pid})
+
+    def _kernel_ended_it(self) -> bool:
+        """Whether it came to the end of its memory before anybody looked."""
+        group = self.cell.group
+        refused = group is not None and group.memory_was_refused
+        if refused:  # it is known to have asked for so much, if not to have been seen with it
+            self.peak_bytes = max(self.peak_bytes, self.start.memory_bytes)
+        return refused
 
     def _has_children(self) -> bool:
         """Orphans become our children, so having none means that nothing is left at all."""
@@ -268,19 +303,33 @@ class _Watch:
     def _report(self, wall_seconds: float, leftover: int) -> ProcessExit:
         self.log.finish()
         status = self.status if self.status is not None else 0
+        cpu_seconds = self._cpu_seconds({})
         ended_by = self.ended_by
-        if ended_by == "itself" and _tree.folder_bytes(self.start.writes) > self.start.disk_bytes:
-            ended_by = "disk"
+        if ended_by == "itself":
+            ended_by = self._breach(cpu_seconds, leftover, failed=status != 0)
         return ProcessExit(
             launch_id=self.start.launch_id,
             ended_by=ended_by,
             code=os.WEXITSTATUS(status) if os.WIFEXITED(status) else None,
             signal=os.WTERMSIG(status) if os.WIFSIGNALED(status) else None,
             wall_seconds=wall_seconds,
-            cpu_seconds=_children_cpu_seconds() - self.cpu_before,
+            cpu_seconds=cpu_seconds,
             peak_memory_bytes=self.peak_bytes,
             leftover_processes=leftover,
+            isolation=self.cell.level,
         )
+
+    def _breach(self, cpu_seconds: float, leftover: int, *, failed: bool) -> EndedBy:
+        """The limit that the kernel held before anybody looked, or that was passed at the end."""
+        if self._kernel_ended_it():
+            return "memory"
+        group = self.cell.group
+        refused = group is not None and group.processes_were_refused
+        if failed and (refused or leftover >= self.start.processes):
+            return "processes"
+        if failed and cpu_seconds > self.start.cpu_seconds:
+            return "cpu-time"
+        return self._over_disk()
 
 
 def pause_after(looks: int) -> float:

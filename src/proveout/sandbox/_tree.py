@@ -11,8 +11,10 @@ from __future__ import annotations
 import contextlib
 import os
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+_TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,9 @@ class Process:
     state: str
     parent: int
     group: int
+    cpu_seconds: float
+    """Of itself and of the children that it waited for."""
+    threads: int
 
 
 @dataclass
@@ -40,6 +45,12 @@ class Tree:
         ours = _descendants(self.root, fresh)
         self._strangers |= listed - ours
         return {pid: fresh[pid] for pid in ours if fresh[pid].state not in "ZX"}
+
+
+def children(parent: int) -> set[int]:
+    """Of one process, those included that have ended and were not waited for."""
+    seen = filter(None, map(_stat, _pids()))
+    return {process.pid for process in seen if process.parent == parent}
 
 
 def _descendants(root: int, processes: dict[int, Process]) -> set[int]:
@@ -66,10 +77,18 @@ def _stat(pid: int) -> Process | None:
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             # The name may hold anything, brackets too: the fields start after the last one.
-            state, parent, group, *_ = file.read().rpartition(b")")[2].split(maxsplit=3)
-    except (OSError, ValueError):
+            fields = file.read().rpartition(b")")[2].split(maxsplit=18)
+        ticks = sum(map(int, fields[11:15]))
+        return Process(
+            pid,
+            fields[0].decode(),
+            int(fields[1]),
+            int(fields[2]),
+            ticks / _TICKS_PER_SECOND,
+            int(fields[17]),
+        )
+    except (OSError, ValueError, IndexError):
         return None  # it ended since it was listed
-    return Process(pid, state.decode(), int(parent), int(group))
 
 
 def resident_bytes(pid: int) -> int:
@@ -82,17 +101,28 @@ def resident_bytes(pid: int) -> int:
 
 
 def proportional_bytes(pid: int) -> int:
-    """The same with each shared page divided by the number of its users; costs milliseconds."""
+    """The same with each shared page divided by the number of its users; costs milliseconds.
+
+    Where the kernel does not say, shared pages count in full: a limit errs on the strict side.
+    """
     with contextlib.suppress(OSError), open(f"/proc/{pid}/smaps_rollup", "rb") as file:
         for row in file:
             if row.startswith(b"Pss:"):
                 return int(row.split()[1]) * 1024
-    return 0
+    return resident_bytes(pid)
 
 
-def folder_bytes(folder: str) -> int:
+class FolderUse(NamedTuple):
+    """What lies below a folder."""
+
+    disk_bytes: int
+    files: int
+    """Of every kind, folders too."""
+
+
+def folder_use(folder: str) -> FolderUse:
     """Disk space that is taken below `folder`; links are not followed, hard links count once."""
-    total = 0
+    total = files = 0
     linked: set[tuple[int, int]] = set()
     waiting = [folder]
     while waiting:
@@ -100,6 +130,7 @@ def folder_bytes(folder: str) -> int:
             entries = list(os.scandir(waiting.pop()))
         except OSError:
             continue
+        files += len(entries)
         for entry in entries:
             try:
                 status = entry.stat(follow_symlinks=False)
@@ -112,4 +143,4 @@ def folder_bytes(folder: str) -> int:
                     continue
                 linked.add((status.st_dev, status.st_ino))
             total += status.st_blocks * 512
-    return total
+    return FolderUse(total, files)

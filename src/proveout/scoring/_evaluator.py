@@ -11,7 +11,7 @@ import sys
 import zipfile
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -36,6 +36,7 @@ from proveout.trials import (
     remove,
     tail,
     trial_folder,
+    worse_isolation,
 )
 
 Tier = Literal["search", "promotion"]
@@ -90,7 +91,9 @@ class Evaluator(ABC):
         Raises:
             ScoringFailed: there is none, and why.
         """
-        return self._scored_of(trial, ended, tier)
+        scored = self._scored_of(trial, ended, tier)
+        level = worse_isolation(trained.isolation, ended.isolation)
+        return replace(scored, measurement=replace(scored.measurement, isolation=level))
 
     @abstractmethod
     def _scored_of(self, trial: Trial, ended: Exit, tier: Tier) -> Scored:
@@ -155,7 +158,10 @@ class Evaluator(ABC):
                 wall_seconds=study.limits.wall_time,
                 memory_bytes=study.limits.memory,
                 disk_bytes=study.limits.disk + extra_bytes,
+                processes=study.limits.processes,
+                files=study.limits.files,
             ),
+            reads=self.reads(trial),
         )
 
 

@@ -157,6 +157,12 @@ class Limits(_Part):
     wall_time: Seconds = 600.0
     memory: Bytes = 4 * 1024**3
     disk: Bytes = 1000**3
+    cpu_time: Seconds | None = None
+    """Processor time of all its processes together; held by `wall_time` alone when left out."""
+    processes: int = Field(default=512, ge=1)
+    """At a time; threads count too."""
+    files: int = Field(default=100_000, ge=1)
+    """In its folder, the program and its folders included."""
 
 
 class Execution(_Part):
@@ -170,6 +176,9 @@ class Execution(_Part):
     """Threads that a trial may use."""
     preload: tuple[str, ...] | None = None
     """Modules that the launcher imports once for all trials; found by itself when left out."""
+    isolation: Literal["A", "B", "C", "E"] = "C"
+    """The least isolation that is accepted; "E" is none, and then no idea can be said to hold.
+    Trials run at the highest level that the machine offers, whatever is accepted."""
 
 
 class Study(_Part):

@@ -15,6 +15,7 @@ from proveout.trials._trial import (
     Trust,
     Usage,
     trial_seed,
+    worse_isolation,
 )
 from proveout.trials._workspace import (
     TrialFolder,
@@ -59,4 +60,5 @@ __all__ = [
     "trial_command",
     "trial_folder",
     "trial_seed",
+    "worse_isolation",
 ]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from proveout.trials._trial import Isolation
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,12 @@ class Limits:
     """What may lie below `Job.writes`."""
     log_bytes: int = 1_000_000
     """What is kept of its output; the rest is dropped and the log says so."""
+    processes: int = 512
+    """At a time; threads count too."""
+    cpu_seconds: float = math.inf
+    """Processor time of all its processes together."""
+    files: int = 100_000
+    """What may lie below `Job.writes`, folders too."""
 
 
 @dataclass(frozen=True)
@@ -32,13 +41,18 @@ class Job:
     environment: Mapping[str, str]
     """The whole environment; nothing is inherited."""
     writes: Path
-    """The folder whose size counts against `Limits.disk_bytes`."""
+    """The one folder that it may write; its size counts against `Limits.disk_bytes`."""
     log: Path
     """Where its standard output and error go, capped."""
     limits: Limits
+    reads: tuple[Path, ...] = ()
+    """What it may read beyond `writes`, the system and the interpreter."""
+    network: bool = False
 
 
-EndedBy = Literal["itself", "wall-time", "memory", "disk", "cancelled", "lost"]
+EndedBy = Literal[
+    "itself", "wall-time", "cpu-time", "memory", "processes", "disk", "files", "cancelled", "lost"
+]
 
 
 @dataclass(frozen=True)
@@ -56,3 +70,5 @@ class Exit:
     peak_memory_bytes: int
     leftover_processes: int
     """Processes that it left behind, all killed."""
+    isolation: Isolation = "E"
+    """The level that it really ran at."""

@@ -34,6 +34,12 @@ def trial_seed(study: Study, trial: Trial) -> int:
 
 Trust = Literal["audited", "re-evaluated", "reported"]
 Isolation = Literal["A", "B", "C", "E"]
+"""How far what ran was shut in, the most first; E is not at all. See docs/isolation.md."""
+
+
+def worse_isolation(one: Isolation, other: Isolation) -> Isolation:
+    """The level that promises less."""
+    return max(one, other)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +67,7 @@ FailureKind = Literal[
     "diverged",
     "timed out",
     "out of memory",
+    "too many processes",
     "wrote too much",
     "over budget",
     "not causal",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shlex
 import shutil
@@ -114,7 +115,11 @@ def prepare_trial(study: Study, trial: Trial, idea: Idea, tree: Path, device: st
             wall_seconds=_wall_seconds(study, trial),
             memory_bytes=study.limits.memory,
             disk_bytes=study.limits.disk,
+            processes=study.limits.processes,
+            cpu_seconds=study.limits.cpu_time or math.inf,
+            files=study.limits.files,
         ),
+        reads=tuple((study.folder / name).resolve() for name in study.program.data),
     )
 
 

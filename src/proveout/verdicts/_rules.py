@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from proveout.ideas import BASELINE
 from proveout.ledger import History, Verdict, VerdictsRead
 from proveout.scaling import ComputeMultiplier, Laws, Predictive
 from proveout.study import ReportedScore, Study
@@ -18,6 +19,7 @@ from proveout.verdicts._board import Board, Floats, board_of
 from proveout.verdicts._calls import Call, call_all
 
 _CURVE_POINTS = 13
+_EXPLORATORY = "measured without isolation (level E), which is never enough to hold"
 
 
 def judge(study: Study, history: History) -> VerdictsRead:
@@ -103,6 +105,11 @@ class Standing:
 def _calls(study: Study, history: History, now: Standing) -> tuple[Call, ...]:
     """The verdicts, failures named by their first sentence."""
     calls = list(call_all(now.board, now.belief))
+    exploratory = {
+        trial.idea
+        for trial, past in history.trials.items()
+        if past.measurement is not None and past.measurement.isolation == "E"
+    }
     for index, arm in enumerate(now.board.arms[1:]):
         failures = history.failures(arm) if now.board.failed[index + 1].any() else ()
         if calls[index].verdict == "holds":
@@ -114,6 +121,8 @@ def _calls(study: Study, history: History, now: Standing) -> tuple[Call, ...]:
             calls[index] = Call("rejected", f"{audits[0].kind}: {audits[0].sentence}")
         elif calls[index].verdict == "broken" and failures:
             calls[index] = Call("broken", f"{failures[0].kind}: {failures[0].sentence}")
+        elif calls[index].verdict == "holds" and {arm, BASELINE} & exploratory:
+            calls[index] = Call("undecided", f"{_EXPLORATORY}; {calls[index].why}")
     return tuple(calls)
 
 

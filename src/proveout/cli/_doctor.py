@@ -1,0 +1,120 @@
+"""`proveout doctor`: how well trials are shut in on this machine, found out by attacking it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from proveout.sandbox import Examination
+
+_MEANINGS = {
+    "A": "namespaces, filters and a control group",
+    "B": "namespaces and filters, without a control group",
+    "C": "filters, without namespaces",
+    "E": "nothing: ordinary processes",
+}
+
+
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Attack this machine's isolation at every level; say what held and what would raise it."""
+    from proveout.sandbox import advice, examine
+
+    examination = examine()
+    told = advice(examination)
+    cores, devices = _cores(), _devices()
+    if as_json:
+        import json
+
+        document = _document(examination, told) | {"cores": cores, "devices": devices}
+        print(json.dumps(document, indent=1))
+    else:
+        _print(examination, told, cores, devices)
+    if examination.level == "E":
+        raise typer.Exit(1)
+
+
+def _document(examination: Examination, told: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        "level": examination.level,
+        "levels": {
+            attempt.level: {
+                "holds": attempt.holds,
+                "obstacle": attempt.obstacle,
+                "attacks": [
+                    {"name": each.name, "held": each.held, "detail": each.detail}
+                    for each in attempt.attacks
+                ],
+            }
+            for attempt in examination.attempts
+        },
+        "to_raise_it": list(told),
+    }
+
+
+def _print(examination: Examination, told: tuple[str, ...], cores: int, devices: list[str]) -> None:
+    from rich.console import Console
+
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    console.print(_table(examination))
+    for attempt in examination.attempts:
+        if attempt.obstacle is not None:
+            said = f"level {attempt.level} is not to be had: {attempt.obstacle}"
+            console.print(said, markup=False, highlight=False)
+    level = examination.level
+    console.print(f"\nTrials run at level {level} here: {_MEANINGS[level]}.", highlight=False)
+    for sentence in told:
+        console.print(f"To raise it: {sentence}.", markup=False, highlight=False)
+    if level == "E":
+        console.print(
+            "No study runs like this unless its study.toml says isolation = \"E\" in [run], and "
+            "then no idea can be said to hold.", markup=False, highlight=False,
+        )  # fmt: skip
+    have = ", ".join(devices) if devices else "no accelerator"
+    console.print(f"{cores} cores may be used; {have}.", markup=False, highlight=False)
+
+
+def _table(examination: Examination) -> RenderableType:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    table.add_column("a job tries to")
+    for attempt in examination.attempts:
+        table.add_column(f"level {attempt.level}")
+    names = dict.fromkeys(each.name for attempt in examination.attempts for each in attempt.attacks)
+    for name in names:
+        cells = []
+        for attempt in examination.attempts:
+            found = next((each for each in attempt.attacks if each.name == name), None)
+            if found is None:
+                cells.append("-" if attempt.obstacle else "not promised")
+            else:
+                cells.append("held" if found.held else f"NOT HELD: {found.detail}")
+        table.add_row(name, *cells)
+    return table
+
+
+def _cores() -> int:
+    from proveout.runners import usable_cores
+
+    return usable_cores()
+
+
+def _devices() -> list[str]:
+    """Accelerators by name; by device file where their tool is missing."""
+    tool = shutil.which("nvidia-smi")
+    if tool is not None:
+        asked = [tool, "--query-gpu=name,memory.total", "--format=csv,noheader"]
+        done = subprocess.run(asked, capture_output=True, text=True, timeout=30, check=False)
+        if done.returncode == 0:
+            return [line.strip() for line in done.stdout.splitlines() if line.strip()]
+    return [str(path) for path in sorted(Path("/dev").glob("nvidia[0-9]*"))]
