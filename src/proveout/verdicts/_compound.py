@@ -44,6 +44,7 @@ def compound(study: Study, history: History, board: Board, slots: int) -> Action
     """Merges what won on the ladder's board, best first, each merge proven out; then the target."""
     holding = standing(study, _ladder_only(study, history))
     won = holding if study.policy.name == _OURS else _kept(study, board)
+    won = tuple(idea for idea in won if idea not in history.withdrawn)
     words = _by_its_own_rule(study, won, holding)
     if not won:
         why = f"{_nothing_won(study, history)}, so there is nothing to carry to the target"
@@ -71,6 +72,8 @@ def _merge(
 ) -> Action | None:
     """The next step towards knowing whether an idea adds to the best so far; None once known."""
     members = {*members_of(history.ideas[best]), idea}
+    if set(members_of(history.ideas[idea])) <= set(members_of(history.ideas[best])):
+        return None  # it is in there already
     refused = [{*members_of(history.ideas[merge.base]), merge.idea}
                for merge in history.merges_refused]  # fmt: skip
     if members in refused:

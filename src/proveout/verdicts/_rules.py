@@ -91,6 +91,9 @@ def _calls(study: Study, history: History, now: Standing) -> tuple[Call, ...]:
             calls[index] = Call("rejected", f"{audits[0].kind}: {audits[0].sentence}")
         elif calls[index].verdict == "broken" and failures:
             calls[index] = Call("broken", f"{failures[0].kind}: {failures[0].sentence}")
+        if arm in history.withdrawn:
+            call = calls[index]
+            calls[index] = Call(call.verdict, f"withdrawn, {history.withdrawn[arm]}; {call.why}")
     return tuple(calls)
 
 
