@@ -13,6 +13,7 @@ import typer
 
 from proveout.cli._decide import decide
 from proveout.cli._fit import fit
+from proveout.cli._ideas import ideas_app
 from proveout.errors import EnvironmentFailure, ProveoutError, UserError
 
 if TYPE_CHECKING:
@@ -168,7 +169,6 @@ def show(
         _console().print(idea_page(study, history, verdict, diff, idea))
 
 
-ideas_app = typer.Typer(help="The ideas of a study.", no_args_is_help=True)
 app.add_typer(ideas_app, name="ideas")
 
 

@@ -19,7 +19,7 @@ from proveout.study import Recombination, Study, Value
 _WORTH = 0.5  # of the least gain worth having
 _OVERLAP = 0.3  # of the smaller gain, that two ideas are expected to have in common, and...
 _OVERLAP_SD = 0.4  # ...with how much doubt
-_STRENGTHS = (0.5, 1.5, 2.0)
+_STRENGTHS = (0.5, 1.5, 2.0, 3.0, 4.0)
 _BEND = 0.5  # sd of a response's curvature, in gaps of its idea
 _FINISHED = frozenset({"broken", "rejected", "hurts", "reverses"})
 
@@ -85,12 +85,16 @@ class RecombinationSource(Source):
         for each in evidence.tried:
             numbers = self._moved(each)
             pure = not each.patch and not each.members and len(numbers) == len(each.parameters)
+            # A variation lies on its parent's line, and a sampler searches where it samples.
+            pure = pure and each.origin != self.name
+            pure = pure and not (each.origin == "sampler" and self._study.ideas.sampler)
             known = each.gap is not None and bool(each.measured) and not each.withdrawn
             if not (pure and numbers and known):
                 continue
             tried = self._strengths(evidence, each)
+            farthest = 2 * max(strength for strength, _, _ in tried)
             for strength in _STRENGTHS:
-                if all(abs(strength - other) > 0.1 for other, _, _ in tried):
+                if strength <= farthest and all(abs(strength - other) > 0.1 for other, _, _ in tried):
                     gain = _variation_gain(tried, strength)
                     chance = self._variation(evidence, each, strength, gain)
                     if chance is not None:

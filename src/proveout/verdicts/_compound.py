@@ -74,6 +74,8 @@ def _merge(
     members = {*members_of(history.ideas[best]), idea}
     if set(members_of(history.ideas[idea])) <= set(members_of(history.ideas[best])):
         return None  # it is in there already
+    if _sets_otherwise(history.ideas[best], history.ideas[idea]):
+        return None  # git would say that they conflict
     refused = [{*members_of(history.ideas[merge.base]), merge.idea}
                for merge in history.merges_refused]  # fmt: skip
     if members in refused:
@@ -156,6 +158,12 @@ def _nothing_won(study: Study, history: History) -> str:
 def _also(*words: str) -> str:
     said = "; ".join(filter(None, words))
     return f" ({said})" if said else ""
+
+
+def _sets_otherwise(one: Idea, other: Idea) -> bool:
+    """Whether two ideas set one parameter to different values."""
+    shared = one.parameters.keys() & other.parameters.keys()
+    return any(one.parameters[name] != other.parameters[name] for name in shared)
 
 
 def _stack_of(history: History, base: str, idea: str) -> str | None:
