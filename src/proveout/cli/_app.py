@@ -14,6 +14,7 @@ import typer
 from proveout.cli._decide import decide
 from proveout.cli._fit import fit
 from proveout.cli._ideas import ideas_app
+from proveout.cli._mcp import mcp
 from proveout.errors import EnvironmentFailure, ProveoutError, UserError
 
 if TYPE_CHECKING:
@@ -188,6 +189,7 @@ def ideas_list(folder: Folder, as_json: AsJson = False) -> None:
 
 app.command()(fit)
 app.command()(decide)
+app.command()(mcp)
 
 
 @app.command()

@@ -5,6 +5,7 @@ from proveout.ideas._bandit import Arm, shares
 from proveout.ideas._catalog import parse_value, read_catalog, read_proposal
 from proveout.ideas._idea import BASELINE, STACK_PREFIX, Idea, Kind, Proposal, check_name
 from proveout.ideas._llm import LanguageModelSource
+from proveout.ideas._llm_answer import check_words, replaced
 from proveout.ideas._novelty import check_parses, fingerprint
 from proveout.ideas._reading import branch_texts, changed_texts, edited, folder_texts, texts_at
 from proveout.ideas._recombination import RecombinationSource
@@ -38,6 +39,7 @@ __all__ = [
     "changed_texts",
     "check_name",
     "check_parses",
+    "check_words",
     "edited",
     "fingerprint",
     "folder_texts",
@@ -46,6 +48,7 @@ __all__ = [
     "quoted",
     "read_catalog",
     "read_proposal",
+    "replaced",
     "shares",
     "texts_at",
 ]

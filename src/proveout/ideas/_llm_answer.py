@@ -183,7 +183,7 @@ def _edits(part: str, files: Mapping[str, str], editable: Sequence[str]) -> dict
     for number, match in enumerate(_EDIT.finditer(part), start=1):
         path = _checked(_path_of(part, match, files, editable), editable)
         text = now.get(path, files.get(path))
-        now[path] = _replaced(text, match["old"], match["new"], path, number)
+        now[path] = replaced(text, match["old"], match["new"], path, number)
     return {path: text for path, text in now.items() if text != files.get(path)}
 
 
@@ -212,7 +212,12 @@ def _path_of(
     raise IdeaError("a SEARCH block has no line with the path of its file before it")
 
 
-def _replaced(text: str | None, old: str, new: str, path: str, number: int) -> str:
+def replaced(text: str | None, old: str, new: str, path: str, number: int) -> str:
+    """A file's text with a passage replaced that occurs in it once; `number` names the block.
+
+    Raises:
+        IdeaError: the passage is not there, or more than once.
+    """
     if text is None or not old.strip():
         if text is None and not old.strip():
             return new

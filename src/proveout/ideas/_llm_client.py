@@ -40,7 +40,8 @@ class Client:
     def call(self, messages: Sequence[Message]) -> Reply:
         """One request. Raises `CallFailed` for whatever goes wrong with it."""
         try:
-            return asyncio.run(self._timed(messages))
+            model, close = self._model()  # imports what it needs before the clock starts
+            return asyncio.run(self._timed(model, close, messages))
         except CallFailed:
             raise
         except asyncio.CancelledError:
@@ -62,12 +63,12 @@ class Client:
             except RuntimeError:  # it has just ended
                 return
 
-    async def _timed(self, messages: Sequence[Message]) -> Reply:
+    async def _timed(self, model: Any, close: Any, messages: Sequence[Message]) -> Reply:
         self._loop = asyncio.get_running_loop()
-        self._task = asyncio.ensure_future(self._request(messages))
+        self._task = asyncio.ensure_future(self._request(model, close, messages))
         return await asyncio.wait_for(self._task, self._declared.timeout)
 
-    async def _request(self, messages: Sequence[Message]) -> Reply:
+    async def _request(self, model: Any, close: Any, messages: Sequence[Message]) -> Reply:
         from pydantic_ai.direct import model_request
         from pydantic_ai.messages import TextPart, ToolCallPart
         from pydantic_ai.settings import ModelSettings
@@ -75,7 +76,6 @@ class Client:
         settings = ModelSettings(max_tokens=self._declared.max_output_tokens)
         if self._declared.temperature is not None:
             settings["temperature"] = self._declared.temperature
-        model, close = self._model()
         try:
             answer = await model_request(model, _history(messages), model_settings=settings)
         finally:
@@ -111,12 +111,13 @@ class Client:
         import httpx2
         from openai import AsyncOpenAI
         from pydantic_ai.models.openai import OpenAIChatModel
+        from pydantic_ai.profiles.openai import OpenAIModelProfile
         from pydantic_ai.providers.openai import OpenAIProvider
 
         async def cap(response: Any) -> None:
             if response.headers.get("content-encoding", "identity") != "identity":
                 raise CallFailed("the answer is compressed, unasked", again=False, paid=True)
-            response.stream = _Capped(response.stream)
+            response.stream = _capped(response.stream)
 
         http = httpx2.AsyncClient(
             timeout=self._declared.timeout,
@@ -130,7 +131,10 @@ class Client:
             http_client=http,
         )
         provider = OpenAIProvider(openai_client=client)
-        return OpenAIChatModel(self.name, provider=provider), client.close
+        # Servers other than OpenAI's know the limit of tokens by its first name.
+        plain = OpenAIModelProfile(openai_chat_supports_max_completion_tokens=False)
+        profile = plain if self._declared.base_url else None
+        return OpenAIChatModel(self.name, provider=provider, profile=profile), client.close
 
     def _failure(self, error: Exception) -> CallFailed:
         inner: BaseException | None = error
@@ -146,26 +150,24 @@ class Client:
         return CallFailed(f"{type(error).__name__}: {said}", again=True, paid=True)
 
 
-class _Capped:
+def _capped(stream: Any) -> Any:
     """A body that ends in an error where it grows too long, so that it never fills memory."""
+    import httpx2
 
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
+    class Capped(httpx2.AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            size_bytes = 0
+            async for chunk in stream:
+                size_bytes += len(chunk)
+                if size_bytes > _LARGEST_ANSWER_BYTES:
+                    why = f"the answer has more than {_LARGEST_ANSWER_BYTES} bytes"
+                    raise CallFailed(why, again=False, paid=True)
+                yield chunk
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        size_bytes = 0
-        async for chunk in self._stream:
-            size_bytes += len(chunk)
-            if size_bytes > _LARGEST_ANSWER_BYTES:
-                raise CallFailed(
-                    f"the answer has more than {_LARGEST_ANSWER_BYTES} bytes",
-                    again=False,
-                    paid=True,
-                )
-            yield chunk
+        async def aclose(self) -> None:
+            await stream.aclose()
 
-    async def aclose(self) -> None:
-        await self._stream.aclose()
+    return Capped()
 
 
 def _history(messages: Sequence[Message]) -> list[Any]:

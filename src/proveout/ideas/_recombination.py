@@ -94,7 +94,9 @@ class RecombinationSource(Source):
             tried = self._strengths(evidence, each)
             farthest = 2 * max(strength for strength, _, _ in tried)
             for strength in _STRENGTHS:
-                if strength <= farthest and all(abs(strength - other) > 0.1 for other, _, _ in tried):
+                if strength <= farthest and all(
+                    abs(strength - other) > 0.1 for other, _, _ in tried
+                ):
                     gain = _variation_gain(tried, strength)
                     chance = self._variation(evidence, each, strength, gain)
                     if chance is not None:

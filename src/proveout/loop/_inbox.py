@@ -37,6 +37,8 @@ from proveout.verdicts import is_broken
 
 LARGEST_REQUEST_BYTES = 2_000_000
 MOST_WAITING = 200
+MOST_OF_DRIVERS = 200
+MOST_UNTRIED = 10
 _AT_ONCE = 20
 
 
@@ -142,6 +144,7 @@ def _answer(study: Study, history: History, file: Path) -> Event:
         request = _read(file)
         match request.kind:
             case "add":
+                _check_driver(history, request)
                 return adopt(study, history, request.proposal(), file.stem)
             case "withdraw":
                 return _withdraw(history, request, file.stem)
@@ -149,6 +152,19 @@ def _answer(study: Study, history: History, file: Path) -> Event:
                 return _retry(study, history, request, file.stem)
     except (DataError, IdeaError) as error:
         return RequestDeclined(file.stem, str(error))
+
+
+def _check_driver(history: History, request: Request) -> None:
+    """A program that hands ideas in may not flood the study: each costs a first run."""
+    if request.origin != "mcp":
+        return
+    mine = [name for name, idea in history.ideas.items() if idea.origin == "mcp"]
+    started = {trial.idea for trial in history.trials}
+    wait = [name for name in mine if name not in started and name not in history.withdrawn]
+    if len(mine) >= MOST_OF_DRIVERS:
+        raise IdeaError(f"{len(mine)} ideas came through `proveout mcp`, and that is the most")
+    if len(wait) >= MOST_UNTRIED:
+        raise IdeaError(f"{len(wait)} ideas from `proveout mcp` wait for a first run; wait for it")
 
 
 def _read(file: Path) -> Request:
