@@ -159,10 +159,10 @@ def test_a_hostile_client_changes_nothing_that_it_may_not(toy: Any) -> None:
             assert "Traceback" not in said
         assert not waiting(read_study(toy.folder))
         began = time.monotonic()
-        flood = [session.call_tool("propose_idea", COOLER | {"name": f"n{i}"}) for i in range(400)]
+        flood = [session.call_tool("propose_idea", COOLER | {"name": f"n{i}"}) for i in range(150)]
         answers = await asyncio.gather(*flood)
-        assert sum(not answer.is_error for answer in answers) == 200
-        assert (await ask(session, "read_study"))["requests_waiting"] == 200
+        assert sum(not answer.is_error for answer in answers) == 100
+        assert (await ask(session, "read_study"))["requests_waiting"] == 100
         assert time.monotonic() - began < 90
 
     drive(toy, go)

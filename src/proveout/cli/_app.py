@@ -123,14 +123,18 @@ def run(
 def status(folder: Folder, as_json: AsJson = False) -> None:
     """Where a study stands: trials, budget, the last decision."""
     from proveout.report import as_json as to_json
-    from proveout.report import status_text
+    from proveout.report import has_sources, sources_table, status_text
 
     study, history = _read(folder)
     if as_json:
         document = to_json(study, history)
-        _print_json({key: document[key] for key in ("study", "account", "counts", "decisions")})
+        keys = ("study", "account", "counts", "decisions", "sources")
+        _print_json({key: document[key] for key in keys})
     else:
         print(status_text(study, history))
+        if has_sources(study, history):
+            print()
+            _console().print(sources_table(study, history))
 
 
 @app.command()

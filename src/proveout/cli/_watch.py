@@ -16,8 +16,12 @@ from proveout.ledger import (
     History,
     IdeaAdded,
     IdeaRefused,
+    IdeaWithdrawn,
     Ledger,
     MergeRefused,
+    RequestDeclined,
+    SourceAnswered,
+    SourceAsked,
     TrialFailed,
     TrialInterrupted,
     TrialScored,
@@ -25,7 +29,7 @@ from proveout.ledger import (
     VerdictsRead,
 )
 from proveout.loop import Watcher
-from proveout.report import forecast_lines, overview, trial_line
+from proveout.report import clean, forecast_lines, overview, trial_line
 from proveout.runners import usable_cores
 from proveout.study import Study
 from proveout.verdicts import judge
@@ -151,7 +155,21 @@ def _line(entry: Entry, ledger: Ledger) -> str | None:
             return f"  {refused.idea} does not merge: conflict in {', '.join(refused.paths)}"
         case IdeaAdded() as added if added.idea.kind == "stack":
             return f"  merged {added.idea.name} = {' + '.join(added.idea.members)}"
+        case SourceAsked() as asked:
+            return f"? {asked.source}: {asked.count} wanted, since {asked.why}"
+        case SourceAnswered() as answered:
+            return _answer_line(answered)
+        case IdeaWithdrawn() as withdrawn:
+            return f"  withdrew {withdrawn.name}: {withdrawn.why}"
+        case RequestDeclined() as declined:
+            return f"  declined a request: {declined.why}"
         case ForecastMade() | ForecastScored():
             return "\n".join(forecast_lines(ledger.history()))
         case _:
             return None
+
+
+def _answer_line(answered: SourceAnswered) -> str:
+    cost = f", {answered.usd:.4f} USD" if answered.calls else ""
+    trouble = f" ({clean(answered.trouble, 200)})" if answered.trouble else ""
+    return f"  {answered.source}: {', '.join(answered.ideas) or 'no idea'}{cost}{trouble}"

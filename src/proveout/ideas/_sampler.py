@@ -9,6 +9,7 @@ tried it, so it goes on from a study's records alone.
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,9 +24,11 @@ from proveout.ideas._source import Cost, Evidence, Offer, Source, Tried, free_na
 from proveout.study import Range, Sampler, Study, Value
 
 _DRAWS = 32  # candidates for one idea, of which one that is new and feasible is taken
-_WIDTH = 0.15  # of the kernel that says how far a failure reaches, in parts of a range
+_MODEL_DRAWS = 12  # of a model, which take longer and are chosen well already
+_WIDTH = 0.2  # of the kernel that says how far a failure reaches, in parts of a range
 _PRIOR_RUNS = 1.0  # a point far from all others is believed to fail as if one run in...
 _PRIOR_FAILS = 0.1  # ...so many had
+_CAUTION = 4  # a setting is taken with the chance that so many runs like it would all succeed
 _LARGEST_SEED = 2**31 - 1
 
 
@@ -97,7 +100,7 @@ class SamplerSource(Source):
             return None
         units = np.array([self._space.to_unit(each) for each in new])
         fails = chance_to_fail(units, points)
-        runs = np.flatnonzero(rng.random(len(new)) >= fails)
+        runs = np.flatnonzero(rng.random(len(new)) < (1 - fails) ** _CAUTION)
         return new[int(runs[0])] if runs.size else new[int(fails.argmin())]
 
     def _candidates(
@@ -107,7 +110,7 @@ class SamplerSource(Source):
         if self._declared.method == "sobol" or known < self._space.startup:
             return self._space.sobol(number, _key(self._study.seeds.key))
         ask = self._space.asker(self._declared.method, points, int(rng.integers(_LARGEST_SEED)))
-        return [ask() for _ in range(_DRAWS)]
+        return [ask() for _ in range(_MODEL_DRAWS)]
 
     def _proposal(self, name: str, values: dict[str, Value]) -> Proposal:
         changed = {k: v for k, v in values.items() if v != self._study.program.parameters[k]}
@@ -194,9 +197,11 @@ class Space:
         told = [self._told(optuna, spaces, point, worst) for point in points]
         if method == "cmaes":
             complete = [each for each in told if each.value is not None]
-            sampler = optuna.samplers.CmaEsSampler(
-                seed=seed, source_trials=complete, warn_independent_sampling=False
-            )
+            with warnings.catch_warnings():  # the argument is called experimental, for five years
+                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+                sampler = optuna.samplers.CmaEsSampler(
+                    seed=seed, source_trials=complete, warn_independent_sampling=False
+                )
         else:
             sampler = optuna.samplers.TPESampler(
                 seed=seed, n_startup_trials=0, multivariate=True, constant_liar=True

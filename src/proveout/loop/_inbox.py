@@ -36,7 +36,7 @@ from proveout.trials import open_regular
 from proveout.verdicts import is_broken
 
 LARGEST_REQUEST_BYTES = 2_000_000
-MOST_WAITING = 200
+MOST_WAITING = 100
 MOST_OF_DRIVERS = 200
 MOST_UNTRIED = 10
 _AT_ONCE = 20

@@ -24,9 +24,10 @@ from proveout.report._law_figure import (
     save_law_figure,
 )
 from proveout.report._markdown import write_markdown
+from proveout.report._sources import has_sources, sources_table
 from proveout.report._tables import ideas_table, verdict_table, verdict_word
 from proveout.report._terminal import Overview, overview, status_text
-from proveout.report._text import trial_line
+from proveout.report._text import clean, trial_line
 
 __all__ = [
     "JSON_VERSION",
@@ -41,11 +42,13 @@ __all__ = [
     "budget_figure",
     "check_figure_path",
     "checkout_command",
+    "clean",
     "decide_figure",
     "decision_table",
     "forecast_figure",
     "forecast_lines",
     "gap_figure",
+    "has_sources",
     "idea_page",
     "ideas_table",
     "law_figure",
@@ -55,6 +58,7 @@ __all__ = [
     "save_decide_figure",
     "save_figures",
     "save_law_figure",
+    "sources_table",
     "status_text",
     "trial_line",
     "verdict_table",

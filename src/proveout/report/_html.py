@@ -25,6 +25,7 @@ from proveout.report._facts import (
 )
 from proveout.report._files import write_whole
 from proveout.report._meanings import ISOLATION, TRUST, VERDICTS
+from proveout.report._sources import HEAD, has_sources, source_rows
 from proveout.report._sparkline import sparkline
 from proveout.study import Study
 from proveout.units import compact, duration
@@ -97,6 +98,8 @@ def _page(
         "went": _went(study, history, verdicts),
         "failures": _failures(history),
         "refused": history.refused,
+        "source_head": HEAD,
+        "sources": source_rows(study, history, verdicts) if has_sources(study, history) else (),
         "stamps": [
             (trust, TRUST.get(trust, ""), level, ISOLATION.get(level, ""), count)
             for trust, level, count in stamps(history)
