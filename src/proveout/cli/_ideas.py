@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from proveout.errors import IdeaError, UserError
 
 if TYPE_CHECKING:
+    from proveout.loop import Request
     from proveout.study import Study, Value
 
 _PATIENCE_SECONDS = 3.0
@@ -48,7 +49,6 @@ def ideas_add(
 ) -> None:
     """Hand in an idea: a patch, a branch, an edited folder, other settings. A study that runs
     takes it up."""
-    from proveout.loop import Request
     from proveout.study import read_study
 
     study = read_study(folder)
@@ -70,7 +70,6 @@ def ideas_add(
     if not hypothesis:
         raise UserError('say what you expect of it: --hypothesis "it gains because ..."')
     request = _checked(
-        Request,
         kind="add",
         name=name,
         hypothesis=hypothesis,
@@ -104,29 +103,29 @@ def ideas_show(folder: Folder, idea: Name, as_json: AsJson = False) -> None:
 
 
 def _ask(kind: str, folder: Path, name: str, why: str, as_json: bool) -> None:
-    from proveout.loop import Request
     from proveout.study import read_study
 
-    _send(read_study(folder), _checked(Request, kind=kind, name=name, why=why), as_json)
+    _send(read_study(folder), _checked(kind=kind, name=name, why=why), as_json)
 
 
-def _checked(model: type, **fields: object) -> object:
+def _checked(**fields: Any) -> Request:
     from pydantic import ValidationError
 
+    from proveout.loop import Request
+
     try:
-        return model(**fields)
+        return Request(**fields)
     except ValidationError as error:
         first = error.errors()[0]
         raise UserError(f"{first['loc'][0]}: {first['msg']}") from None
 
 
-def _send(study: Study, request: object, as_json: bool) -> None:
+def _send(study: Study, request: Request, as_json: bool) -> None:
     """Leaves the request, waits a moment for what comes of it, and says so."""
     import json
 
-    from proveout.loop import Request, settle, submit
+    from proveout.loop import settle, submit
 
-    assert isinstance(request, Request)
     ident = submit(study, request)
     outcome = settle(study, ident, _PATIENCE_SECONDS)
     failed = "was refused" in outcome or outcome.startswith("declined")

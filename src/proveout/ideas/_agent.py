@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,8 +53,8 @@ class Workplace(ABC):
         """How often a command was started for an ask, by this controller or an earlier one."""
 
     @abstractmethod
-    def clear(self, ask: int) -> None:
-        """Removes the folder; the log stays."""
+    def clear(self, ask: int, secrets: Sequence[str] = ()) -> None:
+        """Removes the folder; the log stays, without the secrets."""
 
     @abstractmethod
     def close(self) -> None:
@@ -104,7 +104,7 @@ class AgentSource(Source):
             how = "" if ended.code == 0 else f" (it was ended by {ended.ended_by}, {ended.code})"
             return Offer(trouble=f"{error}{how}")
         finally:
-            self._workplace.clear(evidence.ask)
+            self._workplace.clear(evidence.ask, self._secrets)
 
     def cost_of(self, ask: int) -> Cost:
         runs = self._workplace.runs_of(ask)
@@ -143,9 +143,13 @@ class AgentSource(Source):
             origin=self.name,
         )
 
+    @property
+    def _secrets(self) -> tuple[str, ...]:
+        return tuple(value for value in self._given.values() if len(value) >= _SHORTEST_SECRET)
+
     def _check_secrets(self, text: str) -> None:
         for name, value in self._given.items():
-            if len(value) >= _SHORTEST_SECRET and value in text:
+            if value in self._secrets and value in text:
                 raise IdeaError(f"its idea holds the value of {name}, which no record may")
 
 

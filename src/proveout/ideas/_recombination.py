@@ -249,5 +249,5 @@ def _where(usual: float, full: float, value: float) -> float:
 def _at(usual: float, full: float, strength: float) -> float:
     """Factors are interpolated where both are above zero, differences otherwise."""
     if usual > 0 and full > 0:
-        return usual * (full / usual) ** strength
+        return float(usual * (full / usual) ** strength)
     return usual + strength * (full - usual)

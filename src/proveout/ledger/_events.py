@@ -15,7 +15,7 @@ from typing import Any
 from proveout.ideas import Idea
 from proveout.trials import Failure, Measurement, Usage
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True)

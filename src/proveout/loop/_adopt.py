@@ -22,17 +22,20 @@ def adopt(
         reason = f"there is an idea {proposal.name!r} already; give it another name"
         return IdeaRefused(proposal.name, reason, proposal.origin, request)
     try:
-        event = _merged(study, history, proposal) if proposal.merges else (
-            add_idea(study, history.ideas.get(BASELINE), proposal)
-        )  # fmt: skip
+        event = _made(study, history, proposal)
     except IdeaError as error:
         event = IdeaRefused(proposal.name, str(error), proposal.origin)
-    checked = isinstance(event, IdeaAdded) and proposal.origin not in _TRUSTED_TO_REPEAT
-    if checked and (same := known_as(study, history, event.idea)):
+    if isinstance(event, IdeaAdded) and proposal.origin not in _TRUSTED_TO_REPEAT:
+        same = known_as(study, history, event.idea)
         reason = f"it is the same change as {same}, blanks and comments aside"
-        event = IdeaRefused(proposal.name, reason, proposal.origin)
-    assert isinstance(event, IdeaAdded | IdeaRefused)
+        event = IdeaRefused(proposal.name, reason, proposal.origin) if same else event
     return replace(event, request=request)
+
+
+def _made(study: Study, history: History, proposal: Proposal) -> IdeaAdded | IdeaRefused:
+    if proposal.merges:
+        return _merged(study, history, proposal)
+    return add_idea(study, history.ideas.get(BASELINE), proposal)
 
 
 def _merged(study: Study, history: History, proposal: Proposal) -> IdeaAdded:

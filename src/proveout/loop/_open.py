@@ -87,7 +87,7 @@ def add_ideas(study: Study, ledger: Ledger, record: Record) -> None:
             record(add_idea(study, history.ideas.get(BASELINE), proposal))
 
 
-def add_idea(study: Study, parent: Idea | None, proposal: Proposal) -> Event:
+def add_idea(study: Study, parent: Idea | None, proposal: Proposal) -> IdeaAdded | IdeaRefused:
     """The event that makes a proposal an idea, or says why it is refused."""
     assert parent is not None, "the baseline is added first"
     repository = repository_of(study)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from proveout.ideas import JobEnd, Workplace
@@ -74,9 +74,14 @@ class LocalWorkplace(Workplace):
             return (self._folder(ask).path / "runs").stat().st_size
         return 0
 
-    def clear(self, ask: int) -> None:
+    def clear(self, ask: int, secrets: Sequence[str] = ()) -> None:
         folder = self._folder(ask)
         folder.clear_work()
+        with contextlib.suppress(OSError):
+            told = folder.log.read_bytes()
+            for secret in secrets:
+                told = told.replace(secret.encode(), b"[removed]")
+            folder.log.write_bytes(told)
 
     def close(self) -> None:
         self._closed.set()
