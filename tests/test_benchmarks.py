@@ -20,8 +20,9 @@ TINY = {
     "overhead.py": ["--ideas", "2"],
     "policies.py": ["--tiny"],
     "scaling.py": ["--tiny"],
+    "sources.py": ["--tiny"],
 }
-NEEDS_TORCH = {"grid/record.py", "launch.py", "no_change.py", "overhead.py"}
+NEEDS_TORCH = {"grid/record.py", "launch.py", "no_change.py", "overhead.py", "sources.py"}
 
 
 def test_each_benchmark_has_a_tiny_size() -> None:

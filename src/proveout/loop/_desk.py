@@ -2,7 +2,7 @@
 
 What was asked and what came of it is in the ledger, so a study that was stopped takes up the ask
 that was under way and goes on. Slow sources answer in a thread while trials run; whatever they say
-is adopted here, by the one writer of the ledger.
+is admitted here, by the one writer of the ledger.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from proveout.ledger import (
     SourceAnswered,
     SourceAsked,
 )
-from proveout.loop._adopt import adopt
+from proveout.loop._admit import admit
 from proveout.loop._evidence import Library
 from proveout.loop._inbox import take_in, waiting
 from proveout.loop._open import SOURCES, Record
@@ -217,7 +217,7 @@ class Desk:
         evidence = self._library.evidence(self._ledger.history(), asked.ask)
         began = time.monotonic()
         if not source.slow:
-            self._adopt(asked, source.propose(evidence, asked.count), time.monotonic() - began)
+            self._admit(asked, source.propose(evidence, asked.count), time.monotonic() - began)
             return
         asking = _Asking(asked, began, threading.Thread())
 
@@ -239,12 +239,12 @@ class Desk:
         if asking.error is not None:
             raise asking.error
         assert asking.offer is not None
-        self._adopt(asking.asked, asking.offer, time.monotonic() - asking.began)
+        self._admit(asking.asked, asking.offer, time.monotonic() - asking.began)
 
-    def _adopt(self, asked: SourceAsked, offer: Offer, seconds: float) -> None:
+    def _admit(self, asked: SourceAsked, offer: Offer, seconds: float) -> None:
         added, troubles = [], [offer.trouble] if offer.trouble else []
         for proposal in offer.proposals:
-            event = adopt(self._study, self._ledger.history(), proposal)
+            event = admit(self._study, self._ledger.history(), proposal)
             if isinstance(event, IdeaAdded):
                 event = replace(event, ask=asked.ask)
                 added.append(proposal.name)

@@ -6,7 +6,7 @@ from statistics import fmean
 
 from proveout.ideas import BASELINE, Evidence, Idea, Tried, texts_at
 from proveout.ledger import History, Verdict
-from proveout.loop._adopt import fingerprint_of
+from proveout.loop._admit import fingerprint_of
 from proveout.loop._open import repository_of
 from proveout.study import Study
 from proveout.trials import tail, trial_folder

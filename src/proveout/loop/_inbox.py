@@ -29,7 +29,7 @@ from proveout.ledger import (
     RequestDeclined,
     read_history,
 )
-from proveout.loop._adopt import adopt
+from proveout.loop._admit import admit
 from proveout.loop._open import INBOX, Record, repository_of
 from proveout.study import Study, Value
 from proveout.trials import open_regular
@@ -145,7 +145,7 @@ def _answer(study: Study, history: History, file: Path) -> Event:
         match request.kind:
             case "add":
                 _check_driver(history, request)
-                return adopt(study, history, request.proposal(), file.stem)
+                return admit(study, history, request.proposal(), file.stem)
             case "withdraw":
                 return _withdraw(history, request, file.stem)
             case "retry":

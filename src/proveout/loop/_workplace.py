@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from proveout.ideas import JobEnd, Workplace
 from proveout.loop._open import SOURCES, repository_of
@@ -61,6 +62,7 @@ class LocalWorkplace(Workplace):
                 memory_bytes=declared.memory,
                 disk_bytes=declared.disk,
             ),
+            **_confinement(declared),
         )
         with LocalRunner(slots=1, preload=()) as runner:
             runner.submit(job)
@@ -88,3 +90,8 @@ class LocalWorkplace(Workplace):
 
     def _folder(self, ask: int) -> TrialFolder:
         return TrialFolder(self._study.folder / SOURCES / "agent" / str(ask))
+
+
+def _confinement(declared: AgentCommand) -> dict[str, Any]:
+    """The job's switch for the network, where the runner has one."""
+    return {"network": declared.network} if "network" in Job.__dataclass_fields__ else {}

@@ -14,7 +14,7 @@ _TRUSTED_TO_REPEAT = frozenset({"catalog", "people"})
 """A person may want the same change twice, as a control; a machine that does wastes compute."""
 
 
-def adopt(
+def admit(
     study: Study, history: History, proposal: Proposal, request: str = ""
 ) -> IdeaAdded | IdeaRefused:
     """The event for a proposal; the caller records it."""
