@@ -23,9 +23,12 @@ TINY = {
     "overhead.py": ["--ideas", "2"],
     "policies.py": ["--tiny"],
     "scaling.py": ["--tiny"],
+    "sources.py": ["--tiny"],
     "withheld.py": ["--tiny"],
 }
-NEEDS_TORCH = {"false_alarms.py", "grid/record.py", "launch.py", "no_change.py", "overhead.py"}
+NEEDS_TORCH = {
+    "false_alarms.py", "grid/record.py", "launch.py", "no_change.py", "overhead.py", "sources.py",
+}  # fmt: skip
 
 
 def test_each_benchmark_has_a_tiny_size() -> None:

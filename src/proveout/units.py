@@ -32,6 +32,8 @@ _BYTES = {"b": 1.0, "byte": 1.0, "bytes": 1.0}
 _BYTES |= {f"{prefix}b": 1e3 ** (i + 1) for i, prefix in enumerate("kmgt")}
 _BYTES |= {f"{prefix}ib": 1024.0 ** (i + 1) for i, prefix in enumerate("kmgt")}
 
+_USD = {"usd": 1.0, "dollar": 1.0, "dollars": 1.0, "cent": 0.01, "cents": 0.01}
+
 _AMOUNT = re.compile(r"\s*([0-9.eE+_-]+)\s*([A-Za-z][A-Za-z-]*)?\s*")
 
 
@@ -69,6 +71,12 @@ def parse_bytes(text: str) -> int:
     """`"500 MB"` or `"2 GiB"` in bytes. Raises `UserError` like `parse_compute`."""
     amount, unit = _split(text, "500 MB", _BYTES)
     return int(amount * _BYTES[unit])
+
+
+def parse_usd(text: str) -> float:
+    """`"5 USD"`, `"50 cents"` in US dollars. Raises `UserError` like `parse_compute`."""
+    amount, unit = _split(text, "5 USD", _USD)
+    return amount * _USD[unit]
 
 
 def _split(text: str, example: str, units: dict[str, float]) -> tuple[float, str]:

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -37,3 +43,79 @@ def research_toy(toy: Any) -> Any:
         "--- a/train.py\n+++ b/train.py\n@@ -1 +1 @@\n-no\n+yes\n"
     )
     return toy
+
+
+@dataclass
+class ChatServer:
+    """A server on this machine that speaks the OpenAI chat protocol from a script."""
+
+    url: str = ""
+    script: list[Any] = field(default_factory=list)
+    """What to answer, in turn; the last one again and again. A text is an answer; a function gets
+    the handler and writes what it likes."""
+    requests: list[dict[str, Any]] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
+
+    def answer(self, handler: BaseHTTPRequestHandler) -> None:
+        """Reads one request and answers it."""
+        length = int(handler.headers["content-length"])
+        self.requests.append(json.loads(handler.rfile.read(length)))
+        self.keys.append(handler.headers.get("authorization", ""))
+        step = self.script[min(len(self.requests), len(self.script)) - 1]
+        if callable(step):
+            step(handler)
+        else:
+            chat_reply(handler, step)
+
+
+def chat_reply(handler: BaseHTTPRequestHandler, text: str | None, **message: Any) -> None:
+    """A whole answer: 1000 tokens in, 500 out."""
+    body = {
+        "id": "x",
+        "object": "chat.completion",
+        "created": 1,
+        "model": "toy",
+        "choices": [
+            {
+                "index": 0,
+                "finish_reason": "stop",
+                "message": {"role": "assistant", "content": text, **message},
+            }
+        ],
+        "usage": {"prompt_tokens": 1000, "completion_tokens": 500, "total_tokens": 1500},
+    }
+    send(handler, 200, json.dumps(body).encode())
+
+
+def send(handler: BaseHTTPRequestHandler, status: int, body: bytes) -> None:
+    """Any answer."""
+    handler.send_response(status)
+    handler.send_header("content-type", "application/json")
+    handler.send_header("content-length", str(len(body)))
+    handler.end_headers()
+    with contextlib.suppress(OSError):
+        handler.wfile.write(body)
+
+
+@pytest.fixture
+def chat_server() -> Iterator[ChatServer]:
+    """A scripted model on loopback."""
+    server = ChatServer()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            with contextlib.suppress(ConnectionError):
+                server.answer(self)
+
+        def log_message(self, *told: object) -> None:
+            """Says nothing."""
+
+    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    http.daemon_threads = True
+    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    server.url = f"http://127.0.0.1:{http.server_address[1]}/v1"
+    yield server
+    http.shutdown()
+    thread.join()
+    http.server_close()

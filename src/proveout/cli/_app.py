@@ -14,6 +14,8 @@ import typer
 from proveout.cli._decide import decide
 from proveout.cli._doctor import doctor
 from proveout.cli._fit import fit
+from proveout.cli._ideas import ideas_app
+from proveout.cli._mcp import mcp
 from proveout.cli._serve import serve
 from proveout.errors import EnvironmentFailure, ProveoutError, UserError
 
@@ -123,14 +125,18 @@ def run(
 def status(folder: Folder, as_json: AsJson = False) -> None:
     """Where a study stands: trials, budget, the last decision."""
     from proveout.report import as_json as to_json
-    from proveout.report import status_text
+    from proveout.report import has_sources, sources_table, status_text
 
     study, history = _read(folder)
     if as_json:
         document = to_json(study, history)
-        _print_json({key: document[key] for key in ("study", "account", "counts", "decisions")})
+        keys = ("study", "account", "counts", "decisions", "sources")
+        _print_json({key: document[key] for key in keys})
     else:
         print(status_text(study, history))
+        if has_sources(study, history):
+            print()
+            _console().print(sources_table(study, history))
 
 
 @app.command()
@@ -170,7 +176,6 @@ def show(
         _console().print(idea_page(study, history, verdict, diff, idea))
 
 
-ideas_app = typer.Typer(help="The ideas of a study.", no_args_is_help=True)
 app.add_typer(ideas_app, name="ideas")
 
 
@@ -191,6 +196,7 @@ def ideas_list(folder: Folder, as_json: AsJson = False) -> None:
 app.command()(fit)
 app.command()(decide)
 app.command()(doctor)
+app.command()(mcp)
 app.command()(serve)
 
 

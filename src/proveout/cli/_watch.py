@@ -17,9 +17,13 @@ from proveout.ledger import (
     History,
     IdeaAdded,
     IdeaRefused,
+    IdeaWithdrawn,
     Ledger,
     MergeRefused,
     PromotionRead,
+    RequestDeclined,
+    SourceAnswered,
+    SourceAsked,
     TrialFailed,
     TrialInterrupted,
     TrialScored,
@@ -157,7 +161,21 @@ def _line(study: Study, entry: Entry, ledger: Ledger) -> str | None:
             return f"  merged {added.idea.name} = {' + '.join(added.idea.members)}"
         case PromotionRead() as read if read.agrees is not True:
             return f"  {read.trial}: {clean(read.why, 300)}"
+        case SourceAsked() as asked:
+            return f"? {asked.source}: {asked.count} wanted, since {asked.why}"
+        case SourceAnswered() as answered:
+            return _answer_line(answered)
+        case IdeaWithdrawn() as withdrawn:
+            return f"  withdrew {withdrawn.name}: {withdrawn.why}"
+        case RequestDeclined() as declined:
+            return f"  declined a request: {declined.why}"
         case ForecastMade() | ForecastScored():
             return "\n".join(forecast_lines(in_own_sense(study, ledger.history())))
         case _:
             return None
+
+
+def _answer_line(answered: SourceAnswered) -> str:
+    cost = f", {answered.usd:.4f} USD" if answered.calls else ""
+    trouble = f" ({clean(answered.trouble, 200)})" if answered.trouble else ""
+    return f"  {answered.source}: {', '.join(answered.ideas) or 'no idea'}{cost}{trouble}"

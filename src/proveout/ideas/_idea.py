@@ -32,6 +32,16 @@ class Proposal:
     """A unified diff with paths relative to the program's folder."""
     parameters: Mapping[str, Value] = field(default_factory=dict)
     """Overrides of the program's parameters."""
+    reason: str = ""
+    """Why it should work, in the words of who hands it in."""
+    origin: str = "catalog"
+    """Which source handed it in: catalog, people, sampler, recombination, llm, agent or mcp."""
+    parents: tuple[str, ...] = ()
+    """The ideas that it was made from."""
+    merges: tuple[str, ...] = ()
+    """Ideas whose commits are merged to make it; it then has no patch and no overrides."""
+    repairs: int = 0
+    """How many times it was mended before."""
 
     def __post_init__(self) -> None:
         """Raises `IdeaError` where the name could not serve as a folder or a git reference."""
@@ -53,7 +63,15 @@ class Idea:
     parameters: Mapping[str, Value] = field(default_factory=dict)
     """Every override in force at this commit, its ancestors' included."""
     members: tuple[str, ...] = ()
-    """For a stack, the ideas merged into it, in order."""
+    """For a stack or a merge, the ideas merged into it, in order."""
+    reason: str = ""
+    """Why it should work, in the words of who handed it in."""
+    origin: str = ""
+    """Which source handed it in; empty in ledgers that knew the catalog alone."""
+    parents: tuple[str, ...] = ()
+    """The ideas that it was made from: its lineage beyond the commit."""
+    repairs: int = 0
+    """How many times it was mended before."""
 
 
 def check_name(name: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fnmatch
 import io
 import json
 import os
@@ -15,6 +14,7 @@ from pathlib import Path, PurePosixPath
 
 from proveout.errors import EnvironmentFailure, IdeaError, MergeConflict
 from proveout.ideas._idea import Proposal
+from proveout.ideas._texts import is_editable
 from proveout.study import Value
 
 _OVERRIDES = ".proveout/parameters"
@@ -98,8 +98,10 @@ class ProgramRepository:
         self.point(f"refs/ideas/{proposal.name}", commit)
         return commit
 
-    def merge(self, ours: str, theirs: str, name: str) -> str:
+    def merge(self, ours: str, theirs: str, name: str, kind: str = "stacks") -> str:
         """Merges two commits as git does and returns the merge, kept as `refs/stacks/name`.
+
+        `kind` "ideas" keeps it as an idea.
 
         Raises:
             MergeConflict: both change the same lines; names the files.
@@ -117,7 +119,7 @@ class ProgramRepository:
                 commit = self._git("-C", str(tree), "rev-parse", "HEAD", inside=False)
             finally:
                 self._git("worktree", "remove", "--force", str(tree))
-        self.point(f"refs/stacks/{name}", commit)
+        self.point(f"refs/{kind}/{name}", commit)
         return commit
 
     def export(self, commit: str, destination: Path) -> None:
@@ -142,9 +144,10 @@ class ProgramRepository:
             for path in listing.splitlines()
         }
 
-    def diff(self, parent: str, commit: str) -> str:
-        """The change between two commits as a unified diff."""
-        return self._git("diff", "--no-color", "--no-ext-diff", parent, commit)
+    def diff(self, parent: str, commit: str, settings: bool = True) -> str:
+        """The change between two commits as a unified diff; `settings` with its overrides."""
+        only = [] if settings else ["--", ".", f":(exclude){_OVERRIDES.split('/')[0]}"]
+        return self._git("diff", "--no-color", "--no-ext-diff", parent, commit, *only)
 
     def point(self, reference: str, commit: str) -> None:
         """Makes a reference such as `refs/heads/baseline` name a commit."""
@@ -320,14 +323,6 @@ def _check_link(link: Path, program: Path) -> None:
             f"{link} is a link that leads out of the program, where a trial could not follow it; "
             "replace it by what it leads to, or list it under program.data"
         )
-
-
-def is_editable(path: str, editable: Sequence[str]) -> bool:
-    """Whether a path is named, lies in a named folder, or matches a pattern (`*` crosses `/`)."""
-    return any(
-        fnmatch.fnmatchcase(path, pattern) or path.startswith(pattern.rstrip("/") + "/")
-        for pattern in editable
-    )
 
 
 def _check_overrides(proposal: Proposal, parameters: Mapping[str, Value]) -> None:

@@ -39,6 +39,10 @@ class IdeaAdded:
 
     idea: Idea
     diff_lines: int = 0
+    request: str = ""
+    """The request file that it was taken from, if it was."""
+    ask: int = 0
+    """The ask that brought it, if it came from a source that was asked."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,66 @@ class IdeaRefused:
 
     name: str
     reason: str
+    source: str = ""
+    """Which source handed it in; empty for the catalog."""
+    request: str = ""
+
+
+@dataclass(frozen=True)
+class IdeaWithdrawn:
+    """Nothing more is bought of an idea; what was measured of it stays."""
+
+    name: str
+    why: str
+    request: str = ""
+
+
+@dataclass(frozen=True)
+class IdeaRestored:
+    """An idea that was withdrawn may be bought again, or one that was refused may come again."""
+
+    name: str
+    why: str
+    request: str = ""
+
+
+@dataclass(frozen=True)
+class RequestDeclined:
+    """A request could not be done."""
+
+    request: str
+    why: str
+
+
+@dataclass(frozen=True)
+class SourceAsked:
+    """A source was asked for ideas."""
+
+    ask: int
+    """Counts from 1 over all sources."""
+    source: str
+    count: int
+    why: str
+    repairs: str = ""
+    """The failed idea that it was asked to mend, if any."""
+
+
+@dataclass(frozen=True)
+class SourceAnswered:
+    """What a source answered; the ideas stand in events of their own, before this one."""
+
+    ask: int
+    source: str
+    ideas: tuple[str, ...]
+    """Those that became commits."""
+    trials_finished: int
+    usd: float = 0.0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    calls: int = 0
+    seconds: float = 0.0
+    trouble: str = ""
+    """Why there are no ideas, or fewer."""
 
 
 @dataclass(frozen=True)
@@ -232,6 +296,11 @@ Event = (
     StudyOpened
     | IdeaAdded
     | IdeaRefused
+    | IdeaWithdrawn
+    | IdeaRestored
+    | RequestDeclined
+    | SourceAsked
+    | SourceAnswered
     | TrialStarted
     | TrialScored
     | TrialFailed

@@ -15,8 +15,13 @@ from proveout.ledger._events import (
     ForecastScored,
     IdeaAdded,
     IdeaRefused,
+    IdeaRestored,
+    IdeaWithdrawn,
     MergeRefused,
     PromotionRead,
+    RequestDeclined,
+    SourceAnswered,
+    SourceAsked,
     SplitMade,
     StudyEnded,
     StudyOpened,
@@ -104,6 +109,14 @@ class History:
     turned: bool = False
     """Whether it is turned to be shown: a metric that is maximized has gaps above zero for what is
     better. Everything is decided on a history that is not."""
+    withdrawn: Mapping[str, str] = field(default_factory=dict)
+    """Ideas of which nothing more is bought, and why."""
+    asks: tuple[SourceAsked, ...] = ()
+    answers: tuple[SourceAnswered, ...] = ()
+    brought: Mapping[str, int] = field(default_factory=dict)
+    """The ask that brought each idea."""
+    requests: Mapping[str, str] = field(default_factory=dict)
+    """Request files that were taken in, and what came of each."""
 
     @property
     def baseline(self) -> Idea:
@@ -172,6 +185,11 @@ class HistoryBuilder:
         self._promotions: dict[str, PromotionRead] = {}
         self._head = ""
         self.entries = 0
+        self._withdrawn: dict[str, str] = {}
+        self._asks: list[SourceAsked] = []
+        self._answers: list[SourceAnswered] = []
+        self._requests: dict[str, str] = {}
+        self._brought: dict[str, int] = {}
 
     @property
     def account(self) -> Account:
@@ -220,8 +238,23 @@ class HistoryBuilder:
                 self._diff_lines[added.idea.name] = added.diff_lines
                 self._ended = None
                 self._compounding = added.idea.kind == "stack"
+                self._took(added.request, f"{added.idea.name} was added")
+                if added.ask:
+                    self._brought[added.idea.name] = added.ask
             case IdeaRefused() as refused:
                 self._refused.append(refused)
+                self._took(refused.request, f"{refused.name} was refused: {refused.reason}")
+            case IdeaWithdrawn() as withdrawn:
+                self._withdrawn[withdrawn.name] = withdrawn.why
+                self._took(withdrawn.request, f"{withdrawn.name} was withdrawn")
+            case IdeaRestored() as restored:
+                self._restore(restored)
+            case RequestDeclined() as declined:
+                self._took(declined.request, f"declined: {declined.why}")
+            case SourceAsked() as asked:
+                self._asks.append(asked)
+            case SourceAnswered() as answered:
+                self._answers.append(answered)
             case Decided() as decided:
                 self._decisions.append(decided)
                 self._compounding |= decided.action == LADDER_ENDED
@@ -263,7 +296,22 @@ class HistoryBuilder:
             promotions=MappingProxyType(dict(self._promotions)),
             entries=self.entries,
             head=self._head,
+            withdrawn=MappingProxyType(dict(self._withdrawn)),
+            asks=tuple(self._asks),
+            answers=tuple(self._answers),
+            brought=MappingProxyType(dict(self._brought)),
+            requests=MappingProxyType(dict(self._requests)),
         )
+
+    def _took(self, request: str, outcome: str) -> None:
+        if request:
+            self._requests[request] = outcome
+
+    def _restore(self, restored: IdeaRestored) -> None:
+        self._withdrawn.pop(restored.name, None)
+        self._refused = [each for each in self._refused if each.name != restored.name]
+        self._ended, self._compounding = None, False
+        self._took(restored.request, f"{restored.name} may be tried again")
 
     def _start(self, started: TrialStarted, at: float) -> None:
         self._ended = None

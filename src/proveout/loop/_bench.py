@@ -115,15 +115,16 @@ class Bench:
         """Whether nothing is running."""
         return not self._active
 
-    def wait(self) -> None:
-        """Until a trial has been scored, has failed or was lost, so that a slot is free again.
+    def wait(self, until: Callable[[], bool] = lambda: False) -> None:
+        """Until a trial has been scored, has failed or was lost, so that a slot is free again; or
+        `until` says so.
 
         Raises:
             EnvironmentFailure: the machine lets us down (disk full, launcher dead). What has
                 finished is in the ledger; what has not will be asked for again.
         """
         running = len(self._active)
-        while self._active and len(self._active) == running:
+        while self._active and len(self._active) == running and not until():
             for ended in self._runner.poll(_POLL_SECONDS):
                 self._advance(ended)
             self._end_hopeless()

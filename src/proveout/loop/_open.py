@@ -36,9 +36,13 @@ _SCORE = "trials/.score"
 
 _REPORTS = ("report.html", "report.md", "report.json", "figures")
 _LEDGER_FILES = tuple(LEDGER_FILE + suffix for suffix in ("", "-wal", "-shm"))
-_OWN_FILES = (STUDY_FILE, REPOSITORY, "trials", "lock", *_REPORTS, *_LEDGER_FILES)
+INBOX = "inbox"
+SOURCES = "sources"
+_OWN_FILES = (
+    STUDY_FILE, REPOSITORY, "trials", "lock", INBOX, SOURCES, *_REPORTS, *_LEDGER_FILES,
+)  # fmt: skip
 
-_MAY_CHANGE = frozenset({"name", "question", "budget", "ideas", "policy", "limits", "run"})
+_MAY_CHANGE = frozenset({"name", "question", "budget", "ideas", "llm", "policy", "limits", "run"})
 """Tables of study.toml that may be edited while a study is under way."""
 
 _WORTH_PRELOADING = ("torch", "numpy")
@@ -88,7 +92,7 @@ def add_ideas(study: Study, ledger: Ledger, record: Record) -> None:
             record(add_idea(study, history.ideas.get(BASELINE), proposal))
 
 
-def add_idea(study: Study, parent: Idea | None, proposal: Proposal) -> Event:
+def add_idea(study: Study, parent: Idea | None, proposal: Proposal) -> IdeaAdded | IdeaRefused:
     """The event that makes a proposal an idea, or says why it is refused."""
     assert parent is not None, "the baseline is added first"
     repository = repository_of(study)
@@ -97,7 +101,7 @@ def add_idea(study: Study, parent: Idea | None, proposal: Proposal) -> Event:
             proposal, parent.commit, study.program.editable, study.program.parameters
         )
     except IdeaError as error:
-        return IdeaRefused(proposal.name, str(error))
+        return IdeaRefused(proposal.name, str(error), proposal.origin)
     idea = Idea(
         name=proposal.name,
         kind="idea",
@@ -108,6 +112,10 @@ def add_idea(study: Study, parent: Idea | None, proposal: Proposal) -> Event:
         predicts=proposal.predicts,
         category=proposal.category,
         parameters={**parent.parameters, **proposal.parameters},
+        reason=proposal.reason,
+        origin=proposal.origin,
+        parents=proposal.parents,
+        repairs=proposal.repairs,
     )
     changed = [line for line in proposal.patch.splitlines() if _is_change(line)]
     return IdeaAdded(idea, diff_lines=len(changed) + len(proposal.parameters))

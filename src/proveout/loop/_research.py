@@ -22,6 +22,7 @@ from proveout.ledger import (
     explain,
 )
 from proveout.loop._bench import Bench
+from proveout.loop._desk import Desk, Sources, sources_for
 from proveout.loop._interrupts import Interrupts
 from proveout.loop._open import Record, add_ideas, modules_to_preload, open_study, repository_of
 from proveout.runners import LocalRunner, Runner
@@ -47,6 +48,7 @@ _JUDGED_EVERY = 30
 """Finished trials after which verdicts are put on record; whoever asks gets fresh ones."""
 
 _CATALOG_SECONDS = 1.0
+_ASKING_SECONDS = 0.05
 
 Plan = Callable[[Study, History, int], Action]
 """What to do next in a study, with so many slots free: a pure function."""
@@ -79,11 +81,13 @@ def run_study(
     watcher: Watcher | None = None,
     runner: Runner | None = None,
     policy: Plan = plan,
+    sources: Sources = sources_for,
 ) -> Outcome:
     """Runs or resumes a study until its policy has nothing left to buy.
 
     `policy` is a pure function of the study, its history and the number of free slots; by default
-    what study.toml names.
+    what study.toml names. `sources` makes the sources that are asked for ideas; by default those
+    that study.toml declares.
 
     Ctrl-C or SIGTERM ends the running trials, gives their reservations back and returns with
     `finished=False`. A kill at any moment loses at most the trials that were running.
@@ -108,10 +112,12 @@ def run_study(
                 raise _Interrupted
 
         open_study(study, ledger, record)
+        asked = sources(study, ledger.history())
         slots = study.run.slots or (len(study.run.devices) or None)
         with runner or LocalRunner(slots=slots, preload=modules_to_preload(study)) as runner:
             bench = Bench(study, ledger, runner, record, tick)
-            cycle = _Cycle(study, ledger, bench, record, policy)
+            desk = Desk(study, ledger, record, asked)
+            cycle = _Cycle(study, ledger, bench, desk, record, policy, tick)
             try:
                 stop = cycle.run()
             except _Interrupted:
@@ -119,6 +125,7 @@ def run_study(
                 cycle.put_verdicts_on_record()
                 return Outcome(ledger.history(), finished=False, ok=True, why="interrupted")
             finally:
+                desk.close()
                 bench.close()
         return Outcome(ledger.history(), finished=True, ok=stop.ok, why=stop.why)
 
@@ -131,18 +138,31 @@ class _Cycle:
     """Decides, acts and records, until there is nothing left to do."""
 
     def __init__(
-        self, study: Study, ledger: Ledger, bench: Bench, record: Record, policy: Plan
+        self,
+        study: Study,
+        ledger: Ledger,
+        bench: Bench,
+        desk: Desk,
+        record: Record,
+        policy: Plan,
+        tick: Callable[[], None],
     ) -> None:
-        self._study, self._ledger, self._bench = study, ledger, bench
-        self._record, self._policy = record, policy
+        self._study, self._ledger, self._bench, self._desk = study, ledger, bench, desk
+        self._record, self._policy, self._tick = record, policy, tick
         self._catalog_read_at = time.monotonic()
 
     def run(self) -> Stop:
         """To the end, which comes when the policy stops and nothing runs any more."""
         while True:
-            action = self._policy(self._study, self._ledger.history(), self._bench.free_slots)
-            if isinstance(action, Wait | Stop) and not self._bench.is_idle:
-                self._bench.wait()
+            self._desk.tend()
+            history, free = self._ledger.history(), self._bench.free_slots
+            action = self._policy(self._study, history, free)
+            # With a slot free and nothing to buy on the ladder, new ideas are due.
+            starved = isinstance(action, Wait) and free and not history.compounding
+            if (starved or isinstance(action, EndLadder)) and self._desk.brings_more():
+                self._wait_for_ideas()
+            elif isinstance(action, Wait | Stop) and not self._bench.is_idle:
+                self._bench.wait(self._is_news)
             elif isinstance(action, Wait):
                 raise RuntimeError(f"the policy waits while nothing runs: {action.why}")
             elif isinstance(action, Stop):
@@ -151,6 +171,20 @@ class _Cycle:
             else:
                 self._do(action)
             self._look_around()
+
+    def _wait_for_ideas(self) -> None:
+        """Until something has come in, if a source is at work: a trial's end, or an answer."""
+        if not self._desk.is_asking or self._desk.has_news:
+            return
+        if not self._bench.is_idle:
+            self._bench.wait(self._is_news)
+            return
+        while not self._desk.has_news:
+            self._tick()
+            time.sleep(_ASKING_SECONDS)
+
+    def _is_news(self) -> bool:
+        return self._bench.free_slots > 0 and self._desk.has_news
 
     def _do(self, action: Buy | EndLadder | Promote | Merge | MakeForecast | ScoreForecast) -> None:
         study, record = self._study, self._record

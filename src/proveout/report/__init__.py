@@ -27,6 +27,7 @@ from proveout.report._law_figure import (
 from proveout.report._markdown import write_markdown
 from proveout.report._sense import in_own_sense
 from proveout.report._snapshot import Snapshot
+from proveout.report._sources import has_sources, sources_table
 from proveout.report._study_views import scaling_view, spending_view, trust_view
 from proveout.report._tables import ideas_table, verdict_table, verdict_word
 from proveout.report._terminal import Overview, overview, status_text
@@ -57,6 +58,7 @@ __all__ = [
     "forecast_lines",
     "frame",
     "gap_figure",
+    "has_sources",
     "idea_page",
     "idea_view",
     "ideas_table",
@@ -72,6 +74,7 @@ __all__ = [
     "save_figures",
     "save_law_figure",
     "scaling_view",
+    "sources_table",
     "spending_view",
     "status_text",
     "trial_line",

@@ -30,6 +30,7 @@ from proveout.report._parts import (
     money,
     table_line,
 )
+from proveout.report._sources import HEAD, has_sources, source_rows
 from proveout.report._trust import evidence_lines, trust_lines
 from proveout.study import Study
 
@@ -107,6 +108,8 @@ def _page(
         "went": money(study, history, verdicts),
         "failures": _failures(history),
         "refused": history.refused,
+        "source_head": HEAD,
+        "sources": source_rows(study, history, verdicts) if has_sources(study, history) else (),
         "stamps": [
             (trust, TRUST.get(trust, ""), level, ISOLATION.get(level, ""), count)
             for trust, level, count in stamps(history)

@@ -74,10 +74,14 @@ def _facts(history: History, record: Idea | None) -> RenderableType:
     changed = history.diff_lines.get(record.name, 0)
     facts = {
         "hypothesis": record.hypothesis,
+        "because": record.reason,
+        "from": record.origin,
         "source": record.source,
         "predicted": record.predicts,
         "parameters": parameters,
         "merges": " + ".join(record.members),
+        "made from": ", ".join(record.parents),
+        "withdrawn": history.withdrawn.get(record.name, ""),
         "commit": record.commit,
         "change": f"{changed} lines" if changed else "",
     }

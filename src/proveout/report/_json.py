@@ -9,6 +9,7 @@ from typing import Any
 from proveout.ledger import History, Verdict, VerdictsRead
 from proveout.report._answer import answer, checkout_command
 from proveout.report._facts import count_trials, rung_name, spent, table_rows
+from proveout.report._sources import sources_json
 from proveout.study import Study
 from proveout.verdicts import selection_bias
 
@@ -21,8 +22,9 @@ def as_json(study: Study, history: History, verdicts: VerdictsRead | None = None
 
     Keys: `format`, `version`, `study`, `target`, `answer`, `checkout`, `baseline_law`, `account`,
     `counts`, `ideas`, `refused`, `verdicts`, `forecasts`, `decisions`, `merges_refused`,
-    `trials`, `ended`, `sealed` and `ledger`. Gaps and losses are in the metric's unit, compute in
-    the study's unit, times in seconds. What is not known is null, never 0.
+    `trials`, `asks`, `answers`, `sources`, `withdrawn`, `ended`, `sealed` and `ledger`. Gaps and
+    losses are in the metric's unit, compute in the study's unit, times in seconds. What is not
+    known is null, never 0.
     """
     read = verdicts or history.verdicts
     document = {
@@ -45,6 +47,10 @@ def as_json(study: Study, history: History, verdicts: VerdictsRead | None = None
         "decisions": [asdict(each) for each in history.decisions],
         "merges_refused": [asdict(each) for each in history.merges_refused],
         "trials": _trials(study, history),
+        "asks": [asdict(each) for each in history.asks],
+        "answers": [asdict(each) for each in history.answers],
+        "sources": sources_json(study, history, verdicts),
+        "withdrawn": dict(history.withdrawn),
         "ended": history.ended.why if history.ended else None,
         "sealed": _sealed(history),
         "ledger": {"entries": history.entries, "head": history.head or None},

@@ -9,6 +9,7 @@ from proveout.ledger import History, VerdictsRead
 from proveout.report._answer import answer, checkout_command
 from proveout.report._facts import Row, table_rows
 from proveout.report._files import write_whole
+from proveout.report._sources import HEAD, has_sources, source_rows
 from proveout.report._text import (
     DASH,
     clean,
@@ -36,6 +37,10 @@ def write_markdown(
     if command is not None:
         lines += ["", f"    {command}"]
     lines += ["", "## Ideas", "", *_table(study, table_rows(history, verdicts))]
+    if has_sources(study, history):
+        lines += ["", "## Sources", "", f"| {' | '.join(HEAD)} |", "|---" * len(HEAD) + "|"]
+        for row in source_rows(study, history, verdicts):
+            lines.append(f"| {' | '.join(map(_escape, row))} |")
     lines += ["", "## Decisions", "", *_decisions(history)]
     lines += ["", "## How far to trust this", ""]
     lines += [f"- {_escape(each, 1000)}" for each in trust_lines(study, history)]

@@ -8,6 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from proveout.ideas import Idea
 from proveout.ledger import History, Verdict, VerdictsRead
 from proveout.report._facts import Row, table_rows
 from proveout.report._text import (
@@ -106,12 +107,17 @@ def ideas_table(study: Study, history: History) -> RenderableType:
     table.expand = True
     for row in rows:
         record = row.record
-        told = (record.predicts, record.hypothesis, record.source) if record else ("", "", "")
+        told = (record.predicts, record.hypothesis, _where_from(record)) if record else ("",) * 3
         table.add_row(Text(clean(row.idea, 60)), *(Text(clean(each, 400) or DASH) for each in told))
     if not history.refused:
         return table
     lines = [Text(f"{clean(r.name, 60)}: {clean(r.reason, 400)}") for r in history.refused]
     return Group(table, Text(), Text("refused", style="bold"), *lines)
+
+
+def _where_from(record: Idea) -> str:
+    known = record.origin in {"", "catalog"}
+    return record.source if known else f"{record.origin}: {record.source}"
 
 
 def verdict_word(word: str) -> Text:

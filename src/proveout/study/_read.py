@@ -50,7 +50,7 @@ def read_study(path: Path) -> Study:
         mistakes = [Mistake(("folder",), "unknown key; a study lies where its study.toml lies")]
     else:
         mistakes = [*_check_commands(study), *_check_ladder(study)]
-        mistakes += [*_check_slots(study), *_check_paths(study)]
+        mistakes += [*_check_slots(study), *_check_paths(study), *_check_sampler(study)]
     if mistakes:
         raise StudyError(_render(file, text, mistakes))
     return study
@@ -216,6 +216,16 @@ def _check_slots(study: Study) -> Iterator[Mistake]:
     if devices and slots and slots > len(devices):
         yield Mistake(("run", "slots"), f"{slots} trials cannot share {len(devices)} devices; "
                                         "give one device a slot, or fewer slots")  # fmt: skip
+
+
+def _check_sampler(study: Study) -> Iterator[Mistake]:
+    for name in study.ideas.sampler.parameters if study.ideas.sampler else ():
+        if name not in study.program.parameters:
+            known = ", ".join(study.program.parameters) or "none"
+            yield Mistake(
+                ("ideas", "sampler", "parameters", name),
+                f"{name!r} is not among program.parameters, which an idea may set: {known}",
+            )
 
 
 def _check_paths(study: Study) -> Iterator[Mistake]:

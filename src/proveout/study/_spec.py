@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field, field_validator
 from proveout.errors import UserError
 from proveout.study._part import Part as _Part
 from proveout.study._score import Score
+from proveout.study._sources import AgentCommand, LanguageModel, Recombination, Sampler
 from proveout.units import Compute, compact, parse_bytes, parse_compute, parse_seconds
 
 PolicyName = Literal[
@@ -136,6 +137,13 @@ class Ideas(_Part):
     """A folder of idea files, relative to study.toml."""
     only: tuple[str, ...] = ()
     """Names to take from the catalog; all of them when empty."""
+    share: float = Field(default=0.5, gt=0, le=1)
+    """The share of the compute budget that sources other than the catalog may use."""
+    floor: float = Field(default=0.1, ge=0, le=0.5)
+    """The least of that share for each source, divided by their number beyond two."""
+    sampler: Sampler | None = None
+    recombination: Recombination | None = None
+    agent: AgentCommand | None = None
 
 
 class Policy(_Part):
@@ -192,6 +200,7 @@ class Study(_Part):
     budget: Budget
     seeds: Seeds = Seeds()
     ideas: Ideas = Ideas()
+    llm: LanguageModel | None = None
     policy: Policy = Policy()
     limits: Limits = Limits()
     run: Execution = Execution()

@@ -31,6 +31,15 @@ from proveout.verdicts._reference import (
     UniformWithBelief,
 )
 from proveout.verdicts._rules import is_broken, judge
+from proveout.verdicts._yields import (
+    Yield,
+    origin_of,
+    room_for_ideas,
+    source_shares,
+    sources_of,
+    spent_on_sources,
+    yields,
+)
 
 __all__ = [
     "POLICIES",
@@ -63,6 +72,7 @@ __all__ = [
     "UniformGrid",
     "UniformWithBelief",
     "Wait",
+    "Yield",
     "believe_board",
     "board_of",
     "decide",
@@ -73,9 +83,15 @@ __all__ = [
     "kept_trials",
     "mean_tenths",
     "members_of",
+    "origin_of",
     "plan",
     "policy_named",
+    "room_for_ideas",
     "score_forecast",
     "selection_bias",
+    "source_shares",
+    "sources_of",
+    "spent_on_sources",
     "tenths",
+    "yields",
 ]

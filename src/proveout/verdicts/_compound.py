@@ -49,6 +49,7 @@ def compound(study: Study, history: History, board: Board, slots: int) -> Action
     if check := next_check(study, history, (*unchecked, *kept), slots):
         return check
     won = holding if study.policy.name == _OURS else kept
+    won = tuple(idea for idea in won if idea not in history.withdrawn)
     words = _by_its_own_rule(study, won, holding)
     if not won:
         why = f"{_nothing_won(study, history)}, so there is nothing to carry to the target"
@@ -78,6 +79,10 @@ def _merge(
 ) -> Action | None:
     """The next step towards knowing whether an idea adds to the best so far; None once known."""
     members = {*members_of(history.ideas[best]), idea}
+    if set(members_of(history.ideas[idea])) <= set(members_of(history.ideas[best])):
+        return None  # it is in there already
+    if _sets_otherwise(history.ideas[best], history.ideas[idea]):
+        return None  # git would say that they conflict
     refused = [{*members_of(history.ideas[merge.base]), merge.idea}
                for merge in history.merges_refused]  # fmt: skip
     if members in refused:
@@ -161,6 +166,12 @@ def _nothing_won(study: Study, history: History) -> str:
 def _also(*words: str) -> str:
     said = "; ".join(filter(None, words))
     return f" ({said})" if said else ""
+
+
+def _sets_otherwise(one: Idea, other: Idea) -> bool:
+    """Whether two ideas set one parameter to different values."""
+    shared = one.parameters.keys() & other.parameters.keys()
+    return any(one.parameters[name] != other.parameters[name] for name in shared)
 
 
 def _stack_of(history: History, base: str, idea: str) -> str | None:

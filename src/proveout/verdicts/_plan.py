@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from proveout.ideas import BASELINE
 from proveout.ledger import History
 from proveout.study import Study
@@ -47,6 +49,8 @@ def ladder_board(study: Study, history: History) -> Board:
     of the budget: then the ladder comes first.
     """
     board = board_of(study, history)
+    withdrawn = np.array([arm in history.withdrawn for arm in board.arms], dtype=bool)
+    board = replace(board, closed=board.closed | withdrawn)
     price = finale_price(study)
     if price > board.budget / 2:
         return board

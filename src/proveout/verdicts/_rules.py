@@ -123,6 +123,9 @@ def _calls(study: Study, history: History, now: Standing) -> tuple[Call, ...]:
             calls[index] = Call("broken", f"{failures[0].kind}: {failures[0].sentence}")
         elif calls[index].verdict == "holds" and {arm, BASELINE} & exploratory:
             calls[index] = Call("undecided", f"{_EXPLORATORY}; {calls[index].why}")
+        if arm in history.withdrawn:
+            call = calls[index]
+            calls[index] = Call(call.verdict, f"withdrawn, {history.withdrawn[arm]}; {call.why}")
     return tuple(calls)
 
 
