@@ -9,8 +9,9 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from proveout.errors import ScoringFailed
-from proveout.interpret import classify
+from proveout.errors import ScoringFailed, UserError
+from proveout.ideas import Idea
+from proveout.interpret import OVERRUN, classify
 from proveout.ledger import (
     Event,
     Ledger,
@@ -32,9 +33,10 @@ from proveout.trials import (
     TrialFolder,
     Usage,
     check_disk,
+    keep_curve,
     prepare_trial,
-    read_curve,
     tail,
+    trial_curve,
     trial_folder,
     trial_seed,
 )
@@ -136,7 +138,7 @@ class Bench:
                 rung=trial.rung,
                 replicate=trial.replicate,
                 seed=trial_seed(study, trial),
-                reserved=study.rung(trial.rung).compute.amount,
+                reserved=study.price(trial.rung),
                 why=purchase.why,
                 audit=purchase.audit,
             )
@@ -174,6 +176,7 @@ class Bench:
         failure = classify(
             active.trained, self._curve(active), tail(folder.log), self._claimable(active)
         )
+        failure = failure or self._over_formula(active)
         if failure is None and not _is_intact(folder):
             failure = Failure("unscorable", "its output folder is no longer a folder")
         if failure is not None:
@@ -215,6 +218,7 @@ class Bench:
     def _release(self, active: _Active, keep_artifacts: bool) -> None:
         folder = trial_folder(self._study, active.trial)
         with contextlib.suppress(OSError):  # what cannot be removed is left; results are safe
+            keep_curve(self._study, active.trial, self._idea(active))
             folder.clear_work()
             if not keep_artifacts:
                 folder.clear_artifacts()
@@ -230,8 +234,23 @@ class Bench:
     def _granted(self, active: _Active) -> float:
         return self._study.rung(active.trial.rung).compute.amount
 
+    def _over_formula(self, active: _Active) -> Failure | None:
+        """The failure of an idea whose parameters make more FLOPs than its rung has."""
+        parameters = dict(self._idea(active).parameters)
+        try:
+            flops = self._study.declared_flops(active.trial.rung, parameters)
+        except UserError as error:
+            return Failure("over budget", f"program.flops cannot be told of its parameters: {error}")
+        if flops is None or flops <= OVERRUN * self._granted(active):
+            return None
+        times = f"{flops / self._granted(active):.2f}"
+        return Failure("over budget", f"its parameters make {times} times the compute of its rung")
+
+    def _idea(self, active: _Active) -> Idea:
+        return self._ledger.idea(active.trial.idea)
+
     def _curve(self, active: _Active) -> Curve:
-        return read_curve(trial_folder(self._study, active.trial).metrics)
+        return trial_curve(self._study, active.trial, self._idea(active))
 
     def _charge(self, active: _Active, failure: Failure | None = None) -> float:
         """What a trial costs, never more than was reserved for it.
@@ -241,7 +260,8 @@ class Bench:
         """
         granted = self._granted(active)
         if self._study.budget.compute.unit == "device-seconds":
-            return min(granted, active.trained.wall_seconds if active.trained else granted)
+            reserved = self._study.price(active.trial.rung)
+            return min(reserved, active.trained.wall_seconds if active.trained else reserved)
         if failure is None or failure.kind not in {"crashed", "diverged", "ended early"}:
             return granted
         reported = self._curve(active).claimed_compute or 0.0

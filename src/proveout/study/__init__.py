@@ -1,6 +1,8 @@
 """The study: one research question, declared in study.toml."""
 
+from proveout.study._formula import Formula
 from proveout.study._read import STUDY_FILE, read_study
+from proveout.study._settings import CurveSource, SettingsFile, Value
 from proveout.study._spec import (
     BUILT_IN,
     PLACEHOLDER,
@@ -15,7 +17,6 @@ from proveout.study._spec import (
     Score,
     Seeds,
     Study,
-    Value,
 )
 
 __all__ = [
@@ -23,7 +24,9 @@ __all__ = [
     "PLACEHOLDER",
     "STUDY_FILE",
     "Budget",
+    "CurveSource",
     "Execution",
+    "Formula",
     "Ideas",
     "Ladder",
     "Limits",
@@ -32,6 +35,7 @@ __all__ = [
     "Rung",
     "Score",
     "Seeds",
+    "SettingsFile",
     "Study",
     "Value",
     "read_study",

@@ -1,6 +1,6 @@
 """Trials: (idea, rung, seed) made runnable, and the records of what they come to."""
 
-from proveout.trials._curve import Curve, read_curve, tail
+from proveout.trials._curve import Curve, read_curve, read_source, rows, tail
 from proveout.trials._files import open_regular, remove
 from proveout.trials._job import EndedBy, Exit, Job, Limits
 from proveout.trials._trial import (
@@ -19,9 +19,13 @@ from proveout.trials._workspace import (
     check_disk,
     clean_environment,
     copy_program,
+    keep_curve,
     prepare_trial,
     trial_command,
+    trial_curve,
+    trial_environment,
     trial_folder,
+    trial_values,
 )
 
 __all__ = [
@@ -42,12 +46,18 @@ __all__ = [
     "check_disk",
     "clean_environment",
     "copy_program",
+    "keep_curve",
     "open_regular",
     "prepare_trial",
     "read_curve",
+    "read_source",
     "remove",
+    "rows",
     "tail",
     "trial_command",
+    "trial_curve",
+    "trial_environment",
     "trial_folder",
     "trial_seed",
+    "trial_values",
 ]
