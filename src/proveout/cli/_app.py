@@ -13,6 +13,7 @@ import typer
 
 from proveout.cli._decide import decide
 from proveout.cli._fit import fit
+from proveout.cli._init import init
 from proveout.errors import EnvironmentFailure, ProveoutError, UserError
 
 if TYPE_CHECKING:
@@ -72,20 +73,7 @@ def _root(
         raise typer.Exit
 
 
-@app.command()
-def init(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A new folder.")],
-    corpus: Annotated[
-        Path | None,
-        typer.Option(help="A folder of text to train on; by default Python's own library."),
-    ] = None,
-) -> None:
-    """Write a study of the reference program: a small byte-level language model."""
-    from proveout.loop import start_reference_study
-
-    file = start_reference_study(folder, corpus)
-    print(f"wrote {file}, its program, its corpus and a catalog of ideas")
-    print(f"go on with: proveout run {folder}")
+app.command()(init)
 
 
 @app.command()

@@ -1,5 +1,6 @@
 """The loop: the research cycle that turns a study into verdicts."""
 
+from proveout.loop._adopt import Adopted, ScoreWish, adopt_program
 from proveout.loop._bench import Bench
 from proveout.loop._open import (
     check_unchanged,
@@ -8,21 +9,32 @@ from proveout.loop._open import (
     open_study,
     repository_of,
 )
+from proveout.loop._probe import Probe, Prober, prober
+from proveout.loop._prove import Proof, prove_study, study_seconds
 from proveout.loop._research import NEW_BASELINE, Outcome, Plan, Watcher, run_study
 from proveout.loop._start import reference_program, start_reference_study
 
 __all__ = [
     "NEW_BASELINE",
+    "Adopted",
     "Bench",
     "Outcome",
     "Plan",
+    "Probe",
+    "Prober",
+    "Proof",
+    "ScoreWish",
     "Watcher",
+    "adopt_program",
     "check_unchanged",
     "describe_machine",
     "modules_to_preload",
     "open_study",
+    "prober",
+    "prove_study",
     "reference_program",
     "repository_of",
     "run_study",
     "start_reference_study",
+    "study_seconds",
 ]

@@ -1,6 +1,6 @@
 """Trials: (idea, rung, seed) made runnable, and the records of what they come to."""
 
-from proveout.trials._curve import Curve, read_curve, read_source, rows, tail
+from proveout.trials._curve import Curve, newest, read_curve, read_source, read_text, rows, tail
 from proveout.trials._files import open_regular, remove
 from proveout.trials._job import EndedBy, Exit, Job, Limits
 from proveout.trials._trial import (
@@ -47,10 +47,12 @@ __all__ = [
     "clean_environment",
     "copy_program",
     "keep_curve",
+    "newest",
     "open_regular",
     "prepare_trial",
     "read_curve",
     "read_source",
+    "read_text",
     "remove",
     "rows",
     "tail",

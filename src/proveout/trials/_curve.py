@@ -53,7 +53,7 @@ def read_curve(file: Path, compute_key: str = "flops") -> Curve:
 
     A link, or anything but a regular file, reads as an empty curve: the program wrote it.
     """
-    return _curve(_objects(_text(file)), "loss", Formula(compute_key), {})
+    return _curve(_objects(read_text(file)), "loss", Formula(compute_key), {})
 
 
 def read_source(source: CurveSource, out: Path, log: Path, known: Row) -> Curve:
@@ -67,15 +67,15 @@ def read_source(source: CurveSource, out: Path, log: Path, known: Row) -> Curve:
 def rows(source: CurveSource, out: Path, log: Path) -> Iterable[Row]:
     """What the source reports, a mapping a line, before anything is made of it."""
     if source.source == "output":
-        return _matches(_text(log), source.pattern or "")
+        return _matches(read_text(log), source.pattern or "")
     file = newest(out, source.file or DEFAULT_FILES[source.source])
     if file is None:
         return []
     match source.source:
         case "jsonl":
-            return _objects(_text(file))
+            return _objects(read_text(file))
         case "csv":
-            return _records(_text(file))
+            return _records(read_text(file))
         case _:
             return _steps(_bytes(file))
 
@@ -180,7 +180,8 @@ def _numbers(texts: Mapping[str, object]) -> Row:
     return found
 
 
-def _text(file: Path) -> str:
+def read_text(file: Path) -> str:
+    """The text of a file that a program wrote, capped; empty if it is no regular file."""
     return _bytes(file).decode(errors="replace")
 
 
