@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from proveout.trials import Curve, Exit, Failure
+from proveout.trials import Curve, Exit, Failure, clean
 from proveout.units import duration
 
 OVERRUN = 1.02
@@ -51,4 +51,4 @@ def _breach(ended: Exit) -> Failure | None:
 
 def _last_words(log_tail: str) -> str:
     lines = [line.strip() for line in log_tail.splitlines() if line.strip()]
-    return f": {lines[-1][:200]}" if lines else ""
+    return f": {clean(lines[-1], 200)}" if lines else ""

@@ -81,7 +81,7 @@ def replied(toy: Toy) -> tuple[LanguageModelEvaluator, Path]:
     study = read_study(toy.folder)
     evaluator = LanguageModelEvaluator(study)
     evaluator.scratch(TRIAL).mkdir(parents=True)
-    return evaluator, evaluator.scratch(TRIAL) / "reply.f32"
+    return evaluator, evaluator.scratch(TRIAL) / "reply"
 
 
 def asked(held_out: HeldOut) -> Any:
@@ -126,7 +126,7 @@ def test_rounding_between_batches_is_not_taken_for_looking_ahead(replied: Any, t
     logits = bigram(asked(read_held_out(read_study(toy.folder))))
     noise = np.random.default_rng(1).normal(size=logits.shape)
     file.write_bytes((logits + 1e-5 * noise).astype(np.float32).tobytes())
-    assert 8 < evaluator.measure(TRIAL, WELL).value < 10
+    assert 8 < evaluator.measure(TRIAL, WELL).measurement.value < 10
 
 
 def test_a_model_far_worse_than_a_guess_has_diverged(replied: Any, toy: Toy) -> None:
@@ -142,7 +142,7 @@ def test_a_reply_gives_what_its_logits_give(replied: Any, toy: Toy) -> None:
     held_out = read_held_out(read_study(toy.folder))
     logits = bigram(asked(held_out))
     file.write_bytes(logits.tobytes())
-    measured = evaluator.measure(TRIAL, WELL)
+    measured = evaluator.measure(TRIAL, WELL).measurement
     assert measured.value == pytest.approx(bits_per_byte(logits[:64], held_out.targets))
     assert (measured.unit, measured.trust, measured.items) == ("bits per byte", "audited", 64 * 32)
     assert not file.parent.exists()
@@ -187,7 +187,7 @@ def make_study(tmp_path_factory: pytest.TempPathFactory) -> Any:
     shutil.copy(example / "study.toml", folder)
     runpy.run_path(str(example / "corpus.py"))["write_corpus"](folder)
     evaluator = LanguageModelEvaluator(read_study(folder))
-    return evaluator, evaluator.scratch(TRIAL) / "reply.f32"
+    return evaluator, evaluator.scratch(TRIAL) / "reply"
 
 
 @pytest.mark.parametrize(

@@ -139,7 +139,9 @@ def _adopt(path: Path, folder: Path, wishes: Wishes, score: Any, as_json: bool) 
         _say_proof(adopted.study, proof)
         print(f"\nwrote {folder / 'study.toml'}: read it, it says why each line is there")
         if adopted.ideas:
-            print(f"and {' and '.join(adopted.ideas)}, two ideas to begin with, in {folder / 'ideas'}")
+            print(
+                f"and {' and '.join(adopted.ideas)}, two ideas to begin with, in {folder / 'ideas'}"
+            )
         else:
             print(f"give it ideas in {folder / 'ideas'} (docs/study.md says how)")
         print(f"go on with: {'proveout run' if proof.ok else 'proveout init --check'} {folder}")
@@ -227,7 +229,9 @@ def _say_proof(study: Study, proof: Proof) -> None:
             print(f"    {line[:160]}")
     seconds = study_seconds(probe, study)
     if seconds is not None:
-        print(f"the budget, {study.budget.compute}, takes about {duration(seconds)} on this machine")
+        print(
+            f"the budget, {study.budget.compute}, takes about {duration(seconds)} on this machine"
+        )
     print("to put right:" if proof.fix else "nothing to put right")
     for line in proof.fix:
         print(f"- {line}")

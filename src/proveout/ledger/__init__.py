@@ -1,5 +1,6 @@
 """The ledger: the append-only record of everything that happened and everything spent."""
 
+from proveout.ledger._chain import LedgerCheck
 from proveout.ledger._events import (
     SCHEMA_VERSION,
     BaselineLaw,
@@ -11,6 +12,8 @@ from proveout.ledger._events import (
     IdeaAdded,
     IdeaRefused,
     MergeRefused,
+    PromotionRead,
+    SplitMade,
     StudyEnded,
     StudyOpened,
     TrialFailed,
@@ -21,7 +24,7 @@ from proveout.ledger._events import (
     VerdictsRead,
 )
 from proveout.ledger._history import ROUNDING, Account, History, HistoryBuilder, State, TrialRecord
-from proveout.ledger._ledger import LEDGER_FILE, Ledger, explain, read_history
+from proveout.ledger._ledger import LEDGER_FILE, Ledger, explain, read_history, verify_ledger
 
 __all__ = [
     "LEDGER_FILE",
@@ -39,7 +42,10 @@ __all__ = [
     "IdeaAdded",
     "IdeaRefused",
     "Ledger",
+    "LedgerCheck",
     "MergeRefused",
+    "PromotionRead",
+    "SplitMade",
     "State",
     "StudyEnded",
     "StudyOpened",
@@ -52,4 +58,5 @@ __all__ = [
     "VerdictsRead",
     "explain",
     "read_history",
+    "verify_ledger",
 ]

@@ -13,9 +13,9 @@ from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from typing import Any
 
 from proveout.ideas import Idea
-from proveout.trials import Failure, Measurement, Usage
+from proveout.trials import Audit, Failure, Measurement, Usage
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,8 @@ class TrialScored:
     charged: float
     measurement: Measurement
     usage: Usage
+    audits: tuple[Audit, ...] = ()
+    """What was held against what is plausible, all passed."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,41 @@ class TrialFailed:
     charged: float
     failure: Failure
     usage: Usage
+
+
+@dataclass(frozen=True)
+class SplitMade:
+    """The held-out data was divided, once; from then on nothing holds without a promotion."""
+
+    search_items: int
+    sealed_items: int
+    near: tuple[int, ...] = ()
+    """Candidates left out of the sealed part as near-copies of something in the search part..."""
+    seen: tuple[int, ...] = ()
+    """...and because they stand in what a trial may read."""
+
+
+@dataclass(frozen=True)
+class PromotionRead:
+    """The sealed part was read: a trial was scored with its targets withheld.
+
+    Losses and gaps are what is minimized, idea minus baseline of the same rung and seed; None where
+    the trial is the baseline's own, or could not be scored.
+    """
+
+    trial: str
+    idea: str
+    agrees: bool | None
+    """Whether the sealed part says what the search part said; None where the trial's artifacts are
+    gone, so that nothing was read."""
+    why: str
+    measurement: Measurement | None = None
+    items: int = 0
+    """Sealed items that were read for it."""
+    search_gap: float | None = None
+    sealed_gap: float | None = None
+    standard_error: float | None = None
+    """Of the difference of the two gaps, from their items."""
 
 
 @dataclass(frozen=True)
@@ -197,6 +234,8 @@ Event = (
     | TrialStarted
     | TrialScored
     | TrialFailed
+    | SplitMade
+    | PromotionRead
     | TrialInterrupted
     | Decided
     | MergeRefused
@@ -217,6 +256,8 @@ class Entry:
     at: float
     """Seconds since 1970, by the controller's clock."""
     event: Event = field(repr=False)
+    hash: str = ""
+    """Of the chain up to and with this entry; empty in a ledger that is older than the chain."""
 
 
 def encode(event: Event) -> dict[str, Any]:

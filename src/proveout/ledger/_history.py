@@ -16,6 +16,8 @@ from proveout.ledger._events import (
     IdeaAdded,
     IdeaRefused,
     MergeRefused,
+    PromotionRead,
+    SplitMade,
     StudyEnded,
     StudyOpened,
     TrialFailed,
@@ -24,7 +26,7 @@ from proveout.ledger._events import (
     TrialStarted,
     VerdictsRead,
 )
-from proveout.trials import Failure, Measurement, Trial, Usage
+from proveout.trials import Audit, Failure, Measurement, Trial, Usage
 
 ROUNDING = 1e-9
 """Relative error of a sum of prices that is not taken for overspending."""
@@ -51,6 +53,7 @@ class TrialRecord:
     audit: bool = False
     started_at: float = 0.0
     finished_at: float | None = None
+    audits: tuple[Audit, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,13 @@ class History:
     """Whether the ladder has ended since the last idea was added or the study was changed."""
     active_seconds: float = 0.0
     """Time from the first to the last event, pauses of more than an hour left out."""
+    split: SplitMade | None = None
+    """How the held-out data was divided; None where it has no sealed part."""
+    promotions: Mapping[str, PromotionRead] = field(default_factory=dict)
+    """What the sealed part said, by trial."""
+    entries: int = 0
+    head: str = ""
+    """The hash of the last entry."""
 
     @property
     def baseline(self) -> Idea:
@@ -117,6 +127,10 @@ class History:
         records = sorted(self.trials.values(), key=lambda record: record.trial)
         return tuple(r.failure for r in records if r.trial.idea == idea and r.failure)
 
+    def promotions_of(self, idea: str) -> tuple[PromotionRead, ...]:
+        """What the sealed part said of an idea's trials, in the order in which it was read."""
+        return tuple(each for each in self.promotions.values() if each.idea == idea)
+
     def _losses_by_cell(self) -> dict[tuple[str, int], dict[int, float]]:
         cells: dict[tuple[str, int], dict[int, float]] | None = self.__dict__.get("_cells")
         if cells is None:
@@ -125,7 +139,7 @@ class History:
                 if record.measurement is not None:
                     trial = record.trial
                     cell = cells.setdefault((trial.idea, trial.rung), {})
-                    cell[trial.replicate] = record.measurement.value
+                    cell[trial.replicate] = record.measurement.to_minimize
             object.__setattr__(self, "_cells", cells)
         return cells
 
@@ -151,6 +165,10 @@ class HistoryBuilder:
         self._reserved = 0.0
         self._active_seconds = 0.0
         self._last_at: float | None = None
+        self._split: SplitMade | None = None
+        self._promotions: dict[str, PromotionRead] = {}
+        self._head = ""
+        self.entries = 0
 
     @property
     def account(self) -> Account:
@@ -177,17 +195,23 @@ class HistoryBuilder:
         if self._last_at is not None and 0 < entry.at - self._last_at < 3600:
             self._active_seconds += entry.at - self._last_at
         self._last_at = entry.at
+        self.entries, self._head = self.entries + 1, entry.hash
         match entry.event:
             case TrialStarted() as started:
                 self._start(started, entry.at)
             case TrialScored() as scored:
                 self._settle(scored.trial, scored.charged, entry.at, "scored",
-                             measurement=scored.measurement, usage=scored.usage)  # fmt: skip
+                             measurement=scored.measurement, usage=scored.usage,
+                             audits=scored.audits)  # fmt: skip
             case TrialFailed() as failed:
                 self._settle(failed.trial, failed.charged, entry.at, "failed",
                              failure=failed.failure, usage=failed.usage)  # fmt: skip
             case TrialInterrupted() as interrupted:
                 self._settle(interrupted.trial, 0.0, entry.at, "interrupted")
+            case SplitMade() as split:
+                self._split = split
+            case PromotionRead() as promotion:
+                self._promotions[promotion.trial] = promotion
             case IdeaAdded() as added:
                 self._ideas[added.idea.name] = added.idea
                 self._diff_lines[added.idea.name] = added.diff_lines
@@ -232,6 +256,10 @@ class HistoryBuilder:
             ended=self._ended,
             compounding=self._compounding,
             active_seconds=self._active_seconds,
+            split=self._split,
+            promotions=MappingProxyType(dict(self._promotions)),
+            entries=self.entries,
+            head=self._head,
         )
 
     def _start(self, started: TrialStarted, at: float) -> None:
@@ -253,6 +281,7 @@ class HistoryBuilder:
         measurement: Measurement | None = None,
         failure: Failure | None = None,
         usage: Usage | None = None,
+        audits: tuple[Audit, ...] = (),
     ) -> None:
         trial = self._by_id[trial_id]
         record = self._trials[trial]
@@ -266,4 +295,5 @@ class HistoryBuilder:
             measurement=measurement,
             failure=failure,
             usage=usage,
+            audits=audits,
         )

@@ -21,6 +21,7 @@ from proveout.errors import (
     StudyBusy,
 )
 from proveout.ideas import Idea
+from proveout.ledger._chain import LedgerCheck, check_chain, has_chain, next_hash, verify
 from proveout.ledger._events import (
     SCHEMA_VERSION,
     Entry,
@@ -41,7 +42,8 @@ CREATE TABLE IF NOT EXISTS event (
     sequence INTEGER PRIMARY KEY,
     at REAL NOT NULL,
     kind TEXT NOT NULL,
-    body TEXT NOT NULL
+    body TEXT NOT NULL,
+    hash TEXT
 ) STRICT;
 CREATE TRIGGER IF NOT EXISTS no_update BEFORE UPDATE ON event
     BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
@@ -93,7 +95,10 @@ class Ledger:
                 self._connection.execute("PRAGMA synchronous=FULL")
                 _check_version(self._connection, self._file)
                 self._connection.executescript(_SCHEMA)
+                if not has_chain(self._connection):
+                    self._connection.execute("ALTER TABLE event ADD COLUMN hash TEXT")
                 self._connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+                self._head = self._checked_head()
                 self._builder = HistoryBuilder().extend(_entries(self._connection))
         except BaseException:
             self._lock.close()
@@ -111,6 +116,16 @@ class Ledger:
         """Closes the file and gives the lock back."""
         self._connection.close()
         self._lock.close()
+
+    def _checked_head(self) -> str:
+        """The last hash, of a chain that holds: on a broken one nothing is written."""
+        check = check_chain(self._connection)
+        if not check.ok:
+            raise DataError(
+                f"{self._file} was changed by something other than proveout: {check.why}. Put a copy "
+                "from before in its place, or begin another study; it can still be read"
+            )
+        return check.head
 
     def history(self) -> History:
         """Everything known so far."""
@@ -140,21 +155,45 @@ class Ledger:
         if ends and self.record(event.trial).state != "running":  # type: ignore[union-attr]
             raise ValueError(f"a trial is settled once, and it is not running: {event}")
         body = json.dumps(encode(event), allow_nan=False, separators=(",", ":"))
-        at = self._clock()
+        at, sequence = float(self._clock()), self._builder.entries + 1
+        kind = type(event).__name__
+        head = next_hash(self._head, sequence, at, kind, body)
         with _explained(self._file):
-            cursor = self._connection.execute(
-                "INSERT INTO event (at, kind, body) VALUES (?, ?, ?)",
-                (at, type(event).__name__, body),
+            self._connection.execute(
+                "INSERT INTO event (sequence, at, kind, body, hash) VALUES (?, ?, ?, ?, ?)",
+                (sequence, at, kind, body, head),
             )
-        entry = Entry(cursor.lastrowid or 0, at, event)
+        self._head = head
+        entry = Entry(sequence, at, event, head)
         self._builder.add(entry)
         return entry
 
 
+def verify_ledger(folder: Path, *, noted: str = "") -> LedgerCheck:
+    """Whether a study's ledger is as it was written, by its hash chain.
+
+    `noted` is a head that somebody wrote down, from a report for example: it finds entries that were
+    cut off the end, which the chain alone cannot.
+
+    Raises:
+        DataError: there is no ledger, or the file is not one.
+        LedgerTooNew: a later version of proveout wrote it.
+    """
+    file = folder / LEDGER_FILE
+    if not file.is_file():
+        raise DataError(f"{folder} has no ledger yet; `proveout run {folder}` starts the study")
+    with _explained(file), contextlib.closing(_open_to_read(file)) as connection:
+        _check_version(connection, file)
+        return verify(file, connection, noted)
+
+
 def _entries(connection: sqlite3.Connection) -> Iterator[Entry]:
-    rows = connection.execute("SELECT sequence, at, kind, body FROM event ORDER BY sequence")
-    for sequence, at, kind, body in rows:
-        yield Entry(sequence, at, decode(kind, json.loads(body)))
+    stored = "hash" if has_chain(connection) else "NULL"
+    rows = connection.execute(
+        f"SELECT sequence, at, kind, body, {stored} FROM event ORDER BY sequence"
+    )
+    for sequence, at, kind, body, kept in rows:
+        yield Entry(sequence, at, decode(kind, json.loads(body)), kept or "")
 
 
 def _open_to_read(file: Path) -> sqlite3.Connection:

@@ -6,7 +6,7 @@ import contextlib
 import math
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from proveout.errors import ScoringFailed, UserError
@@ -20,12 +20,15 @@ from proveout.ledger import (
     TrialScored,
     TrialStarted,
 )
+from proveout.loop._audits import Auditor
 from proveout.loop._endings import Endings
 from proveout.loop._open import Trees
+from proveout.loop._promotion import Promotions, give_back_disk
 from proveout.runners import Runner
-from proveout.scoring import LanguageModelEvaluator
+from proveout.scoring import Scored, Split, evaluator_of, keep_items
 from proveout.study import Study
 from proveout.trials import (
+    Audit,
     Curve,
     Exit,
     Failure,
@@ -33,6 +36,7 @@ from proveout.trials import (
     TrialFolder,
     Usage,
     check_disk,
+    folder_bytes,
     keep_curve,
     prepare_trial,
     tail,
@@ -62,6 +66,10 @@ class _Active:
     trained_at: float = 0.0
     ending: Failure | None = None
     """Why it is being ended early, if it is."""
+    artifact_bytes: int | None = None
+    scored: Scored | None = None
+    """Its score, while it waits to be scored again with its targets withheld."""
+    audits: tuple[Audit, ...] = ()
 
 
 class Bench:
@@ -81,7 +89,16 @@ class Bench:
         self._record = record
         self._tick = tick
         self._trees = Trees(study)
-        self._evaluator = LanguageModelEvaluator(study)
+        split = ledger.history().split
+        self._evaluator = evaluator_of(
+            study,
+            Split(split.search_items, split.sealed_items, split.near, split.seen)
+            if split
+            else None,
+        )
+        self._has_sealed = split is not None
+        self._auditor = Auditor(study)
+        self._promotions = Promotions(study, self._evaluator, record)
         self._active: dict[str, _Active] = {}
         self._losses: dict[Trial, int] = {}
         self._devices = deque(study.run.devices)
@@ -115,11 +132,52 @@ class Bench:
         """Ends what is running and gives its reservations back."""
         for active in list(self._active.values()):
             self._runner.cancel(active.trial.id)
-            self._runner.cancel(f"{active.trial.id}.score")
+            for job in ("score", "promote"):
+                self._runner.cancel(f"{active.trial.id}.{job}")
             self._record(TrialInterrupted(active.trial.id, reason))
             with contextlib.suppress(OSError):
                 trial_folder(self._study, active.trial).clear_work()
         self._active.clear()
+
+    def promote(self, trials: Sequence[Trial]) -> None:
+        """Scores finished trials with their targets withheld, while nothing else is running.
+
+        Raises:
+            EnvironmentFailure: as `wait` does; what has not been recorded is asked for again.
+        """
+        self._promotions.read(trials, self._ledger.history, self._run_promotions)
+
+    def _run_promotions(self, trials: Sequence[Trial]) -> dict[Trial, Exit]:
+        """Their jobs, side by side, to their ends. One that is lost is run again."""
+        waiting = {f"{trial.id}.promote": trial for trial in trials}
+        exits: dict[Trial, Exit] = {}
+        for trial in trials:
+            self._submit_promotion(trial, device=None)
+        try:
+            while waiting:
+                for ended in self._runner.poll(_POLL_SECONDS):
+                    trial = waiting[ended.job]
+                    if ended.ended_by == "lost" and not self._is_hopeless(trial):
+                        self._submit_promotion(trial, device=None)
+                    else:
+                        exits[waiting.pop(ended.job)] = ended
+                self._tick()
+        except BaseException:
+            for job in waiting:
+                self._runner.cancel(job)
+            raise
+        return exits
+
+    def _submit_promotion(self, trial: Trial, device: str | None) -> None:
+        tree = self._trees.of(self._ledger.idea(trial.idea))
+        device = device or (self._devices[0] if self._devices else None)
+        job = self._evaluator.job(trial, tree, device, "promotion")
+        assert job is not None, "only kinds with a job have a sealed part"
+        self._runner.submit(job)
+
+    def _is_hopeless(self, trial: Trial) -> bool:
+        self._losses[trial] = self._losses.get(trial, 0) + 1
+        return self._losses[trial] >= _MOST_LOSSES
 
     def close(self) -> None:
         """Removes what was kept for the next trial."""
@@ -149,9 +207,11 @@ class Bench:
 
     def _advance(self, ended: Exit) -> None:
         """Takes a trial one step on."""
-        active = self._active[ended.job.removesuffix(".score")]
+        active = self._active[ended.job.removesuffix(".score").removesuffix(".promote")]
         if ended.ended_by == "lost":
             self._lost(active, ended)
+        elif active.scored is not None:
+            self._after_promotion(active, active.scored, ended)
         elif active.trained is None:
             active.trained, active.trained_at = ended, time.monotonic()
             self._after_training(active)
@@ -182,19 +242,58 @@ class Bench:
         if failure is not None:
             self._fail(active, failure)
             return
+        active.artifact_bytes = folder_bytes(folder.out)
         tree = self._trees.of(self._ledger.idea(active.trial.idea))
-        self._runner.submit(self._evaluator.job(active.trial, tree, active.device))
+        job = self._evaluator.job(active.trial, tree, active.device)
+        if job is None:
+            self._after_scoring(active, active.trained)
+        else:
+            self._runner.submit(job)
 
     def _after_scoring(self, active: _Active, ended: Exit) -> None:
+        assert active.trained is not None
         try:
-            measurement = self._evaluator.measure(active.trial, ended)
+            scored = self._evaluator.measure(active.trial, active.trained, ended)
         except ScoringFailed as error:
             self._fail(active, Failure(error.kind, str(error)))
             return
+        history, measurement = self._ledger.history(), scored.measurement
+        usage, curve = self._usage(active), self._curve(active)
+        active.audits = self._auditor.audit(active.trial, history, usage, curve, measurement)
+        if failed := [each for each in active.audits if not each.passed]:
+            told = "; ".join(f"{each.name}: {each.evidence}" for each in failed)
+            self._fail(active, Failure("implausible", told))
+        elif self._has_sealed and self._auditor.is_notable(active.trial, history, measurement):
+            # Before anybody is told of a gap that no known idea has come near.
+            active.scored = scored
+            self._submit_promotion(active.trial, active.device)
+        else:
+            self._succeed(active, scored)
+
+    def _after_promotion(self, active: _Active, scored: Scored, ended: Exit) -> None:
+        history = self._ledger.history()
+        read = self._promotions.compared(active.trial, scored, ended, history)
+        if read.agrees:
+            self._succeed(active, scored)
+        else:
+            self._fail(active, Failure("not confirmed", read.why))
+        self._record(read)
+
+    def _succeed(self, active: _Active, scored: Scored) -> None:
+        trial = active.trial
+        keep_items(self._study, trial, scored)
         self._record(
-            TrialScored(active.trial.id, self._charge(active), measurement, self._usage(active))
+            TrialScored(
+                trial.id,
+                self._charge(active),
+                scored.measurement,
+                self._usage(active),
+                active.audits,
+            )
         )
-        self._release(active, keep_artifacts=active.trial.rung == len(self._study.rungs))
+        self._release(active, keep_artifacts=True)
+        with contextlib.suppress(OSError):
+            give_back_disk(self._study, self._ledger.history(), trial.idea)
 
     def _fail(self, active: _Active, failure: Failure) -> None:
         # A full disk makes any program fail: that is the machine's fault, not the idea's.
@@ -206,8 +305,7 @@ class Bench:
     def _lost(self, active: _Active, ended: Exit) -> None:
         """Gives a trial back that ended with what watched it; it will be asked for again."""
         trial = active.trial
-        self._losses[trial] = self._losses.get(trial, 0) + 1
-        if self._losses[trial] >= _MOST_LOSSES:
+        if self._is_hopeless(trial):
             active.trained = active.trained or ended
             times = f"{_MOST_LOSSES} times the process that watches it ended with it"
             self._fail(active, Failure("crashed", times))
@@ -240,7 +338,9 @@ class Bench:
         try:
             flops = self._study.declared_flops(active.trial.rung, parameters)
         except UserError as error:
-            return Failure("over budget", f"program.flops cannot be told of its parameters: {error}")
+            return Failure(
+                "over budget", f"program.flops cannot be told of its parameters: {error}"
+            )
         if flops is None or flops <= OVERRUN * self._granted(active):
             return None
         times = f"{flops / self._granted(active):.2f}"
@@ -276,6 +376,7 @@ class Bench:
             peak_memory_bytes=active.trained.peak_memory_bytes or None,
             leftover_processes=active.trained.leftover_processes,
             claimed_compute=self._curve(active).claimed_compute,
+            artifact_bytes=active.artifact_bytes,
         )
 
 

@@ -146,12 +146,12 @@ def measure_costs(
         )
     step = base.compute / first_steps
     grown = _log_ratio(larger.compute / larger.steps, step, 2.0) if size is not None else 0.0
-    return Costs("reported", step / first_size**grown, grown, start, rate, study, size, steps, whole)
+    return Costs(
+        "reported", step / first_size**grown, grown, start, rate, study, size, steps, whole
+    )
 
 
-def _given(
-    ours: Prober, say: Callable[[str], None], size: str | None, first_size: float
-) -> Costs:
+def _given(ours: Prober, say: Callable[[str], None], size: str | None, first_size: float) -> Costs:
     rung = ours.study.rungs[0]
     base = _run(ours, dict(rung.parameters), first_size, 1.0, say)
     return Costs("given", 0.0, 2.0, 0.0, base.seconds / rung.compute.amount, ours.study, size, None,

@@ -58,7 +58,7 @@ class Endings:
             return None
         losses = history.losses(BASELINE, trial.rung)
         baseline = self._baseline(history, trial)
-        if baseline is None:
+        if baseline is None or min(losses.values()) <= 0:  # a share of what may be 0 says nothing
             return None
         found = hopeless(
             self._read(trial), baseline, self._past(history, trial.idea),
@@ -76,7 +76,9 @@ class Endings:
                 continue
             losses = history.losses(BASELINE, trial.rung)
             loss = losses.get(trial.replicate, fmean(losses.values()))
-            gap = record.measurement.value / loss - 1
+            if loss <= 0:
+                continue
+            gap = record.measurement.to_minimize / loss - 1
             past.append(PastTrial(self._scored(trial), baseline, gap))
         return past
 

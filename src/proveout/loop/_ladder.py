@@ -200,10 +200,14 @@ def _try(
 def _law(
     sweeps: Sequence[Sweep], costs: Costs, study: Study, size: str | None, notes: list[str]
 ) -> PowerLine | None:
-    found = [(sweep.compute, sweep.best.size) for sweep in sweeps if sweep.best and sweep.best.inside]
+    found = [
+        (sweep.compute, sweep.best.size) for sweep in sweeps if sweep.best and sweep.best.inside
+    ]
     if not found:
         if size is not None:
-            notes.append("no sweep has its best size inside, so sizes go on from the rungs as they are")
+            notes.append(
+                "no sweep has its best size inside, so sizes go on from the rungs as they are"
+            )
         return None
     line = power_line(*zip(*found, strict=True)) if len(found) > 1 else None
     if line is not None and 0 <= line.exponent <= 1:
@@ -245,10 +249,10 @@ class _Builder:
                 parameters[self.size] = as_value(chosen)
         if self.steps is not None:
             parameters[self.steps] = self.costs.steps_for(amount, chosen)
-        seconds = self.costs.seconds(amount, chosen, parameters.get(self.steps or "", None))
+        seconds = self.costs.seconds(amount, chosen, parameters.get(self.steps or ""))
         unit = self.study.budget.compute.unit
         rounded = amount if exact else float(f"{amount:.2g}")
-        declared = self.costs.declared(rounded, chosen, parameters.get(self.steps or "", None))
+        declared = self.costs.declared(rounded, chosen, parameters.get(self.steps or ""))
         return ProposedRung(Compute(declared, unit), parameters, seconds)
 
     def _nearest(self, amount: float) -> Rung:

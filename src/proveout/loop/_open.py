@@ -22,9 +22,11 @@ from proveout.ledger import (
     IdeaAdded,
     IdeaRefused,
     Ledger,
+    SplitMade,
     StudyOpened,
     TrialInterrupted,
 )
+from proveout.scoring import make_split
 from proveout.study import STUDY_FILE, Study
 from proveout.trials import remove
 
@@ -56,10 +58,13 @@ def open_study(study: Study, ledger: Ledger, record: Record) -> None:
     Raises:
         StudyError: study.toml has changed in a way that would make old and new trials differ.
         IdeaError: the catalog cannot be read.
+        DataError: the held-out data cannot be read, or is too little.
         EnvironmentFailure: git is missing or the folder cannot be written.
     """
     history = ledger.history()
     _declare(study, history, record)
+    if history.split is None and (split := make_split(study)) is not None:
+        record(SplitMade(split.search_items, split.sealed_items, split.near, split.seen))
     for left in (TREES, _SCORE):
         remove(study.folder / left)
     if BASELINE in history.ideas:
@@ -115,8 +120,7 @@ def _is_change(line: str) -> bool:
 def _declare(study: Study, history: History, record: Record) -> None:
     text = (study.folder / STUDY_FILE).read_text(encoding="utf-8")
     data = {
-        name: fingerprint(study.folder / name)
-        for name in (*study.program.data, study.score.held_out)
+        name: fingerprint(study.folder / name) for name in (*study.program.data, *study.score.fixed)
     }
     if history.opened is not None:
         _check_change(study, history.opened, text, data)
@@ -212,7 +216,7 @@ def _check_program(study: Study, baseline: Idea) -> None:
 
 def not_the_program(study: Study) -> list[Path]:
     """What may lie in the program's folder and is not part of it."""
-    names = [*_OWN_FILES, *study.program.data, study.score.held_out]
+    names = [*_OWN_FILES, *study.program.data, *study.score.fixed]
     return [study.folder / name for name in (*names, study.ideas.catalog) if name is not None]
 
 
@@ -242,7 +246,8 @@ def modules_to_preload(study: Study) -> tuple[str, ...]:
         return ()  # a preloaded library has settled on one thread; a fresh import has not
     program = study.folder / study.program.path
     imported = {"numpy"}  # the score server's own
-    for pattern in (*study.program.editable, study.score.serve.rpartition(":")[0]):
+    served = (study.score.served,) if study.score.served else ()
+    for pattern in (*study.program.editable, *served):
         for file in program.glob(pattern):
             imported |= _imports(file)
     return tuple(name for name in _WORTH_PRELOADING if name in imported)

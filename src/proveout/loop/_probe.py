@@ -12,12 +12,13 @@ from proveout.ideas import Idea, ProgramRepository
 from proveout.interpret import classify
 from proveout.loop._open import REPOSITORY, modules_to_preload, not_the_program
 from proveout.runners import LocalRunner, Runner
-from proveout.scoring import LanguageModelEvaluator
+from proveout.scoring import evaluator_of
 from proveout.study import Rung, Study
 from proveout.trials import (
     Curve,
     Exit,
     Failure,
+    Job,
     Measurement,
     Trial,
     TrialFolder,
@@ -84,7 +85,7 @@ class Prober:
         device = self.study.run.devices[0] if self.study.run.devices else None
         job = prepare_trial(self.study, trial, idea, self._tree, device)
         before = {entry.name for entry in job.directory.iterdir()}
-        ended = self._wait(job.id, lambda: self._runner.submit(job))
+        ended = self._wait(job)
         folder = trial_folder(self.study, trial)
         curve = trial_curve(self.study, trial, idea)
         claimable = self.study.rung(rung).compute.amount
@@ -93,28 +94,27 @@ class Prober:
         failure = classify(ended, curve, tail(folder.log), claimable)
         measurement = None
         if failure is None and scored:
-            measurement, failure = self._score(trial, device)
+            measurement, failure = self._score(trial, device, ended)
         wrote = sorted({entry.name for entry in folder.work.iterdir()} - before)
         return Probe(trial, job.argv, ended, failure, measurement, curve, tuple(wrote),
                      tail(folder.log))  # fmt: skip
 
     def _score(
-        self, trial: Trial, device: str | None
+        self, trial: Trial, device: str | None, trained: Exit
     ) -> tuple[Measurement | None, Failure | None]:
-        evaluator = LanguageModelEvaluator(self.study)
+        evaluator = evaluator_of(self.study)
         job = evaluator.job(trial, self._tree, device)
-        ended = self._wait(job.id, lambda: self._runner.submit(job))
+        ended = trained if job is None else self._wait(job)
         try:
-            return evaluator.measure(trial, ended), None
+            return evaluator.measure(trial, trained, ended).measurement, None
         except ScoringFailed as error:
             return None, Failure(error.kind, str(error))
 
-    def _wait(self, job_id: str, submit: object) -> Exit:
-        assert callable(submit)
-        submit()
+    def _wait(self, job: Job) -> Exit:
+        self._runner.submit(job)
         while True:
             for ended in self._runner.poll(None):
-                if ended.job == job_id:
+                if ended.job == job.id:
                     return ended
 
 

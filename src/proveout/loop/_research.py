@@ -32,6 +32,7 @@ from proveout.verdicts import (
     EndLadder,
     MakeForecast,
     Merge,
+    Promote,
     ScoreForecast,
     Stop,
     Wait,
@@ -151,7 +152,7 @@ class _Cycle:
                 self._do(action)
             self._look_around()
 
-    def _do(self, action: Buy | EndLadder | Merge | MakeForecast | ScoreForecast) -> None:
+    def _do(self, action: Buy | EndLadder | Promote | Merge | MakeForecast | ScoreForecast) -> None:
         study, record = self._study, self._record
         if isinstance(action, Buy):
             self._buy(action)
@@ -160,6 +161,8 @@ class _Cycle:
         record(Decided(type(action).__name__, action.why))
         history = self._ledger.history()
         match action:
+            case Promote():
+                self._bench.promote(action.trials)
             case Merge():
                 record(_merge(study, history, action))
             case MakeForecast():

@@ -8,6 +8,8 @@ from statistics import median
 from typing import NamedTuple
 
 from proveout.ledger import TrialRecord, Verdict
+from proveout.trials import clean as clean
+from proveout.trials import clean_lines as clean_lines
 from proveout.units import duration
 
 DASH = "—"
@@ -43,26 +45,6 @@ _PENDING = Mark("·", "bright_black", "#777777", ".")
 def mark(verdict: str | None) -> Mark:
     """The mark of a verdict; of a word from a later version, or of none yet, a dot."""
     return MARKS.get(verdict or "", _PENDING)
-
-
-def clean(text: str, limit: int = 0) -> str:
-    """Text from a program or an idea as one printable line, cut to `limit` where one is given.
-
-    Control, bidirectional and zero-width characters go: they could repaint a terminal or make
-    a line read as what it is not.
-    """
-    line = " ".join("".join(ch if ch.isprintable() else _blank(ch) for ch in text).split())
-    return f"{line[: limit - 1].rstrip()}…" if 0 < limit < len(line) else line
-
-
-def clean_lines(text: str) -> list[str]:
-    """Text of several lines, each made printable; its indentation stays."""
-    lines = text.expandtabs(4).split("\n")
-    return ["".join(ch if ch.isprintable() else _blank(ch) for ch in line) for line in lines]
-
-
-def _blank(ch: str) -> str:
-    return " " if ch.isspace() else ""
 
 
 def known(value: float | None) -> bool:

@@ -3,15 +3,19 @@
 The trial's own code only ever turns bytes into logits, in a process of its own. The targets,
 the softmax and the number of bytes stay here, so nothing that the program prints, files or
 returns can be a score.
+
+*Search*: whole windows, where the byte after a position is in the input, screened by *probes*, copies
+whose bytes after a cut are others. *Promotion*: only prefixes are sent, each for one prediction, so
+that no target is anywhere in what the program gets: of the sealed part, for a score that no choice
+was made on, and of the search windows, for a prediction that can be held against the one given there.
 """
 
 from __future__ import annotations
 
 import math
-import os
-import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from io import FileIO
 from pathlib import Path
 
@@ -19,27 +23,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from proveout.errors import DataError, ScoringFailed
-from proveout.study import Study
-from proveout.trials import (
-    Exit,
-    Job,
-    Limits,
-    Measurement,
-    Trial,
-    TrialFolder,
-    clean_environment,
-    copy_program,
-    open_regular,
-    remove,
-    tail,
-    trial_folder,
+from proveout.scoring._evaluator import (
+    Evaluator,
+    Request,
+    Scored,
+    Tier,
+    check_ended,
+    digest,
+    keyed_rng,
+    means_without,
+    read_into,
 )
+from proveout.scoring._split import Prefixes, Split, make_split, pad, sealed_prefixes
+from proveout.study import LanguageModelScore, Study
+from proveout.trials import Exit, Job, Measurement, Trial, remove, trial_folder, trial_seed
 
 VOCABULARY = 256
 _BATCH = 32
-_SERVER = Path(__file__).with_name("_serve.py")
-_WORST_BITS = 10.0
-"""A model that knows nothing needs 8 bits; one that needs more than this has diverged."""
 
 _ROUNDING = 1e-3
 """How much logits may differ between batches, relative to the largest."""
@@ -64,21 +64,49 @@ def read_held_out(study: Study) -> HeldOut:
     Raises:
         DataError: the file cannot be read or is too short.
     """
-    score = study.score
-    file = study.folder / score.held_out
+    score = _score(study)
+    windows, _ = _windows_of(study, _read_text(study))
+    assert windows.shape == (score.items, score.context + 1)
+    return HeldOut(inputs=windows[:, :-1].copy(), targets=windows[:, 1:].copy())
+
+
+def split_held_out(study: Study) -> Split:
+    """Divides the held-out text, once, into the search part and the sealed part.
+
+    Raises:
+        DataError: the file cannot be read or is too short for both.
+    """
+    text = _read_text(study)
+    return make_split(study, text, *_windows_of(study, text))
+
+
+def _score(study: Study) -> LanguageModelScore:
+    assert isinstance(study.score, LanguageModelScore), study.score.kind
+    return study.score
+
+
+def _read_text(study: Study) -> NDArray[np.uint8]:
+    file = study.folder / _score(study).held_out
     try:
-        text = np.fromfile(file, dtype=np.uint8)
+        return np.fromfile(file, dtype=np.uint8)
     except OSError as error:
         raise DataError(f"the held-out data {file} cannot be read: {error.strerror}") from None
+
+
+def _windows_of(
+    study: Study, text: NDArray[np.uint8]
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Windows of a context and the byte after it, and where they start."""
+    score = _score(study)
     needed = score.items * (score.context + 1)
     if len(text) < needed:
         raise DataError(
-            f"{file} has {len(text)} bytes; score.items = {score.items} windows of score.context "
-            f"= {score.context} need {needed}. Give more held-out data or fewer items"
+            f"{study.folder / score.held_out} has {len(text)} bytes; score.items = {score.items} "
+            f"windows of score.context = {score.context} need {needed}. Give more held-out data or "
+            "fewer items"
         )
     starts = np.linspace(0, len(text) - score.context - 1, score.items).astype(np.int64)
-    windows = text[starts[:, None] + np.arange(score.context + 1)]
-    return HeldOut(inputs=windows[:, :-1].copy(), targets=windows[:, 1:].copy())
+    return text[starts[:, None] + np.arange(score.context + 1)], starts
 
 
 @dataclass(frozen=True)
@@ -105,94 +133,138 @@ def make_probes(inputs: NDArray[np.uint8]) -> Probes:
     return Probes(windows, cuts, changed.astype(np.uint8))
 
 
-class LanguageModelEvaluator:
-    """Turns a trial's artifacts into bits per byte. Lives in the controller."""
+class LanguageModelEvaluator(Evaluator):
+    """Turns a trial's artifacts into bits per byte."""
 
-    def __init__(self, study: Study) -> None:
-        """Reads the held-out data. Raises `DataError` as `read_held_out` does."""
-        self._study = study
+    trust = "audited"
+
+    def __init__(self, study: Study, split: Split | None = None) -> None:
+        """Reads the held-out data. Raises `DataError` as `read_held_out` does.
+
+        Args:
+            study: the study.
+            split: as it was made when the study began; made now, where it is needed, if None.
+        """
+        super().__init__(study)
+        self._split = split
         self._held_out = read_held_out(study)
         self._probes = make_probes(self._held_out.inputs)
-        self._inputs = np.concatenate([self._held_out.inputs, self._probes.inputs])
+        inputs = np.concatenate([self._held_out.inputs, self._probes.inputs])
+        self._order = keyed_rng(study.seeds.key, digest(inputs)).permutation(len(inputs))
+        self._inputs = inputs[self._order]
 
-    def scratch(self, trial: Trial) -> Path:
-        """Where a score server works: not in the trial's folder, which is the program's."""
-        return self._study.folder / "trials" / ".score" / trial.id
-
-    def job(self, trial: Trial, tree: Path, device: str | None) -> Job:
+    def job(self, trial: Trial, tree: Path, device: str | None, tier: Tier = "search") -> Job:
         """The score server as a job: a fresh copy of the program without any data, the trial's
-        artifacts, and inputs among which are the probes."""
-        study, scratch = self._study, self.scratch(trial)
-        remove(scratch)
-        (scratch / "tmp").mkdir(parents=True)
-        copy_program(study, tree, scratch / "work", with_data=False)
-        np.save(scratch / "inputs.npy", self._inputs)
-        return Job(
-            id=f"{trial.id}.score",
-            argv=(
-                sys.executable,
-                str(_SERVER),
-                study.score.serve,
-                str(trial_folder(study, trial).out),
-                str(scratch / "inputs.npy"),
-                str(scratch / "reply.f32"),
-                str(_BATCH),
-            ),
-            directory=scratch / "work",
-            environment=clean_environment(study, TrialFolder(scratch), device),
-            writes=scratch,
-            log=scratch / "log.txt",
-            limits=Limits(
-                wall_seconds=study.limits.wall_time,
-                memory_bytes=study.limits.memory,
-                disk_bytes=study.limits.disk + 2 * self._inputs.size * VOCABULARY * 4,
-            ),
-        )
+        artifacts, and inputs in random order, among which are the probes."""
+        scratch = self._prepare(trial, tree, tier)
+        request, inputs = self._request(tier), self._inputs
+        if tier == "promotion":
+            asked, order = self._asked(trial)
+            inputs = asked.inputs[order]
+            np.save(scratch / "positions.npy", asked.positions[order])
+        np.save(scratch / "inputs.npy", inputs)
+        out = trial_folder(self._study, trial).out
+        argv = request.write(scratch, scratch / "inputs.npy", out)
+        return self._scoring_job(trial, tier, argv, device, 2 * request.reply_bytes)
 
-    def measure(self, trial: Trial, ended: Exit) -> Measurement:
+    def _scored_of(self, trial: Trial, ended: Exit, tier: Tier) -> Scored:
         """Bits per byte from what the score server left.
+
+        Its details are `nats` [items, context] of each prediction of the search windows; at
+        promotion `position` and `nats` [items] of one prediction in each.
 
         Raises:
             ScoringFailed: it failed; its reply is not logits of the exact size, all finite; the
                 model looks ahead; or it is far worse than a uniform guess.
         """
-        scratch = self.scratch(trial)
+        scratch = self.scratch(trial, tier)
         try:
-            if ended.ended_by != "itself" or ended.code != 0:
-                raise ScoringFailed("unscorable", _why_it_failed(ended, scratch / "log.txt"))
-            value = self._score(scratch / "reply.f32")
+            check_ended(ended, scratch / "log.txt")
+            with self._request(tier).open_reply(scratch) as stream:
+                if tier == "search":
+                    return self._of_windows(self._score(stream))
+                return self._of_prefixes(trial, stream)
         finally:
             remove(scratch)
-        if value > _WORST_BITS:
-            raise ScoringFailed(
-                "diverged", f"{value:.3g} bits per byte, where a uniform guess needs 8"
-            )
-        return Measurement(
-            value=value,
-            metric="bits_per_byte",
-            unit="bits per byte",
-            trust="audited",
-            isolation="E",
-            items=self._held_out.targets.size,
-        )
 
-    def _score(self, file: Path) -> float:
-        """Bits per byte from a reply. It was written by untrusted code: only a regular file of
-        exactly the right size is read, and no more of it than that."""
-        expected_bytes = self._inputs.size * VOCABULARY * 4
-        try:
-            stream = open_regular(file)
-        except OSError as error:
-            raise ScoringFailed("unscorable", f"no logits were returned: {error}") from None
-        with stream:
-            size_bytes = os.fstat(stream.fileno()).st_size
-            if size_bytes != expected_bytes:
-                raise ScoringFailed(
-                    "unscorable",
-                    f"{size_bytes} bytes of logits were returned; {expected_bytes} are needed "
-                    f"for float32 logits of shape {[*self._inputs.shape, VOCABULARY]}",
-                )
-            return _score_windows(_windows(stream, self._inputs), self._held_out, self._probes)
+    def _request(self, tier: Tier) -> Request:
+        score = _score(self._study)
+        items = len(self._inputs)
+        if tier == "promotion":
+            items = len(self._held_out.inputs) + len(self._sealed.inputs)
+        shape = (score.context, VOCABULARY)
+        return Request(score.serve, items, _BATCH, shape, "float32", True, tier == "promotion")
+
+    def _of_windows(self, nats: NDArray[np.float64]) -> Scored:
+        bits = nats / math.log(2.0)
+        value = float(bits.sum() / bits.size)
+        details = {"nats": nats.astype(np.float32)}
+        return Scored(self._checked(value, bits.size), means_without(bits.mean(axis=1)), details)
+
+    def _of_prefixes(self, trial: Trial, stream: FileIO) -> Scored:
+        asked, order = self._asked(trial)
+        logits = np.empty((len(order), VOCABULARY), dtype="<f4")
+        read_into(stream, logits)
+        nats = np.empty(len(order))
+        nats[order] = row_nats(logits, asked.targets[order])
+        windows = len(self._held_out.inputs)
+        bits = nats[windows:] / math.log(2.0)
+        details = {"position": asked.positions[:windows], "nats": nats[:windows]}
+        measurement = self._checked(float(bits.mean()), bits.size)
+        return Scored(measurement, means_without(bits), details)
+
+    def _checked(self, bits: float, items: int) -> Measurement:
+        _, worst = self._study.score.bounds
+        if bits > worst:
+            raise ScoringFailed(
+                "diverged", f"{bits:.3g} bits per byte, where a uniform guess needs 8"
+            )
+        return self._measurement(bits, items)
+
+    @cached_property
+    def _sealed(self) -> Prefixes:
+        text = _read_text(self._study)
+        _, starts = _windows_of(self._study, text)
+        split = self._split or split_held_out(self._study)
+        return sealed_prefixes(self._study, text, starts, split)
+
+    def _asked(self, trial: Trial) -> tuple[Prefixes, NDArray[np.intp]]:
+        """What a promotion asks: one prefix of each search window, cut where nobody can foresee,
+        then the sealed ones; and the order in which they are sent."""
+        own, sealed = self._held_out, self._sealed
+        items, context = own.inputs.shape
+        rng = keyed_rng(trial_seed(self._study, trial), trial.id, digest(sealed.targets))
+        cuts = rng.integers(0, context, size=items)
+        asked = Prefixes(
+            np.concatenate([pad(own.inputs, cuts, rng), sealed.inputs]),
+            np.concatenate([cuts, sealed.positions]),
+            np.concatenate([own.targets[np.arange(items), cuts], sealed.targets]),
+        )
+        return asked, rng.permutation(len(asked.targets))
+
+    def _score(self, stream: FileIO) -> NDArray[np.float64]:
+        """Nats [items, context] of the held-out windows, once the probes have been passed."""
+        own, probes = self._held_out, self._probes
+        items, context = own.inputs.shape
+        probe_of = {int(window): number for number, window in enumerate(probes.windows)}
+        nats = np.empty((items, context))
+        kept: dict[int, NDArray[np.float32]] = {}
+        start = 0
+        for logits in _windows(stream, self._inputs.shape):
+            for row, asked in enumerate(self._order[start : start + len(logits)].tolist()):
+                if asked < items:
+                    nats[asked] = row_nats(logits[row], own.targets[asked])
+                probe = probe_of.get(asked) if asked < items else asked - items
+                if probe is None:
+                    continue
+                told = logits[row, : int(probes.cuts[probe]) + 1]
+                if probe in kept:
+                    _check_finite(told)
+                    _check_causal(kept.pop(probe), told)
+                else:
+                    kept[probe] = told.copy()
+            start += len(logits)
+        return nats
 
 
 def bits_per_byte(logits: NDArray[np.float32], targets: NDArray[np.uint8]) -> float:
@@ -203,43 +275,27 @@ def bits_per_byte(logits: NDArray[np.float32], targets: NDArray[np.uint8]) -> fl
     Raises:
         ScoringFailed: a logit is not finite ("diverged").
     """
-    return _nats(logits, targets) / (targets.size * math.log(2.0))
+    nats = row_nats(logits.reshape(-1, VOCABULARY), targets.reshape(-1))
+    return float(nats.sum() / (targets.size * math.log(2.0)))
 
 
-def _nats(logits: NDArray[np.float32], targets: NDArray[np.uint8]) -> float:
-    """The sum of -ln p(target), for `logits` [items, context, 256]."""
-    rows = logits.reshape(-1, VOCABULARY).astype(np.float64)
+def row_nats(logits: NDArray[np.float32], targets: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """-ln p(target), [rows], for `logits` [rows, 256] and `targets` [rows]."""
+    rows = logits.astype(np.float64)
     peak = rows.max(axis=1, keepdims=True)
     if not (np.isfinite(peak).all() and np.isfinite(rows.min())):
         raise ScoringFailed("diverged", "the model's logits are not finite")
     # The peak goes first: beside a large constant the logarithm of the sum would be lost.
     rows -= peak
-    right = rows[np.arange(len(rows)), targets.reshape(-1)]
+    right = rows[np.arange(len(rows)), targets]
     np.exp(rows, out=rows)
-    return float(np.sum(np.log(rows.sum(axis=1)) - right))
+    nats: NDArray[np.float64] = np.log(rows.sum(axis=1)) - right
+    return nats
 
 
-def _score_windows(
-    windows: Iterable[NDArray[np.float32]], held_out: HeldOut, probes: Probes
-) -> float:
-    """Bits per byte of the held-out windows, once the probes that follow them have been passed."""
-    items = len(held_out.targets)
-    nats, start = 0.0, 0
-    kept: dict[int, NDArray[np.float32]] = {}
-    for logits in windows:
-        own = logits[: max(0, items - start)]
-        if len(own):
-            nats += _nats(own, held_out.targets[start : start + len(own)])
-        for window in probes.windows[
-            (probes.windows >= start) & (probes.windows < start + len(own))
-        ]:
-            kept[int(window)] = own[window - start].copy()
-        for row in range(len(own), len(logits)):
-            probe = start + row - items
-            cut = int(probes.cuts[probe]) + 1
-            _check_causal(kept[int(probes.windows[probe])][:cut], logits[row, :cut])
-        start += len(logits)
-    return nats / (held_out.targets.size * math.log(2.0))
+def _check_finite(logits: NDArray[np.float32]) -> None:
+    if not np.isfinite(logits).all():
+        raise ScoringFailed("diverged", "the model's logits are not finite")
 
 
 def _check_causal(told: NDArray[np.float32], again: NDArray[np.float32]) -> None:
@@ -251,26 +307,12 @@ def _check_causal(told: NDArray[np.float32], again: NDArray[np.float32]) -> None
         )
 
 
-def _windows(stream: FileIO, inputs: NDArray[np.uint8]) -> Iterator[NDArray[np.float32]]:
+def _windows(stream: FileIO, shape: tuple[int, ...]) -> Iterator[NDArray[np.float32]]:
     """The windows of a reply, a few at a time [some, context, 256], in a buffer used again."""
-    count, context = inputs.shape
+    count, context = shape
     some = max(1, _CHUNK_ROWS // context)
     buffer = np.empty((some, context, VOCABULARY), dtype="<f4")
     for start in range(0, count, some):
         chunk = buffer[: min(some, count - start)]
-        unread = memoryview(chunk.view(np.uint8).reshape(-1).data)
-        while unread:
-            read_bytes = stream.readinto(unread)
-            if not read_bytes:
-                raise ScoringFailed("unscorable", "the logits changed while they were read")
-            unread = unread[read_bytes:]
+        read_into(stream, chunk)
         yield chunk
-
-
-def _why_it_failed(ended: Exit, log: Path) -> str:
-    if ended.ended_by != "itself":
-        return f"the score server was ended: {ended.ended_by} limit"
-    last = [line for line in tail(log).splitlines() if line.strip()][-1:]
-    said = f": {last[0].strip()[:300]}" if last else ""
-    how = f"code {ended.code}" if ended.code is not None else f"signal {ended.signal}"
-    return f"the score server could not load or run the artifacts ({how}){said}"

@@ -2,6 +2,15 @@
 
 from proveout.study._formula import Formula
 from proveout.study._read import STUDY_FILE, read_study
+from proveout.study._score import (
+    METRICS,
+    CommandScore,
+    LanguageModelScore,
+    PredictionsScore,
+    ReportedScore,
+    Score,
+    split_function,
+)
 from proveout.study._settings import CurveSource, SettingsFile, Value
 from proveout.study._spec import (
     BUILT_IN,
@@ -14,24 +23,28 @@ from proveout.study._spec import (
     Policy,
     Program,
     Rung,
-    Score,
     Seeds,
     Study,
 )
 
 __all__ = [
     "BUILT_IN",
+    "METRICS",
     "PLACEHOLDER",
     "STUDY_FILE",
     "Budget",
+    "CommandScore",
     "CurveSource",
     "Execution",
     "Formula",
     "Ideas",
     "Ladder",
+    "LanguageModelScore",
     "Limits",
     "Policy",
+    "PredictionsScore",
     "Program",
+    "ReportedScore",
     "Rung",
     "Score",
     "Seeds",
@@ -39,4 +52,5 @@ __all__ = [
     "Study",
     "Value",
     "read_study",
+    "split_function",
 ]

@@ -13,7 +13,9 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, ValidationError
 
 from proveout.errors import StudyError, UserError
+from proveout.study._check_score import check_score
 from proveout.study._locate import Where, locate, spell
+from proveout.study._score import KINDS
 from proveout.study._spec import BUILT_IN, PLACEHOLDER, Study
 from proveout.units import compact
 
@@ -85,14 +87,18 @@ def _render(file: Path, text: str, mistakes: list[Mistake]) -> str:
 def _mistakes(error: ValidationError, declared: dict[str, Any]) -> list[Mistake]:
     found: dict[Where, str] = {}
     for item in error.errors():
+        kind = next((part for part in item["loc"] if part in KINDS), None)
         where = tuple(part for part in item["loc"] if not _names_a_union_member(part))
         match item["type"]:
             case "extra_forbidden":
-                message = _unknown_key(where)
+                message = _unknown_key(where, kind)
             case "missing":
                 message = "missing; it must be given"
             case "value_error":
                 message = str(item["ctx"]["error"])
+            case "union_tag_not_found" | "union_tag_invalid":
+                where = (*where, "kind")
+                message = f"the kind must be one of {', '.join(KINDS)}"
             case "literal_error":
                 message = f"{item['input']!r} is not one of the allowed: {item['ctx']['expected']}"
             case _:
@@ -102,8 +108,9 @@ def _mistakes(error: ValidationError, declared: dict[str, Any]) -> list[Mistake]
 
 
 def _names_a_union_member(part: str | int) -> bool:
-    """Pydantic adds the tried member of `Value` to the path; no key of ours is called that."""
-    return part in {"bool", "int", "float", "str"}
+    """Pydantic adds the tried member of `Value`, and the kind of `[score]`, to the path; no key of
+    ours is called that."""
+    return part in {"bool", "int", "float", "str", *KINDS}
 
 
 def _shorten(value: object) -> str:
@@ -111,22 +118,25 @@ def _shorten(value: object) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _unknown_key(where: Where) -> str:
+def _unknown_key(where: Where, kind: str | int | None = None) -> str:
     model: type[BaseModel] | None = Study
     for part in where[:-1]:
         if isinstance(part, int) or model is None:
             continue
-        model = _model_of(model.model_fields[part].annotation)
+        model = _model_of(model.model_fields[part].annotation, kind)
     allowed = sorted(set(model.model_fields) - {"folder"}) if model else []
     close = difflib.get_close_matches(str(where[-1]), allowed, n=1)
     hint = f"; did you mean {close[0]!r}?" if close else ""
     return f"unknown key{hint} Allowed here: {', '.join(allowed)}"
 
 
-def _model_of(annotation: Any) -> type[BaseModel] | None:
+def _model_of(annotation: Any, kind: str | int | None) -> type[BaseModel] | None:
+    """The model of a table; of `[score]`, that of its kind."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    inner = (_model_of(argument) for argument in getattr(annotation, "__args__", ()))
+        tag = annotation.model_fields.get("kind")
+        other = tag is not None and kind not in getattr(tag.annotation, "__args__", ())
+        return None if other else annotation
+    inner = (_model_of(argument, kind) for argument in getattr(annotation, "__args__", ()))
     return next((model for model in inner if model), None)
 
 
@@ -256,23 +266,13 @@ def _check_paths(study: Study) -> Iterator[Mistake]:
     for index, name in enumerate(study.program.data):
         if not (root / name).exists():
             yield Mistake(("program", "data", index), f"there is no {root / name}")
-    held_out = root / study.score.held_out
-    if not held_out.is_file():
-        yield Mistake(("score", "held_out"), f"there is no file {held_out}")
-    for index, name in enumerate(study.program.data):
-        if held_out.resolve().is_relative_to((root / name).resolve()):
-            yield Mistake(
-                ("program", "data", index),
-                f"{name!r} holds the held-out data, which no trial may see",
-            )
     for pattern in study.program.editable:
         if Path(pattern).is_absolute() or ".." in Path(pattern).parts:
             yield Mistake(("program", "editable"), f"{pattern!r} leads outside the program")
         elif not any(program.glob(pattern)):
             yield Mistake(("program", "editable"), f"nothing in {program} matches {pattern!r}")
-    served = study.score.serve.rpartition(":")[0]
-    if not (program / served).is_file():
-        yield Mistake(("score", "serve"), f"there is no file {program / served}")
+    for where, message in check_score(study):
+        yield Mistake(where, message)
     catalog = study.ideas.catalog
     if catalog is not None and not (root / catalog).is_dir():
         yield Mistake(("ideas", "catalog"), f"there is no folder {root / catalog}")

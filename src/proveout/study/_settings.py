@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, field_validator, model_validator
+from pydantic import field_validator, model_validator
 
 from proveout.errors import UserError
 from proveout.study._formula import Formula
+from proveout.study._part import Part
 
 Value = bool | int | float | str
 """A program parameter: whatever a command line can carry."""
@@ -18,11 +19,7 @@ Value = bool | int | float | str
 CONFIG_SUFFIXES = (".json", ".toml", ".yaml", ".yml")
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
-
-
-class SettingsFile(_Part):
+class SettingsFile(Part):
     """A file of the program of which each trial gets a copy with its own values."""
 
     path: str
@@ -63,7 +60,7 @@ class SettingsFile(_Part):
         yield from self.replace.values()
 
 
-class CurveSource(_Part):
+class CurveSource(Part):
     """Where the training curve of a trial is read. A hint, never a score."""
 
     source: Literal["jsonl", "output", "csv", "tensorboard"] = "jsonl"

@@ -8,10 +8,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator
 
 from proveout.errors import UserError
 from proveout.study._formula import Formula
+from proveout.study._part import Part as _Part
+from proveout.study._score import Score
 from proveout.study._settings import CurveSource, SettingsFile, Value, as_formula
 from proveout.units import Compute, compact, parse_bytes, parse_compute, parse_seconds
 
@@ -49,10 +51,6 @@ def _with_unit(parse: Any) -> BeforeValidator:
 ComputeAmount = Annotated[Compute, _with_unit(parse_compute)]
 Seconds = Annotated[float, _with_unit(parse_seconds)]
 Bytes = Annotated[int, _with_unit(parse_bytes)]
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
 
 class Program(_Part):
@@ -109,33 +107,6 @@ class Program(_Part):
         texts = [self.train, *self.environment.values()]
         texts += [text for file in self.file for text in file.texts()]
         return frozenset(name for text in texts for name in PLACEHOLDER.findall(text))
-
-
-class Score(_Part):
-    """How a trial is measured, by a process that never ran its code."""
-
-    kind: Literal["language-model"]
-    metric: Literal["bits_per_byte"] = "bits_per_byte"
-    goal: Literal["minimize"] = "minimize"
-    held_out: str
-    """The file of held-out bytes, relative to study.toml. No trial ever sees it."""
-    serve: str
-    """`file.py:function`; the function takes a trial's output folder and returns a function
-    from bytes, uint8 [items, context], to logits, float32 [items, context, 256]."""
-    context: int = Field(default=128, ge=2, le=65536)
-    """Bytes a prediction may look back on."""
-    items: int = Field(default=128, ge=1)
-    """Windows of `context` predictions that a measurement averages over."""
-
-    @field_validator("serve")
-    @classmethod
-    def _names_a_function(cls, serve: str) -> str:
-        file, _, function = serve.rpartition(":")
-        if not file.endswith(".py") or not function.isidentifier():
-            raise ValueError(
-                f'{serve!r} is not file.py:function; write for example "train.py:load"'
-            )
-        return serve
 
 
 class Rung(_Part):

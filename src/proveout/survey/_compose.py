@@ -156,9 +156,7 @@ def _of(survey: Survey, wishes: Wishes, role: Role) -> str | None:
     return told.lstrip("-").replace("-", "_") if told and name is None else name
 
 
-def _used(
-    survey: Survey, wishes: Wishes, rungs: Sequence[Mapping[str, Value]]
-) -> list[Parameter]:
+def _used(survey: Survey, wishes: Wishes, rungs: Sequence[Mapping[str, Value]]) -> list[Parameter]:
     """The parameters that a study sets: by role, by a wish, as knobs, and all that are required."""
     wanted = {_known(survey.parameters, name).name for name in wishes.fixed}
     varied = {name for rung in rungs for name in rung}
@@ -168,9 +166,12 @@ def _used(
     used = []
     for each in survey.parameters:
         by_role = each.role in ("seed", "out", "compute")
-        if by_role or each.name in wanted or each.name in knobs:
-            used.append(each)
-        elif each.required and each.default is not None:
+        if (
+            by_role
+            or each.name in wanted
+            or each.name in knobs
+            or (each.required and each.default is not None)
+        ):
             used.append(each)
         elif each.required:
             raise UserError(
@@ -195,7 +196,9 @@ def _parameters(
         value = fixed.get(each.name.replace("-", "_"), fixed.get(word, each.default))
         if value is not None:
             found[word] = value
-    found |= {name: value for name, value in fixed.items() if name in named_now and name not in varied}
+    found |= {
+        name: value for name, value in fixed.items() if name in named_now and name not in varied
+    }
     return found
 
 
@@ -220,10 +223,16 @@ def _seed_in_source(
     for match in _SEEDED.finditer(text):
         whole = match[0]
         if text.count(whole) == 1:
-            new = f"{match['key']}{{seed}}" if match["key"] else f"{match['call']}{{seed}}{match['end']}"
+            new = (
+                f"{match['key']}{{seed}}"
+                if match["key"]
+                else f"{match['call']}{{seed}}{match['end']}"
+            )
             replaces.setdefault(survey.entry, {})[re.escape(whole).replace(r"\ ", " ")] = new
     if replaces.get(survey.entry) and any("{seed}" in v for v in replaces[survey.entry].values()):
-        notes.append(f"it takes no seed; the one in {survey.entry} is replaced in each trial's copy")
+        notes.append(
+            f"it takes no seed; the one in {survey.entry} is replaced in each trial's copy"
+        )
         return
     environment["SEED"] = "{seed}"
     notes.append("no seed was found: it is given as the variable SEED, which the program does not "

@@ -22,7 +22,17 @@ from proveout.survey._options import Found, options_of
 from proveout.survey._records import Parameter, Survey
 from proveout.survey._roles import with_roles
 
-_PREFERRED = ("train", "main", "run", "pretrain", "fit", "finetune", "optimize", "optimise", "search")
+_PREFERRED = (
+    "train",
+    "main",
+    "run",
+    "pretrain",
+    "fit",
+    "finetune",
+    "optimize",
+    "optimise",
+    "search",
+)
 _SUBCOMMANDS = ("train", "fit", "run", "pretrain")
 
 
@@ -51,7 +61,9 @@ def survey(folder: Path, command: str | None = None) -> Survey:
     if command is not None:
         given = _start(command, lying)
         if given is None:
-            raise UserError(f"{command!r} needs a shell; put it into a script, or say `sh -c '...'`")
+            raise UserError(
+                f"{command!r} needs a shell; put it into a script, or say `sh -c '...'`"
+            )
         chosen, others = given, ()
     else:
         starts = [*_python_starts(lying), *_shell_starts(lying)]
@@ -108,7 +120,9 @@ def _start(command: str, lying: Lying) -> _Start | None:
     if words[0] in {"python", "python3"} and len(words) > 1:
         if words[1] == "-m" and len(words) > 2:
             entry = words[2].replace(".", "/")
-            file = next((f for f in (f"{entry}.py", f"{entry}/__main__.py") if f in lying.python), "")
+            file = next(
+                (f for f in (f"{entry}.py", f"{entry}/__main__.py") if f in lying.python), ""
+            )
             return _Start(("python", "-m", words[2]), file, tuple(words[3:]))
         script = words[1].removeprefix("./")
         return _Start(("python", script), script, tuple(words[2:]))

@@ -62,8 +62,10 @@ def _all(found: Found) -> Iterator[Parameter]:
 def _starts(tree: ast.Module) -> bool:
     guard = any(isinstance(n, ast.If) and "__name__" in ast.unparse(n.test) for n in tree.body)
     work = (ast.For, ast.While, ast.With)
-    return guard or any(isinstance(n, work) for n in tree.body) or any(
-        isinstance(n, ast.Expr) and isinstance(n.value, ast.Call) for n in tree.body
+    return (
+        guard
+        or any(isinstance(n, work) for n in tree.body)
+        or any(isinstance(n, ast.Expr) and isinstance(n.value, ast.Call) for n in tree.body)
     )
 
 
@@ -275,9 +277,7 @@ def _constants(tree: ast.Module, name: str, source: str, found: Found) -> None:
                 Parameter(target.id, "flag", f"--{target.id}", value, False, name, "equals")
             )
         else:
-            found.parameters.append(
-                Parameter(target.id, "constant", target.id, value, False, name)
-            )
+            found.parameters.append(Parameter(target.id, "constant", target.id, value, False, name))
 
 
 def _called(node: Any) -> str:

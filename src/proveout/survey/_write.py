@@ -185,7 +185,9 @@ def score_lines(found: Reported) -> Scored:
             lines += [f"file = {_text(found.file)}", f"key = {_text(found.name)}"]
         case _:
             lines.append(f"key = {_text(found.name)}")
-    lines.append("# believe_reported = true   # lets a number that nothing checks make an idea hold")
+    lines.append(
+        "# believe_reported = true   # lets a number that nothing checks make an idea hold"
+    )
     return Scored(
         tuple(lines),
         "What the program says of itself. Nothing checks it, so no idea is said to hold by it "

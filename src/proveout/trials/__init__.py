@@ -1,10 +1,12 @@
 """Trials: (idea, rung, seed) made runnable, and the records of what they come to."""
 
 from proveout.trials._curve import Curve, newest, read_curve, read_source, read_text, rows, tail
-from proveout.trials._files import open_regular, remove
+from proveout.trials._files import folder_bytes, open_regular, read_regular, remove
 from proveout.trials._job import EndedBy, Exit, Job, Limits
+from proveout.trials._quote import clean, clean_lines, quote, quote_numbers
 from proveout.trials._trial import (
     AUDITS,
+    Audit,
     Failure,
     FailureKind,
     Isolation,
@@ -30,6 +32,7 @@ from proveout.trials._workspace import (
 
 __all__ = [
     "AUDITS",
+    "Audit",
     "Curve",
     "EndedBy",
     "Exit",
@@ -44,13 +47,19 @@ __all__ = [
     "Trust",
     "Usage",
     "check_disk",
+    "clean",
     "clean_environment",
+    "clean_lines",
     "copy_program",
+    "folder_bytes",
     "keep_curve",
     "newest",
     "open_regular",
     "prepare_trial",
+    "quote",
+    "quote_numbers",
     "read_curve",
+    "read_regular",
     "read_source",
     "read_text",
     "remove",

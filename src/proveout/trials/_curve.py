@@ -96,7 +96,7 @@ def newest(out: Path, pattern: str) -> Path | None:
             file = os.path.join(folder, name)  # noqa: PTH118 - a program may leave thousands
             if wanted.fullmatch(os.path.relpath(file, out)):
                 with contextlib.suppress(OSError):  # it may be gone by now
-                    status = os.lstat(file)  # noqa: PTH116
+                    status = os.lstat(file)
                     if stat.S_ISREG(status.st_mode):
                         found.append((status.st_mtime, file))
     return Path(max(found)[1]) if found else None

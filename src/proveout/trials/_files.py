@@ -23,6 +23,35 @@ def open_regular(file: Path) -> FileIO:
     return os.fdopen(descriptor, "rb", buffering=0)
 
 
+def read_regular(file: Path, most_bytes: int) -> bytes:
+    """The whole of a small file.
+
+    Raises:
+        OSError: it is missing, not a regular file, or larger than `most_bytes`.
+    """
+    with open_regular(file) as stream:
+        size_bytes = os.fstat(stream.fileno()).st_size
+        if size_bytes > most_bytes:
+            raise OSError(f"{file.name} has {size_bytes} bytes; at most {most_bytes} are read")
+        return stream.read(most_bytes) or b""
+
+
+def folder_bytes(folder: Path, most_files: int = 100_000) -> int:
+    """The size of the regular files below a folder; links are not followed."""
+    total, files = 0, 0
+    for here, _, names in os.walk(folder):
+        for name in names:
+            try:
+                status = os.lstat(os.path.join(here, name))  # noqa: PTH118 - for speed
+            except OSError:
+                continue
+            total += status.st_size if stat.S_ISREG(status.st_mode) else 0
+        files += len(names)
+        if files > most_files:
+            break
+    return total
+
+
 def remove(path: Path) -> None:
     """Removes a file, a link (not what it leads to) or a folder, whatever its permissions.
 

@@ -47,6 +47,13 @@ class Measurement:
     isolation: Isolation
     items: int
     """How many scored predictions it averages over."""
+    loss: float | None = None
+    """What is minimized, where that is not the value itself: for a metric that is maximized."""
+
+    @property
+    def to_minimize(self) -> float:
+        """What everything is decided on: less is better."""
+        return self.value if self.loss is None else self.loss
 
 
 FailureKind = Literal[
@@ -57,11 +64,15 @@ FailureKind = Literal[
     "wrote too much",
     "over budget",
     "not causal",
+    "not confirmed",
+    "implausible",
     "unscorable",
     "ended early",
 ]
 
-AUDITS: frozenset[FailureKind] = frozenset({"over budget", "not causal"})
+AUDITS: frozenset[FailureKind] = frozenset(
+    {"over budget", "not causal", "not confirmed", "implausible"}
+)
 """Failures of honesty rather than of health: the idea is rejected, whatever else it shows."""
 
 
@@ -78,6 +89,16 @@ class Failure:
 
 
 @dataclass(frozen=True)
+class Audit:
+    """One thing that was held against what is plausible, as evidence."""
+
+    name: str
+    passed: bool
+    evidence: str
+    """What was seen and what it was held against, in words."""
+
+
+@dataclass(frozen=True)
 class Usage:
     """What a trial used, measured from outside, and what it says it used."""
 
@@ -90,3 +111,5 @@ class Usage:
     leftover_processes: int
     claimed_compute: float | None
     """Compute by the program's own count, a hint; None if it reported none."""
+    artifact_bytes: int | None = None
+    """Of the files in its output folder when it ended; None where that was not counted."""

@@ -94,10 +94,10 @@ def prepare_trial(study: Study, trial: Trial, idea: Idea, tree: Path, device: st
     `tree` holds the exported files of the idea's commit.
 
     Raises:
-        EnvironmentFailure: the disk is nearly full.
+        EnvironmentFailure: the disk has no room for all that a trial may write.
     """
     folder = trial_folder(study, trial)
-    check_disk(study.folder)
+    check_disk(study.folder, study.limits.disk)
     remove(folder.path)
     folder.out.mkdir(parents=True)
     (folder.path / "tmp").mkdir()
@@ -144,13 +144,14 @@ def _settle(study: Study, folder: TrialFolder, values: Mapping[str, Value]) -> t
     return tuple(fill(word, values) for word in shlex.split(study.program.train))
 
 
-def check_disk(folder: Path) -> None:
-    """Raises `EnvironmentFailure` when there is no room to write results."""
-    free_bytes = shutil.disk_usage(folder).free
-    if free_bytes < _LEAST_FREE_BYTES:
+def check_disk(folder: Path, for_trial_bytes: int = 0) -> None:
+    """Raises `EnvironmentFailure` when there is no room to write results, or all that a trial may."""
+    free_bytes, needed_bytes = shutil.disk_usage(folder).free, _LEAST_FREE_BYTES + for_trial_bytes
+    if free_bytes < needed_bytes:
+        or_less = " or lower limits.disk" if free_bytes > _LEAST_FREE_BYTES else ""
         raise EnvironmentFailure(
             f"the disk that holds {folder} is full ({free_bytes / 1e6:.0f} MB left, at least "
-            f"{_LEAST_FREE_BYTES / 1e6:.0f} MB needed); free some and run again: nothing is lost"
+            f"{needed_bytes / 1e6:.0f} MB needed); free some{or_less} and run again: nothing is lost"
         )
 
 
@@ -175,9 +176,7 @@ def copy_program(study: Study, tree: Path, destination: Path, with_data: bool = 
         link.symlink_to(source)
 
 
-def trial_values(
-    study: Study, trial: Trial, idea: Idea, folder: TrialFolder
-) -> dict[str, Value]:
+def trial_values(study: Study, trial: Trial, idea: Idea, folder: TrialFolder) -> dict[str, Value]:
     """What each placeholder of a trial stands for."""
     rung = study.rung(trial.rung)
     values: dict[str, Value] = {**study.program.parameters, **rung.parameters, **idea.parameters}

@@ -6,6 +6,7 @@ from proveout.verdicts._actions import (
     EndLadder,
     MakeForecast,
     Merge,
+    Promote,
     Purchase,
     ScoreForecast,
     Stop,
@@ -22,6 +23,7 @@ from proveout.verdicts._information import InformationPolicy
 from proveout.verdicts._named import POLICIES, policy_named
 from proveout.verdicts._optuna import Asha, Hyperband
 from proveout.verdicts._plan import plan
+from proveout.verdicts._promote import SelectionBias, kept_trials, selection_bias
 from proveout.verdicts._reference import (
     KeepIfBetter,
     SuccessiveHalving,
@@ -50,9 +52,11 @@ __all__ = [
     "PastTrial",
     "Pick",
     "Policy",
+    "Promote",
     "Purchase",
     "Run",
     "ScoreForecast",
+    "SelectionBias",
     "Stop",
     "SuccessiveHalving",
     "Tenths",
@@ -66,10 +70,12 @@ __all__ = [
     "hopeless",
     "is_broken",
     "judge",
+    "kept_trials",
     "mean_tenths",
     "members_of",
     "plan",
     "policy_named",
     "score_forecast",
+    "selection_bias",
     "tenths",
 ]

@@ -50,6 +50,15 @@ class EndLadder:
 
 
 @dataclass(frozen=True)
+class Promote:
+    """Score these trials on the sealed part, with their targets withheld, before what they show is
+    believed."""
+
+    trials: tuple[Trial, ...]
+    why: str
+
+
+@dataclass(frozen=True)
 class Merge:
     """Merge an idea into a stack, as an idea of the given name."""
 
@@ -84,4 +93,4 @@ class Stop:
     """False where the study could not do what it was asked to."""
 
 
-Action = Buy | Wait | EndLadder | Merge | MakeForecast | ScoreForecast | Stop
+Action = Buy | Wait | EndLadder | Promote | Merge | MakeForecast | ScoreForecast | Stop

@@ -131,7 +131,7 @@ def board_of(
         at = arm, trial.rung, trial.replicate
         audits[at] = record.audit
         if record.measurement is not None:
-            losses[at] = record.measurement.value
+            losses[at] = record.measurement.to_minimize
         elif record.state == "running":
             running[at] = True
         elif record.failure is not None and record.failure.gap is not None:
@@ -139,6 +139,9 @@ def board_of(
         elif record.state == "failed":
             failed[at] = True
             closed[arm] |= record.failure is not None and record.failure.kind in AUDITS
+    for promotion in history.promotions.values():
+        if promotion.agrees is False and promotion.idea in place:
+            closed[place[promotion.idea]] = True
     for at, gap in ended.items():
         same, there = losses[0, at[1], at[2]], losses[0, at[1]]
         known = there[~np.isnan(there)] if np.isnan(same) else same

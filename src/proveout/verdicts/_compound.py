@@ -23,6 +23,7 @@ from proveout.verdicts._actions import (
 )
 from proveout.verdicts._board import Board
 from proveout.verdicts._named import policy_named
+from proveout.verdicts._promote import next_check
 from proveout.verdicts._reference import mean_gaps
 from proveout.verdicts._rules import gap_between, is_broken, standing
 
@@ -42,8 +43,12 @@ def members_of(idea: Idea) -> tuple[str, ...]:
 
 def compound(study: Study, history: History, board: Board, slots: int) -> Action:
     """Merges what won on the ladder's board, best first, each merge proven out; then the target."""
-    holding = standing(study, _ladder_only(study, history))
-    won = holding if study.policy.name == _OURS else _kept(study, board)
+    ladder = _ladder_only(study, history)
+    kept = () if study.policy.name == _OURS else _kept(study, board)
+    holding, unchecked = standing(study, ladder)
+    if check := next_check(study, history, (*unchecked, *kept), slots):
+        return check
+    won = holding if study.policy.name == _OURS else kept
     words = _by_its_own_rule(study, won, holding)
     if not won:
         why = f"{_nothing_won(study, history)}, so there is nothing to carry to the target"
@@ -57,6 +62,8 @@ def compound(study: Study, history: History, board: Board, slots: int) -> Action
             return action
         stack = _stack_of(history, best, idea)
         if stack is not None and _adds_up(study, history, stack, best):
+            if check := next_check(study, history, (stack,), slots):
+                return check
             best = stack
     action = finale(study, history, best, slots)
     if isinstance(action, Stop):
@@ -132,7 +139,8 @@ def _kept(study: Study, board: Board) -> tuple[str, ...]:
     rungs = np.arange(gaps.shape[1])
     highest = np.where(np.isnan(gaps), -1, rungs).max(axis=1)
     gap = np.where(highest < 0, np.inf, gaps[np.arange(len(gaps)), highest])
-    kept = np.flatnonzero(policy_named(study.policy.name).keeps(board) & (highest >= 0))
+    keeps = policy_named(study.policy.name).keeps(board) & ~board.closed[1:]
+    kept = np.flatnonzero(keeps & (highest >= 0))
     return tuple(board.arms[index + 1] for index in sorted(kept, key=lambda index: gap[index]))
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from proveout.ledger import History, Verdict, VerdictsRead
 from proveout.scaling import ComputeMultiplier, Laws, Predictive
-from proveout.study import Study
+from proveout.study import ReportedScore, Study
 from proveout.trials import AUDITS
 from proveout.verdicts._baseline import baseline_laws, draw_baseline, multipliers_of
 from proveout.verdicts._believe import Belief, believe_board
@@ -32,13 +33,30 @@ def judge(study: Study, history: History) -> VerdictsRead:
     )
 
 
-def standing(study: Study, history: History) -> tuple[str, ...]:
-    """The ideas that hold, the greatest gain at the target first."""
+class Held(NamedTuple):
+    """Ideas by name, the greatest gain at the target first."""
+
+    holds: tuple[str, ...]
+    unchecked: tuple[str, ...]
+    """That would hold, and wait for their check with withheld targets."""
+
+
+def standing(study: Study, history: History) -> Held:
+    """The ideas that hold, and those that are about to."""
     now = Standing.of(study, history)
-    calls = _calls(study, history, now)
+    before, calls = call_all(now.board, now.belief), _calls(study, history, now)
     gains = now.belief.mean_at_target
-    held = [i for i, call in enumerate(calls) if call.verdict == "holds"]
-    return tuple(now.board.arms[i + 1] for i in sorted(held, key=lambda i: float(gains[i])))
+    would = [i for i, call in enumerate(before) if call.verdict == "holds"]
+    names = {i: now.board.arms[i + 1] for i in sorted(would, key=lambda i: float(gains[i]))}
+    return Held(
+        tuple(name for i, name in names.items() if calls[i].verdict == "holds"),
+        tuple(name for name in names.values() if not _is_checked(history, name)),
+    )
+
+
+def _is_checked(history: History, idea: str) -> bool:
+    """Whether the sealed part has said something of an idea."""
+    return any(each.agrees is not None for each in history.promotions_of(idea))
 
 
 def gap_between(study: Study, history: History, idea: str, against: str) -> Predictive | None:
@@ -87,11 +105,29 @@ def _calls(study: Study, history: History, now: Standing) -> tuple[Call, ...]:
     calls = list(call_all(now.board, now.belief))
     for index, arm in enumerate(now.board.arms[1:]):
         failures = history.failures(arm) if now.board.failed[index + 1].any() else ()
-        if audits := [failure for failure in failures if failure.kind in AUDITS]:
+        if calls[index].verdict == "holds":
+            calls[index] = _believed(study, history, arm, calls[index])
+        refuted = [each.why for each in history.promotions_of(arm) if each.agrees is False]
+        if refuted:
+            calls[index] = Call("rejected", f"with its targets withheld: {refuted[0]}")
+        elif audits := [failure for failure in failures if failure.kind in AUDITS]:
             calls[index] = Call("rejected", f"{audits[0].kind}: {audits[0].sentence}")
         elif calls[index].verdict == "broken" and failures:
             calls[index] = Call("broken", f"{failures[0].kind}: {failures[0].sentence}")
     return tuple(calls)
+
+
+def _believed(study: Study, history: History, idea: str, call: Call) -> Call:
+    """An idea that would hold does so once it was checked as its kind of score allows."""
+    if isinstance(study.score, ReportedScore) and not study.score.believe_reported:
+        return Call("undecided", f"{call.why}, but by a number that the program reports itself: "
+                    "nothing checked it, and score.believe_reported is not set")  # fmt: skip
+    if history.split is None or any(each.agrees for each in history.promotions_of(idea)):
+        return call
+    if any(each.agrees is None for each in history.promotions_of(idea)):
+        return Call("undecided", f"{call.why}, but not checked with its targets withheld: "
+                    "the artifacts of its trials are gone")  # fmt: skip
+    return Call("undecided", f"{call.why}; it waits for its check with withheld targets")
 
 
 class _Table:

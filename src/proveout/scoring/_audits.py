@@ -1,0 +1,146 @@
+"""Audits: what a trial says of itself and used, held against what is plausible.
+
+They are evidence and not the wall: the program cannot reach its score, and an audit asks whether the
+rest of its story fits. Each is wide enough that no honest idea was ever seen near it; by how much is in
+`benchmarks/false_alarms.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from proveout.trials import Audit, Curve, Measurement, Usage
+from proveout.units import compact
+
+_DEVICE_PEAK_FLOPS = 2e16
+"""Of the fastest accelerator that is sold, at its lowest precision, per second."""
+_CORE_PEAK_FLOPS = {"amx_tile": 1e13, "avx512f": 2e12, "avx2": 5e11}
+_UNKNOWN_CORE_PEAK_FLOPS = 2e12
+_LEAST_SECONDS = 0.05  # below it, clocks tell nothing
+
+_TIME_FACTOR, _TIME_SLACK_SECONDS = 6.0, 20.0
+"""A trial may use this many times the baseline's CPU seconds, and some for starting up. The most that
+an honest idea used is 2.4 times, on cores that others were using."""
+_ARTIFACT_FACTOR, _ARTIFACT_SLACK_BYTES = 20.0, 64_000_000
+_UNEXPLAINED_GAIN = 0.3
+"""The score may be this much better than the baseline's, as a share of its loss, where the training
+loss that is reported is no better than the baseline's at all."""
+_NOTABLE_GAIN, _NEAR = 0.2, 2.0
+"""A gain is out of the ordinary above this share of the baseline's loss, and above so many times the
+largest gain of any idea that has been checked."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The baseline's trials at the same rung, as means; None where there is none."""
+
+    cpu_seconds: float | None = None
+    artifact_bytes: float | None = None
+    curve_end: float | None = None
+    loss: float | None = None
+
+
+def audit(
+    usage: Usage, curve: Curve, measurement: Measurement, reference: Reference, *, flops: bool
+) -> tuple[Audit, ...]:
+    """Every audit that there is something to hold against; `flops` says what compute counts in."""
+    found = [
+        _compute(usage) if flops else None,
+        _time(usage, reference) if flops else None,
+        _curve(curve, measurement, reference),
+        _artifacts(usage, reference),
+    ]
+    return tuple(each for each in found if each is not None)
+
+
+def is_notable(loss: float, baseline: float | None, best_gain: float) -> bool:
+    """Whether a loss is better than the baseline's by far more than any known idea's.
+
+    `best_gain` is the largest gain of an idea that has been checked, as a share of its loss.
+    """
+    if baseline is None or baseline <= 0:
+        return False
+    return 1 - loss / baseline > max(_NOTABLE_GAIN, _NEAR * best_gain)
+
+
+def _compute(usage: Usage) -> Audit | None:
+    claimed = usage.claimed_compute
+    if not claimed or usage.cpu_seconds <= 0:
+        return None
+    devices = _devices()
+    if devices:
+        peak, seconds, what = devices * _DEVICE_PEAK_FLOPS, usage.wall_seconds, "device-seconds"
+    else:
+        peak, seconds, what = _core_peak_flops(), usage.cpu_seconds, "CPU seconds"
+    rate = claimed / max(seconds, _LEAST_SECONDS)
+    evidence = (
+        f"{compact(claimed)} FLOPs in {seconds:.2f} {what}, {compact(rate)} per second, where this "
+        f"machine can do at most {compact(peak)}"
+    )
+    return Audit("compute", rate <= peak, evidence)
+
+
+def _time(usage: Usage, reference: Reference) -> Audit | None:
+    usual = reference.cpu_seconds
+    if not usual or usage.cpu_seconds <= 0:
+        return None
+    factor = usage.cpu_seconds / usual
+    passed = usage.cpu_seconds <= _TIME_FACTOR * usual + _TIME_SLACK_SECONDS
+    evidence = f"{usage.cpu_seconds:.1f} CPU seconds, {factor:.2f} times the baseline's for the same compute"
+    return Audit("time", passed, evidence)
+
+
+def _curve(curve: Curve, measurement: Measurement, reference: Reference) -> Audit | None:
+    end, usual, baseline = curve_end(curve), reference.curve_end, reference.loss
+    if end is None or not usual or usual <= 0 or baseline is None or baseline <= 0:
+        return None
+    gain, trained = 1 - measurement.to_minimize / baseline, 1 - end / usual
+    passed = not (gain > _UNEXPLAINED_GAIN and trained <= 0)
+    evidence = (
+        f"the training loss at the end is {_change(trained)} the baseline's, the score's loss "
+        f"{_change(gain)}"
+    )
+    return Audit("curve", passed, evidence)
+
+
+def _change(gain: float) -> str:
+    return f"{100 * abs(gain):.1f}% {'below' if gain > 0 else 'above'}"
+
+
+def _artifacts(usage: Usage, reference: Reference) -> Audit | None:
+    size, usual = usage.artifact_bytes, reference.artifact_bytes
+    if size is None or usual is None:
+        return None
+    passed = size <= _ARTIFACT_FACTOR * usual + _ARTIFACT_SLACK_BYTES
+    evidence = f"{size / 1e6:.2f} MB of artifacts, where the baseline leaves {usual / 1e6:.2f} MB"
+    return Audit("artifacts", passed, evidence)
+
+
+def curve_end(curve: Curve) -> float | None:
+    """The mean reported loss over the last tenth of the points; None where there is none."""
+    losses = [loss for loss in curve.loss if loss is not None]
+    last = losses[-max(1, len(losses) // 10) :]
+    return sum(last) / len(last) if last else None
+
+
+@cache
+def _core_peak_flops() -> float:
+    """What a core can do in a second, by what its processor says of itself; generously."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return _UNKNOWN_CORE_PEAK_FLOPS
+    flags = {
+        flag for line in text.splitlines() if line.startswith("flags") for flag in line.split()
+    }
+    peaks = [peak for flag, peak in _CORE_PEAK_FLOPS.items() if flag in flags]
+    return max(peaks, default=_UNKNOWN_CORE_PEAK_FLOPS)
+
+
+@cache
+def _devices() -> int:
+    """Accelerators that a program on this machine can see."""
+    nvidia = len(list(Path("/dev").glob("nvidia[0-9]*")))
+    return nvidia or len(list(Path("/dev").glob("accel*"))) or int(Path("/dev/kfd").exists())

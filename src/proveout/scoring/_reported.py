@@ -1,0 +1,118 @@
+"""A number that the program wrote itself. Nothing checks it, and the record says so."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from proveout.errors import ScoringFailed
+from proveout.scoring._evaluator import Evaluator, Scored, Tier, as_number, read_number
+from proveout.study import ReportedScore
+from proveout.trials import Exit, Job, Trial, read_regular, trial_folder
+
+_MOST_BYTES = 4_000_000
+_PATTERN_SECONDS = 20.0
+_MOST_LINE = 2000
+
+_SEARCH = """
+import json, re, sys
+pattern, most = re.compile(sys.argv[1]), int(sys.argv[2])
+text = sys.stdin.buffer.read().decode(errors="replace")
+found = [m[1] for line in text.splitlines() for m in pattern.finditer(line[:most])]
+json.dump(found[-100_000:], sys.stdout)
+"""
+"""In a process of its own: a pattern can take forever on a line that was made for it."""
+
+
+class ReportedEvaluator(Evaluator):
+    """Reads metrics.jsonl, a JSON file in the output folder, or the program's output."""
+
+    trust = "reported"
+
+    def job(
+        self, trial: Trial, tree: Path, device: str | None, tier: Tier = "search"
+    ) -> Job | None:
+        """Nothing is to run."""
+        return None
+
+    def _scored_of(self, trial: Trial, ended: Exit, tier: Tier) -> Scored:
+        """What the program said.
+
+        Raises:
+            ScoringFailed: it said nothing, or no finite number in the declared range.
+        """
+        score, folder = self._score, trial_folder(self._study, trial)
+        if score.pattern:
+            value = self._choose(_matches(score.pattern, _text(folder.log)), "its output")
+        elif score.file:
+            value = read_number(_inside(folder.out, score.file), score.key)
+        else:
+            lines = _lines(_text(folder.metrics), score.key)
+            value = self._choose(lines, f"metrics.jsonl at {score.key!r}")
+        return Scored(self._measurement(value, 1))
+
+    def _choose(self, values: list[object], where: str) -> float:
+        """The last number, or the best."""
+        if not values:
+            raise ScoringFailed(
+                "unscorable", f"the program reported no {self._score.name} in {where}"
+            )
+        if self._score.take == "last":
+            return as_number(values[-1], where)
+        numbers = [as_number(value, where) for value in values]
+        return max(numbers) if self._score.maximized else min(numbers)
+
+    @property
+    def _score(self) -> ReportedScore:
+        assert isinstance(self._study.score, ReportedScore), self._study.score.kind
+        return self._study.score
+
+
+def _text(file: Path) -> bytes:
+    try:
+        return read_regular(file, _MOST_BYTES)
+    except OSError as error:
+        raise ScoringFailed("unscorable", f"nothing was reported: {error}") from None
+
+
+def _inside(out: Path, name: str) -> Path:
+    """A file below the output folder, if no link leads there."""
+    file = out
+    for part in Path(name).parts:
+        file = file / part
+        if file.is_symlink():
+            raise ScoringFailed("unscorable", f"{name} is reached through a link")
+    return file
+
+
+def _lines(content: bytes, key: str) -> list[object]:
+    found: list[object] = []
+    for line in content.decode(errors="replace").splitlines():
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(record, dict) and key in record:
+            found.append(record[key])
+    return found
+
+
+def _matches(pattern: str, content: bytes) -> list[object]:
+    command = [sys.executable, "-I", "-c", _SEARCH, pattern, str(_MOST_LINE)]
+    try:
+        done = subprocess.run(
+            command, input=content, capture_output=True, timeout=_PATTERN_SECONDS, check=True
+        )
+    except (subprocess.TimeoutExpired, subprocess.CalledProcessError):
+        raise ScoringFailed(
+            "unscorable", f"the pattern {pattern!r} could not be held against the output"
+        ) from None
+    numbers: list[object] = []
+    for text in json.loads(done.stdout):
+        try:
+            numbers.append(float(text))
+        except (TypeError, ValueError):
+            numbers.append(None)
+    return numbers
