@@ -14,6 +14,7 @@ import typer
 from proveout.cli._decide import decide
 from proveout.cli._fit import fit
 from proveout.cli._init import init
+from proveout.cli._ladder import ladder
 from proveout.errors import EnvironmentFailure, ProveoutError, UserError
 
 if TYPE_CHECKING:
@@ -174,6 +175,7 @@ def ideas_list(folder: Folder, as_json: AsJson = False) -> None:
         _console().print(ideas_table(study, history))
 
 
+app.command()(ladder)
 app.command()(fit)
 app.command()(decide)
 

@@ -2,6 +2,15 @@
 
 from proveout.loop._adopt import Adopted, ScoreWish, adopt_program
 from proveout.loop._bench import Bench
+from proveout.loop._costs import Costs
+from proveout.loop._ladder import (
+    LadderProposal,
+    ProposedRung,
+    Sweep,
+    Tried,
+    Wanted,
+    propose_ladder,
+)
 from proveout.loop._open import (
     check_unchanged,
     describe_machine,
@@ -13,17 +22,24 @@ from proveout.loop._probe import Probe, Prober, prober
 from proveout.loop._prove import Proof, prove_study, study_seconds
 from proveout.loop._research import NEW_BASELINE, Outcome, Plan, Watcher, run_study
 from proveout.loop._start import reference_program, start_reference_study
+from proveout.loop._write_ladder import write_ladder
 
 __all__ = [
     "NEW_BASELINE",
     "Adopted",
     "Bench",
+    "Costs",
+    "LadderProposal",
     "Outcome",
     "Plan",
     "Probe",
     "Prober",
     "Proof",
+    "ProposedRung",
     "ScoreWish",
+    "Sweep",
+    "Tried",
+    "Wanted",
     "Watcher",
     "adopt_program",
     "check_unchanged",
@@ -31,10 +47,12 @@ __all__ = [
     "modules_to_preload",
     "open_study",
     "prober",
+    "propose_ladder",
     "prove_study",
     "reference_program",
     "repository_of",
     "run_study",
     "start_reference_study",
     "study_seconds",
+    "write_ladder",
 ]

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from proveout.errors import UserError
-from proveout.loop._probe import Probe, prober
+from proveout.loop._probe import Probe, Prober, prober
 from proveout.study import STUDY_FILE, Study, Value, read_study
 from proveout.survey import (
+    CurveLines,
+    Parameter,
     Plan,
     Reported,
     Scored,
@@ -31,6 +34,9 @@ _NOT_YET = Scored(
     "No number that could be the score was found in what the smallest trial left. Say where it "
     "stands: a key of metrics.jsonl, a pattern of its output, or a JSON file in {out}.",
 )
+
+_RATE = re.compile(r"(^|_)(lr|learning_rate|rate)$", re.IGNORECASE)
+_SHORT_SECONDS = 10.0
 
 Choose = Callable[[Sequence[Reported]], Reported]
 """Picks the score among what a trial reported, likeliest first."""
@@ -84,28 +90,42 @@ def adopt_program(
     (folder / "ideas").mkdir(exist_ok=True)
     file = folder / STUDY_FILE
 
-    def write(scored: Scored, seconds: float | None, curve: object = None) -> Study:
+    def write(
+        scored: Scored, seconds: Mapping[int, float], curve: CurveLines | None = None
+    ) -> Study:
         file.write_text(
-            study_text(found, plan, wishes, folder, scored, curve, seconds),  # type: ignore[arg-type]
+            study_text(found, plan, wishes, folder, scored, curve, seconds),
             encoding="utf-8",
         )
         return read_study(folder)
 
-    study = write(_NOT_YET, None)
+    study = write(_NOT_YET, {})
     with prober(study) as ours:
         first = ours.run(scored=False)
         if study.program.out is not None and (other := _own_output(first, study.program.out)):
             plan = replace(plan, out=other)
-            study = write(_NOT_YET, None)
+            study = write(_NOT_YET, {})
             again = ours.of(study)
             first = again.run(scored=False)
         left = ours.folder(first.trial)
         numbers = reported(left.out, left.log)
         told, scored = _score(numbers, score, choose)
         curve = curve_of(numbers, plan.steps, plan.counts_flops, left.out, left.log)
-    study = write(scored, first.exit.wall_seconds, curve)
-    ideas = _starters(plan, folder / "ideas")
+        seconds = _seconds(ours.of(study), first, plan)
+    study = write(scored, seconds, curve)
+    ideas = _starters(found, plan, folder / "ideas")
     return Adopted(study, found, plan, first, told, numbers, ideas)
+
+
+def _seconds(ours: Prober, first: Probe, plan: Plan) -> dict[int, float]:
+    """Time of the smallest trial, and where that is short of the top rung's, to see how it grows."""
+    seconds = {0: first.exit.wall_seconds}
+    top = len(plan.rungs) - 2
+    if first.failure is None and seconds[0] < _SHORT_SECONDS and top > 0 and not plan.counts_flops:
+        probe = ours.run(top, scored=False)
+        if probe.failure is None:
+            seconds[top] = probe.exit.wall_seconds
+    return seconds
 
 
 def _own_output(probe: Probe, present: str) -> str | None:
@@ -163,21 +183,48 @@ def _can_be_scored(number: Reported) -> bool:
     return number.source in {"output", "json"}
 
 
-def _starters(plan: Plan, folder: Path) -> tuple[str, ...]:
+def _starters(survey: Survey, plan: Plan, folder: Path) -> tuple[str, ...]:
     """Two ideas to begin with, of a learning rate or the first other knob there is."""
-    knobs = [name for name, value in plan.parameters.items()
-             if isinstance(value, int | float) and not isinstance(value, bool) and value > 0]  # fmt: skip
-    knobs.sort(key=lambda name: re.search(r"(^|_)(lr|learning_rate)$", name) is None)
+    knobs = [name for name, value in plan.parameters.items() if _is_knob(value)]
+    knobs.sort(key=lambda name: _RATE.search(name) is None)
+    constants = [p for p in survey.parameters if p.reach == "constant" and p.role is None
+                 and _is_knob(p.default) and _RATE.search(p.name)]  # fmt: skip
     names = []
-    for name in knobs[:1]:
-        for word, factor in (("double", 2), ("half", 0.5)):
-            value: Value = plan.parameters[name] * factor  # type: ignore[operator,assignment]
-            if isinstance(plan.parameters[name], int):
-                value = max(1, int(value))
-            idea = f"{word}-{re.sub('[^a-z0-9]+', '-', name.lower()).strip('-')}"
-            said = (f"hypothesis: {name} is {'too small' if factor > 1 else 'too large'} by a factor "
-                    "of two.\nsource: to begin with; written by proveout init\n"
-                    f"set: {name}={value:g}\n---\n")  # fmt: skip
-            (folder / f"{idea}.patch").write_text(said, encoding="utf-8")
-            names.append(idea)
+    for word, factor in (("double", 2), ("half", 0.5)):
+        for name in knobs[:1]:
+            change = f"set: {name}={_scaled(plan.parameters[name], factor)}\n---\n"
+            names.append(_write_idea(folder, word, name, change))
+        for constant in constants[:1] if not knobs else ():
+            change = f"---\n{_constant_patch(survey.folder, constant, factor)}"
+            names.append(_write_idea(folder, word, constant.name, change))
     return tuple(names)
+
+
+def _is_knob(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value > 0
+
+
+def _scaled(value: Value, factor: float) -> str:
+    number = float(value) * factor
+    return str(max(1, int(number))) if isinstance(value, int) else f"{number:g}"
+
+
+def _write_idea(folder: Path, word: str, name: str, change: str) -> str:
+    idea = f"{word}-{re.sub('[^a-z0-9]+', '-', name.lower()).strip('-')}"[:60]
+    wrong = "too small" if word == "double" else "too large"
+    text = (f"hypothesis: {name} is {wrong} by a factor of two.\n"
+            f"source: to begin with; written by proveout init\n{change}")  # fmt: skip
+    (folder / f"{idea}.patch").write_text(text, encoding="utf-8")
+    return idea
+
+
+def _constant_patch(program: Path, constant: Parameter, factor: float) -> str:
+    """A diff of the one line that assigns a constant."""
+    lines = (program / constant.file).read_text(encoding="utf-8").splitlines(keepends=True)
+    assigns = re.compile(
+        rf"^({re.escape(constant.spelled)}\s*(?::[^=\n]*)?=\s*)([^#\n]*?)(\s*(?:#.*)?)$"
+    )
+    new = [assigns.sub(rf"\g<1>{_scaled(constant.default or 0, factor)}\g<3>", line.rstrip("\n"))
+           + line[len(line.rstrip("\n")):] for line in lines]  # fmt: skip
+    name = constant.file
+    return "".join(difflib.unified_diff(lines, new, f"a/{name}", f"b/{name}"))

@@ -13,6 +13,7 @@ from proveout.units import Compute
 
 _MARGIN = 1.25
 """Declared device-seconds over those expected: a trial is not to be ended for a slow moment."""
+_LONGEST_START = 7.0
 _LONGER = 4
 
 Source = Literal["given", "formula", "reported", "measured"]
@@ -49,7 +50,7 @@ class Costs:
             once = self._formula(size, 1.0)
             count = 1 + (compute - once) / self.of_step(size)
         elif self.source == "measured":
-            count = max(compute / _MARGIN - self.start_seconds, 0.0) / self.of_step(size)
+            count = max(compute / _MARGIN - self._declared_start, 0.0) / self.of_step(size)
         else:
             count = compute / self.of_step(size)
         count = max(count, 1.0 if self.whole_steps else 1e-9)
@@ -63,7 +64,7 @@ class Costs:
             return self._formula(size, float(steps))
         exact = float(steps) * self.of_step(size)
         if self.source == "measured":
-            return float(f"{_MARGIN * (self.start_seconds + exact):.3g}")
+            return float(f"{_MARGIN * (self._declared_start + exact):.3g}")
         return float(f"{exact:.3g}")
 
     def seconds(self, compute: float, size: float, steps: Value | None) -> float:
@@ -72,6 +73,11 @@ class Costs:
             count = float(steps) if steps is not None else 1.0
             return self.start_seconds + count * self.of_step(size)
         return self.start_seconds + compute * self.seconds_per_compute
+
+    @property
+    def _declared_start(self) -> float:
+        """A trial has ten seconds for its start beside what its rung declares."""
+        return self.start_seconds if self.start_seconds > _LONGEST_START else 0.0
 
     def _formula(self, size: float, steps: float) -> float:
         assert self.study.program.flops is not None

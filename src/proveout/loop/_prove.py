@@ -65,11 +65,11 @@ def _fix(study: Study, probe: Probe, again: Probe | None, other: Probe | None) -
             "it reports no FLOPs, so nobody can tell an idea that spends more than its rung: report "
             "them in metrics.jsonl, declare program.flops, or count in device-seconds"
         )
-    compute = study.rung(0).compute
-    if compute.unit == "device-seconds" and probe.exit.wall_seconds > compute.amount:
+    limit = study.wall_seconds(0)
+    if probe.failure is None and probe.exit.wall_seconds > 0.7 * limit:
         fix.append(
-            f"the smallest rung says {compute} and it took {probe.exit.wall_seconds:.1f} s; declare "
-            "more, or run `proveout ladder`"
+            f"it took {probe.exit.wall_seconds:.1f} s and is ended at {limit:.1f} s: declare more for "
+            "its rung, or raise limits.wall_time"
         )
     return fix
 

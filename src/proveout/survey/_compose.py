@@ -14,7 +14,7 @@ from proveout.survey._roles import named
 
 _KNOBS = ("lr", "learning_rate", "batch_size", "weight_decay", "dropout", "momentum", "beta1",
           "beta2", "warmup_iters", "warmup_steps", "warmup", "temperature", "gamma", "alpha", "decay",
-          "label_smoothing", "grad_clip", "rate", "sigma", "ridge", "l2", "reg", "noise")  # fmt: skip
+          "label_smoothing", "grad_clip", "rate", "sigma", "ridge", "l2", "reg")  # fmt: skip
 _MOST_KNOBS = 8
 _SEEDED = re.compile(
     r"(?P<call>\b(?:manual_seed|seed|seed_everything|set_seed|default_rng|RandomState|PRNGKey|"

@@ -26,7 +26,7 @@ _MORE_IS_BETTER = ("acc", "reward", "return", "score", "auc", "f1", "r2", "preci
                    "bleu", "fitness", "iou", "psnr")  # fmt: skip
 _NO_SCORE = ("time", "sec", "ms", "step", "iter", "epoch", "lr", "rate", "flops", "seed", "param",
              "mfu", "norm", "token", "speed", "eta", "memory", "size", "grad")  # fmt: skip
-_NUMBER = r"[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+|nan|inf)"
+_NUMBER = r"[-+]?\d*\.?\d+(?:[eE][-+]?\d+)?|nan|inf"
 _PAIR = re.compile(rf"([A-Za-z][\w/.-]*(?: [A-Za-z][\w/.-]*){{0,2}}?)(\s*[:=]\s*|\s+)({_NUMBER})\b")
 
 

@@ -14,12 +14,13 @@ from proveout.study import Formula, Value
 from proveout.survey._compose import Plan, Wishes, editable_of
 from proveout.survey._left import Reported
 from proveout.survey._records import Survey
-from proveout.units import compact, duration
+from proveout.units import compact
 
 _IDEAS = 8
 _MARGIN = 1.3
+_LONGEST_START = 7.0
 _START_SHARE = 0.3
-"""Of the smallest trial's time: taken for its start, which does not grow."""
+"""Of the smallest trial's time: taken for its start, where only that trial has been run."""
 
 
 @dataclass(frozen=True)
@@ -43,14 +44,14 @@ class CurveLines:
 
 def study_text(
     survey: Survey, plan: Plan, wishes: Wishes, study: Path, scored: Scored,
-    curve: CurveLines | None, smallest_seconds: float | None,
+    curve: CurveLines | None, seconds: Mapping[int, float],
 ) -> str:  # fmt: skip
     """study.toml for a study that lies in `study`.
 
-    `smallest_seconds` is how long the smallest trial took; None before it has run.
+    `seconds` is how long a trial at a rung took, of those that were run.
     """
     program = _relative(survey.folder, study)
-    amounts = computes(plan, wishes, survey, smallest_seconds)
+    amounts = computes(plan, wishes, survey, seconds)
     lines = [
         f"# {survey.folder.name}, as `proveout init` found it. Every key: docs/study.md",
         f"name = {_text(survey.folder.name)}",
@@ -79,7 +80,7 @@ def study_text(
     lines += _file_lines(plan)
     lines += ["", "[score]", *(f"# {line}" for line in _wrap(scored.why)), *scored.lines]
     lines += _curve_lines(curve)
-    lines += _ladder_lines(plan, amounts, smallest_seconds)
+    lines += _ladder_lines(plan, amounts, seconds.get(0))
     return "\n".join(lines) + "\n"
 
 
@@ -122,7 +123,7 @@ def _ladder_lines(plan: Plan, amounts: Sequence[float], seconds: float | None) -
         lines += ["", "[[ladder.rung]]", f'compute = "{compact(amount)} {unit}"']
         if rung:
             lines.append(f"parameters = {_table(rung)}")
-    budget = budget_for(amounts, unit)
+    budget = budget_for(amounts, unit, seconds or 0.0)
     lines += ["", "[budget]",
               f"# Enough for about {_IDEAS} ideas at every rung and both arms at the target. Never "
               "overspent.", f'compute = "{compact(budget)} {unit}"']  # fmt: skip
@@ -136,7 +137,7 @@ def _ladder_lines(plan: Plan, amounts: Sequence[float], seconds: float | None) -
 
 
 def computes(
-    plan: Plan, wishes: Wishes, survey: Survey, smallest_seconds: float | None
+    plan: Plan, wishes: Wishes, survey: Survey, seconds: Mapping[int, float]
 ) -> tuple[float, ...]:
     """Compute of each rung and last of the target, in the study's unit."""
     if wishes.flops is not None:
@@ -148,15 +149,26 @@ def computes(
         target = float(told) if isinstance(told, int | float) and told > 0 else 6.4e10
         count = max(len(plan.rungs), 4)
         return tuple(_round(target / 4**n) for n in reversed(range(count)))
-    seconds = smallest_seconds if smallest_seconds is not None else 1.0
-    first = _work(plan, plan.rungs[0])
+    work = [_work(plan, rung) / _work(plan, plan.rungs[0]) for rung in plan.rungs]
+    start, growth = _line(work, seconds)
+    # A trial has ten seconds for its start beside what its rung declares; only a longer start is
+    # declared with the rest, where it blurs how the rungs differ.
+    start = start if start > _LONGEST_START else 0.0
     found_seconds: list[float] = []
-    for rung in plan.rungs:
-        ratio = _work(plan, rung) / first
-        guess = _MARGIN * seconds * (_START_SHARE + (1 - _START_SHARE) * ratio)
-        least = 1.05 * found_seconds[-1] if found_seconds else 0.0
-        found_seconds.append(_round(max(guess, least, 0.1)))
+    for each in work:
+        least = 1.05 * found_seconds[-1] if found_seconds else 0.001
+        found_seconds.append(_round(max(_MARGIN * (start + growth * each), least)))
     return tuple(found_seconds)
+
+
+def _line(work: Sequence[float], seconds: Mapping[int, float]) -> tuple[float, float]:
+    """Seconds of the start, and of so much work as the smallest rung has."""
+    first = seconds.get(0, 1.0)
+    top = max(seconds, default=0)
+    if top == 0 or work[top] <= 1:
+        return _START_SHARE * first, (1 - _START_SHARE) * first
+    growth = max((seconds[top] - first) / (work[top] - 1), 0.01 * first)
+    return max(first - growth, 0.0), growth
 
 
 def _work(plan: Plan, rung: Mapping[str, Value]) -> float:
@@ -168,10 +180,13 @@ def _work(plan: Plan, rung: Mapping[str, Value]) -> float:
     return work
 
 
-def budget_for(amounts: Sequence[float], unit: str) -> float:
+def budget_for(amounts: Sequence[float], unit: str, start_seconds: float = 0.0) -> float:
     """Two seeds of some ideas and of the baseline at every rung, and twice both arms on top."""
-    price = [a if unit == "flops" else 10 + 1.25 * a for a in amounts]
-    return _up((_IDEAS + 1) * 2 * sum(price[:-1]) + 4 * price[-1])
+    arms = 2 * (_IDEAS + 1)
+    if unit == "flops":
+        return _up(arms * sum(amounts[:-1]) + 4 * amounts[-1])
+    most = 10 + 1.25 * amounts[-1]
+    return _up(arms * sum(start_seconds + amount for amount in amounts[:-1]) + 5 * most)
 
 
 def score_lines(found: Reported) -> Scored:
@@ -194,12 +209,6 @@ def score_lines(found: Reported) -> Scored:
         "unless you believe it. Better: `predictions` or `command`, which keep the targets from "
         "the program; see docs/your-program.md.",
     )
-
-
-def budget_words(amounts: Sequence[float], unit: str) -> str:
-    """The budget for people."""
-    budget = budget_for(amounts, unit)
-    return duration(budget) if unit == "device-seconds" else f"{compact(budget)} flops"
 
 
 def _relative(folder: Path, study: Path) -> str:
@@ -238,7 +247,7 @@ def _regex(pattern: str) -> str:
 
 
 def _round(amount: float) -> float:
-    return float(f"{amount:.2g}")
+    return float(f"{amount:.3g}")
 
 
 def _up(amount: float) -> float:
