@@ -5,14 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from proveout.errors import UserError
 
 if TYPE_CHECKING:
-    from proveout.loop import Adopted, Proof
+    from proveout.loop import Adopted, Choose, Proof, ScoreWish
     from proveout.study import Study, Value
     from proveout.survey import Reported, Role, Wishes
 
@@ -114,7 +114,7 @@ def _reference(folder: Path, corpus: Path | None, as_json: bool) -> None:
     print(f"go on with: proveout run {folder}")
 
 
-def _adopt(path: Path, folder: Path, wishes: Wishes, score: Any, as_json: bool) -> None:
+def _adopt(path: Path, folder: Path, wishes: Wishes, score: ScoreWish, as_json: bool) -> None:
     import shutil
 
     from proveout.loop import adopt_program, prove_study
@@ -189,13 +189,13 @@ def _asked(path: Path, wishes: Wishes) -> Wishes:
     return wishes
 
 
-def _choice(quiet: bool) -> Any:
+def _choice(quiet: bool) -> Choose:
     def choose(likely: Sequence[Reported]) -> Reported:
         if quiet or not _at_terminal():
             return likely[0]
         for number, each in enumerate(likely[:9], start=1):
             print(f"  {number}  {each.name} = {each.value} ({each.source}, {each.goal})")
-        said = typer.prompt("Which of these numbers is the score?", default=1, type=int)
+        said = int(typer.prompt("Which of these numbers is the score?", default=1, type=int))
         return likely[min(max(said, 1), len(likely)) - 1]
 
     return choose

@@ -288,7 +288,8 @@ def _program_files(program: Path, leave_out: Sequence[Path]) -> list[str]:
         for name in sorted([*files, *links]):
             file = here / name
             if (
-                name.endswith(_JUNK)
+                name in _NEVER  # of a submodule, `.git` is a file
+                or name.endswith(_JUNK)
                 or _is_in(file, unwanted)
                 or not (file.is_symlink() or file.is_file())
             ):

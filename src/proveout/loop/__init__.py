@@ -1,6 +1,6 @@
 """The loop: the research cycle that turns a study into verdicts."""
 
-from proveout.loop._adopt import Adopted, ScoreWish, adopt_program
+from proveout.loop._adopt import Adopted, Choose, ScoreWish, adopt_program
 from proveout.loop._bench import Bench
 from proveout.loop._costs import Costs
 from proveout.loop._ladder import (
@@ -28,6 +28,7 @@ __all__ = [
     "NEW_BASELINE",
     "Adopted",
     "Bench",
+    "Choose",
     "Costs",
     "LadderProposal",
     "Outcome",

@@ -209,13 +209,14 @@ def _law(
                 "no sweep has its best size inside, so sizes go on from the rungs as they are"
             )
         return None
-    line = power_line(*zip(*found, strict=True)) if len(found) > 1 else None
+    at, sizes = [compute for compute, _ in found], [best for _, best in found]
+    line = power_line(at, sizes) if len(found) > 1 else None
     if line is not None and 0 <= line.exponent <= 1:
         return line
     exponent = _EQUAL_SPLIT / max(costs.size_exponent, 0.5)
     notes.append(f"the sweeps do not fix how the best size grows; it is taken to grow with compute "
                  f"to the power of {exponent:.2g}, which shares it equally between size and length")  # fmt: skip
-    return power_line([c for c, _ in found], [s for _, s in found], exponent)
+    return power_line(at, sizes, exponent)
 
 
 def _amounts(study: Study, target: float, count: int | None) -> list[float]:
@@ -297,8 +298,10 @@ def _price(
     """Compute and time of everything once; a policy that leaves ideas early spends less."""
     arms = (ideas + 1) * study.seeds.per_rung[0]
     finale = 2 * study.seeds.at_target
-    price = arms * sum(r.compute.amount for r in rungs) + finale * target.compute.amount
     seconds = arms * sum(r.wall_seconds for r in rungs) + finale * target.wall_seconds
+    price = arms * sum(r.compute.amount for r in rungs) + finale * target.compute.amount
+    if study.budget.compute.unit == "device-seconds":
+        price = seconds  # what is charged is the time that a trial took, its start included
     slots = study.run.slots or len(study.run.devices) or usable_cores()
     return price, seconds / slots
 

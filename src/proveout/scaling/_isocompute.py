@@ -52,7 +52,7 @@ class PowerLine:
 
     def at(self, x: float) -> float:
         """Its value."""
-        return self.coefficient * x**self.exponent
+        return float(self.coefficient * x**self.exponent)
 
 
 def power_line(x: Sequence[float], y: Sequence[float], exponent: float | None = None) -> PowerLine:

@@ -217,10 +217,11 @@ def _check_ladder(study: Study) -> Iterator[Mistake]:
         )
     if len(units) == 1 and budget.unit != top.unit:
         yield Mistake(("budget", "compute"), f"must count in {top.unit}, as the rungs do")
+    named = study.program.placeholders
+    if study.program.config is not None:
+        named |= set(study.rungs[-1].parameters)  # the file that {config} names holds them all
     for name in study.ladder.target_parameters or {}:
-        yield from _check_parameter(
-            name, ("ladder", "target_parameters"), study.program.placeholders
-        )
+        yield from _check_parameter(name, ("ladder", "target_parameters"), named)
     if study.ladder.target_parameters is not None:
         for name in sorted(set(study.rungs[-1].parameters) - set(study.ladder.target_parameters)):
             yield Mistake(

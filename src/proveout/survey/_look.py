@@ -58,13 +58,14 @@ def survey(folder: Path, command: str | None = None) -> Survey:
         raise UserError(f"there is no folder {folder}")
     lying = look_around(folder)
     spelled = [start for each in commands_in(lying) if (start := _start(each, lying))]
+    others: tuple[str, ...] = ()
     if command is not None:
         given = _start(command, lying)
         if given is None:
             raise UserError(
                 f"{command!r} needs a shell; put it into a script, or say `sh -c '...'`"
             )
-        chosen, others = given, ()
+        chosen = given
     else:
         starts = [*_python_starts(lying), *_shell_starts(lying)]
         best = _best(starts, spelled, lying)

@@ -220,7 +220,7 @@ def _fields(
 def _variables(tree: ast.Module, name: str, found: Found) -> None:
     for node in ast.walk(tree):
         word: ast.AST | None = None
-        default: ast.AST | None = None
+        default: ast.expr | None = None
         if isinstance(node, ast.Call) and _dotted(node.func) in {"os.environ.get", "os.getenv"}:
             word, default = _first(node), node.args[1] if len(node.args) > 1 else None
         elif isinstance(node, ast.Subscript) and _dotted(node.value) == "os.environ":
@@ -301,7 +301,7 @@ def _first(node: Any) -> ast.AST | None:
 
 def _literal(node: ast.AST | None) -> object:
     try:
-        return ast.literal_eval(node) if node is not None else None  # type: ignore[arg-type]
+        return ast.literal_eval(node) if node is not None else None
     except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
         return None
 
