@@ -20,6 +20,7 @@ from proveout.ledger import Entry, History, Ledger, TrialScored, read_history
 from proveout.loop import Outcome, Watcher, run_study
 from proveout.study import read_study
 from proveout.trials import trial_seed
+from proveout.verdicts import kept_trials
 
 
 def run(toy: Any) -> Outcome:
@@ -98,12 +99,16 @@ def test_a_trial_leaves_its_spec_its_log_and_its_curve_and_nothing_else(research
     toy = research_toy
     history = run(toy).history
     trials = toy.folder / "trials"
-    assert {path.name for path in trials.iterdir()} == {trial.id for trial in history.trials}
-    for trial in history.trials:
+    folders = {trial.id for trial in history.trials} | {".items"}
+    assert {path.name for path in trials.iterdir()} == folders
+    for trial, record in history.trials.items():
         folder = trials / trial.id
+        keeps = trial in kept_trials(read_study(toy.folder), history, trial.idea)
         assert {path.name for path in folder.iterdir()} <= {"spec.json", "log.txt", "out"}
         kept = {path.name for path in (folder / "out").iterdir()}
-        assert kept <= ({"metrics.jsonl", "model.npy"} if trial.rung == 3 else {"metrics.jsonl"})
+        assert ("model.npy" in kept) == keeps
+        assert kept <= {"metrics.jsonl", "model.npy"}
+        assert keeps or record.measurement is None or trial.idea != "baseline"
         spec = json.loads((folder / "spec.json").read_text())
         assert spec["commit"] == history.ideas[trial.idea].commit
         assert str(spec["seed"]) in spec["command"]

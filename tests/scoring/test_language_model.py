@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from proveout.errors import DataError, ScoringFailed
 from proveout.scoring import (
-    HeldOut,
     LanguageModelEvaluator,
     bits_per_byte,
     make_probes,
@@ -80,13 +79,13 @@ def replied(toy: Toy) -> tuple[LanguageModelEvaluator, Path]:
     """An evaluator, and where the score server of `TRIAL` would have left its reply."""
     study = read_study(toy.folder)
     evaluator = LanguageModelEvaluator(study)
-    evaluator.scratch(TRIAL).mkdir(parents=True)
+    evaluator.job(TRIAL, toy.folder / "program", None)
     return evaluator, evaluator.scratch(TRIAL) / "reply"
 
 
-def asked(held_out: HeldOut) -> Any:
-    """What a score server is asked: the windows, then the probes."""
-    return np.concatenate([held_out.inputs, make_probes(held_out.inputs).inputs])
+def asked(file: Path) -> Any:
+    """What a score server is asked: the windows and the probes, in an order of chance."""
+    return np.load(file.with_name("inputs.npy"))
 
 
 def bigram(inputs: Any) -> Any:
@@ -111,39 +110,39 @@ def test_a_model_that_looks_ahead_is_caught_however_little(
 ) -> None:
     """It scores nearly nothing without the probes: the next byte stands in its input."""
     evaluator, file = replied
-    inputs = asked(read_held_out(read_study(toy.folder)))
+    inputs = asked(file)
     logits = bigram(inputs)
     peeked = np.eye(256, dtype=np.float32)[inputs[:, ahead:]]
     logits[:, : inputs.shape[1] - ahead] += 50 * peeked
     file.write_bytes(logits.tobytes())
     with pytest.raises(ScoringFailed, match="come after") as raised:
-        evaluator.measure(TRIAL, WELL)
+        evaluator.measure(TRIAL, WELL, WELL)
     assert raised.value.kind == "not causal"
 
 
 def test_rounding_between_batches_is_not_taken_for_looking_ahead(replied: Any, toy: Toy) -> None:
     evaluator, file = replied
-    logits = bigram(asked(read_held_out(read_study(toy.folder))))
+    logits = bigram(asked(file))
     noise = np.random.default_rng(1).normal(size=logits.shape)
     file.write_bytes((logits + 1e-5 * noise).astype(np.float32).tobytes())
-    assert 8 < evaluator.measure(TRIAL, WELL).measurement.value < 10
+    assert 8 < evaluator.measure(TRIAL, WELL, WELL).measurement.value < 10
 
 
 def test_a_model_far_worse_than_a_guess_has_diverged(replied: Any, toy: Toy) -> None:
     evaluator, file = replied
-    file.write_bytes((40 * bigram(asked(read_held_out(read_study(toy.folder))))).tobytes())
+    file.write_bytes((40 * bigram(asked(file))).tobytes())
     with pytest.raises(ScoringFailed, match="uniform guess") as raised:
-        evaluator.measure(TRIAL, WELL)
+        evaluator.measure(TRIAL, WELL, WELL)
     assert raised.value.kind == "diverged"
 
 
 def test_a_reply_gives_what_its_logits_give(replied: Any, toy: Toy) -> None:
     evaluator, file = replied
     held_out = read_held_out(read_study(toy.folder))
-    logits = bigram(asked(held_out))
-    file.write_bytes(logits.tobytes())
-    measured = evaluator.measure(TRIAL, WELL).measurement
-    assert measured.value == pytest.approx(bits_per_byte(logits[:64], held_out.targets))
+    file.write_bytes(bigram(asked(file)).tobytes())
+    logits = bigram(held_out.inputs)
+    measured = evaluator.measure(TRIAL, WELL, WELL).measurement
+    assert measured.value == pytest.approx(bits_per_byte(logits, held_out.targets))
     assert (measured.unit, measured.trust, measured.items) == ("bits per byte", "audited", 64 * 32)
     assert not file.parent.exists()
 
@@ -160,7 +159,7 @@ def test_a_link_a_pipe_and_a_folder_are_not_read(replied: Any, tmp_path: Path) -
         file.parent.mkdir(exist_ok=True)
         make()
         with pytest.raises(ScoringFailed):
-            evaluator.measure(TRIAL, WELL)
+            evaluator.measure(TRIAL, WELL, WELL)
 
 
 @settings(max_examples=200, deadline=None)
@@ -172,7 +171,7 @@ def test_no_reply_of_another_size_is_accepted(
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(content)
     with pytest.raises(ScoringFailed, match="are needed"):
-        evaluator.measure(TRIAL, WELL)
+        evaluator.measure(TRIAL, WELL, WELL)
 
 
 @pytest.fixture(scope="module")
@@ -204,4 +203,4 @@ def test_a_server_that_failed_is_no_measurement_even_with_a_reply(
     evaluator, file = replied
     file.write_bytes(bytes(72 * 32 * 256 * 4))
     with pytest.raises(ScoringFailed, match="score server"):
-        evaluator.measure(TRIAL, ended)
+        evaluator.measure(TRIAL, WELL, ended)

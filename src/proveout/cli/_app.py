@@ -223,6 +223,7 @@ def _read(folder: Path) -> tuple[Study, History]:
 
     from proveout.ledger import read_history
     from proveout.loop import check_unchanged
+    from proveout.report import in_own_sense
     from proveout.study import read_study
 
     study = read_study(folder)
@@ -233,7 +234,7 @@ def _read(folder: Path) -> tuple[Study, History]:
         from proveout.verdicts import judge
 
         history = replace(history, verdicts=judge(study, history))
-    return study, history
+    return study, in_own_sense(study, history)
 
 
 def _verdicts(history: History) -> tuple[Verdict, ...]:
@@ -261,8 +262,9 @@ def _diffs(study: Study, history: History, names: Iterable[str]) -> dict[str, st
 
 def _print_result(study: Study, history: History) -> None:
     """What `run` leaves on the screen: the table, the forecasts, the report's path."""
-    from proveout.report import write_html
+    from proveout.report import in_own_sense, write_html
 
+    history = in_own_sense(study, history)
     _print_verdicts(study, history)
     path = study.folder / "report.html"
     with _explained(path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Self
 
 from rich.console import Console
@@ -18,6 +19,7 @@ from proveout.ledger import (
     IdeaRefused,
     Ledger,
     MergeRefused,
+    PromotionRead,
     TrialFailed,
     TrialInterrupted,
     TrialScored,
@@ -25,9 +27,10 @@ from proveout.ledger import (
     VerdictsRead,
 )
 from proveout.loop import Watcher
-from proveout.report import forecast_lines, overview, trial_line
+from proveout.report import forecast_lines, in_own_sense, overview, trial_line
 from proveout.runners import usable_cores
 from proveout.study import Study
+from proveout.trials import clean
 from proveout.verdicts import judge
 
 _REFRESH_SECONDS = 0.5
@@ -50,7 +53,7 @@ class LineWatcher(Watcher):
 
     def happened(self, entry: Entry, ledger: Ledger) -> None:
         """Prints the event, if it is one that a person wants to know of."""
-        if line := _line(entry, ledger):
+        if line := _line(self._study, entry, ledger):
             print(line, flush=True)
 
 
@@ -83,10 +86,11 @@ class LiveWatcher(LineWatcher):
             return
         self._drawn_at = time.monotonic()
         history = ledger.history()
+        shown = in_own_sense(self._study, replace(history, verdicts=self._verdicts(history)))
         view = overview(
             self._study,
-            history,
-            self._verdicts(history),
+            shown,
+            shown.verdicts,
             now=time.time(),
             seconds_left=seconds_left(self._study, history),
             height=self._console.height,
@@ -135,7 +139,7 @@ def _seconds_per_compute(history: History) -> dict[int, float]:
     return {rung: seconds[rung] / compute[rung] for rung in seconds}
 
 
-def _line(entry: Entry, ledger: Ledger) -> str | None:
+def _line(study: Study, entry: Entry, ledger: Ledger) -> str | None:
     match entry.event:
         case TrialScored() | TrialFailed():
             return trial_line(ledger.record(entry.event.trial))
@@ -151,7 +155,9 @@ def _line(entry: Entry, ledger: Ledger) -> str | None:
             return f"  {refused.idea} does not merge: conflict in {', '.join(refused.paths)}"
         case IdeaAdded() as added if added.idea.kind == "stack":
             return f"  merged {added.idea.name} = {' + '.join(added.idea.members)}"
+        case PromotionRead() as read if read.agrees is not True:
+            return f"  {read.trial}: {clean(read.why, 300)}"
         case ForecastMade() | ForecastScored():
-            return "\n".join(forecast_lines(ledger.history()))
+            return "\n".join(forecast_lines(in_own_sense(study, ledger.history())))
         case _:
             return None

@@ -1,9 +1,9 @@
 """The hash chain of the ledger: each entry's hash covers its own bytes and the hash before it.
 
-Who changes, inserts or removes an entry would have to rewrite every hash after it, and the head, the
-last one, would be another. The head stands in every report: noted elsewhere, it proves the whole
-history before it. Entries of a ledger that is older than the chain are folded in the same way, so the
-first hash that is stored seals them all.
+Who changes, inserts or removes an entry would have to rewrite every hash after it, and the head,
+the last one, would be another. The head stands in every report: noted elsewhere, it proves the
+whole history before it. Entries of a ledger that is older than the chain are folded in the same
+way, so the first hash that is stored seals them all.
 """
 
 from __future__ import annotations

@@ -101,6 +101,9 @@ class History:
     entries: int = 0
     head: str = ""
     """The hash of the last entry."""
+    turned: bool = False
+    """Whether it is turned to be shown: a metric that is maximized has gaps above zero for what is
+    better. Everything is decided on a history that is not."""
 
     @property
     def baseline(self) -> Idea:

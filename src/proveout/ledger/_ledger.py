@@ -122,8 +122,8 @@ class Ledger:
         check = check_chain(self._connection)
         if not check.ok:
             raise DataError(
-                f"{self._file} was changed by something other than proveout: {check.why}. Put a copy "
-                "from before in its place, or begin another study; it can still be read"
+                f"{self._file} was changed by something other than proveout: {check.why}. Put a "
+                "copy from before in its place, or begin another study; it can still be read"
             )
         return check.head
 
@@ -172,8 +172,8 @@ class Ledger:
 def verify_ledger(folder: Path, *, noted: str = "") -> LedgerCheck:
     """Whether a study's ledger is as it was written, by its hash chain.
 
-    `noted` is a head that somebody wrote down, from a report for example: it finds entries that were
-    cut off the end, which the chain alone cannot.
+    `noted` is a head that somebody wrote down, from a report for example: it finds entries that
+    were cut off the end, which the chain alone cannot.
 
     Raises:
         DataError: there is no ledger, or the file is not one.

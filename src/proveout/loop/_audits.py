@@ -23,8 +23,14 @@ class Auditor:
         self, trial: Trial, history: History, usage: Usage, curve: Curve, measurement: Measurement
     ) -> tuple[Audit, ...]:
         """Every audit that there is something to hold against."""
-        flops = self._study.budget.compute.unit == "flops"
-        return audit(usage, curve, measurement, self._reference(trial, history), flops=flops)
+        return audit(
+            usage,
+            curve,
+            measurement,
+            self._reference(trial, history),
+            flops=self._study.budget.compute.unit == "flops",
+            curve_counts=self._study.score.metric in {"bits_per_byte", "log_loss"},
+        )
 
     def is_notable(self, trial: Trial, history: History, measurement: Measurement) -> bool:
         """Whether a trial is better by far than anything that is known at its rung."""

@@ -98,7 +98,7 @@ class Bench:
         )
         self._has_sealed = split is not None
         self._auditor = Auditor(study)
-        self._promotions = Promotions(study, self._evaluator, record)
+        self._promotions = Promotions(study, self._evaluator, self._trees, runner, record, tick)
         self._active: dict[str, _Active] = {}
         self._losses: dict[Trial, int] = {}
         self._devices = deque(study.run.devices)
@@ -145,35 +145,8 @@ class Bench:
         Raises:
             EnvironmentFailure: as `wait` does; what has not been recorded is asked for again.
         """
-        self._promotions.read(trials, self._ledger.history, self._run_promotions)
-
-    def _run_promotions(self, trials: Sequence[Trial]) -> dict[Trial, Exit]:
-        """Their jobs, side by side, to their ends. One that is lost is run again."""
-        waiting = {f"{trial.id}.promote": trial for trial in trials}
-        exits: dict[Trial, Exit] = {}
-        for trial in trials:
-            self._submit_promotion(trial, device=None)
-        try:
-            while waiting:
-                for ended in self._runner.poll(_POLL_SECONDS):
-                    trial = waiting[ended.job]
-                    if ended.ended_by == "lost" and not self._is_hopeless(trial):
-                        self._submit_promotion(trial, device=None)
-                    else:
-                        exits[waiting.pop(ended.job)] = ended
-                self._tick()
-        except BaseException:
-            for job in waiting:
-                self._runner.cancel(job)
-            raise
-        return exits
-
-    def _submit_promotion(self, trial: Trial, device: str | None) -> None:
-        tree = self._trees.of(self._ledger.idea(trial.idea))
-        device = device or (self._devices[0] if self._devices else None)
-        job = self._evaluator.job(trial, tree, device, "promotion")
-        assert job is not None, "only kinds with a job have a sealed part"
-        self._runner.submit(job)
+        device = self._devices[0] if self._devices else None
+        self._promotions.read(trials, self._ledger.history, device)
 
     def _is_hopeless(self, trial: Trial) -> bool:
         self._losses[trial] = self._losses.get(trial, 0) + 1
@@ -266,7 +239,8 @@ class Bench:
         elif self._has_sealed and self._auditor.is_notable(active.trial, history, measurement):
             # Before anybody is told of a gap that no known idea has come near.
             active.scored = scored
-            self._submit_promotion(active.trial, active.device)
+            idea = self._ledger.idea(active.trial.idea)
+            self._promotions.submit(active.trial, idea, active.device)
         else:
             self._succeed(active, scored)
 

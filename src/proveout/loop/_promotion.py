@@ -1,80 +1,112 @@
-"""Reading the sealed part: finished trials scored with their targets withheld."""
+"""Reading the sealed part: trials scored with their targets withheld; and giving disk back."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from proveout.errors import ScoringFailed
-from proveout.ideas import BASELINE
+from proveout.ideas import BASELINE, Idea
 from proveout.ledger import Event, History, PromotionRead
+from proveout.loop._open import Trees
+from proveout.runners import Runner
 from proveout.scoring import Evaluator, Scored, compare_tiers, items_file, keep_items, kept_items
 from proveout.study import Study
 from proveout.trials import Exit, Trial, remove, trial_folder
 from proveout.verdicts import kept_trials
 
-Run = Callable[[Sequence[Trial]], dict[Trial, Exit]]
-"""Runs the promotion jobs of some trials to their ends."""
+_POLL_SECONDS = 0.25
+_MOST_LOSSES = 3
 
 
 @dataclass(frozen=True)
 class Promotions:
-    """Scores finished trials on the sealed part and records what that says."""
+    """Scores trials on the sealed part and records what that says."""
 
     study: Study
     evaluator: Evaluator
+    trees: Trees
+    runner: Runner
     record: Callable[[Event], None]
+    tick: Callable[[], None]
 
-    def read(self, trials: Sequence[Trial], history: Callable[[], History], run: Run) -> None:
-        """Reads it for each trial, and before that for the baseline's of the same rung and seed."""
-        wanted = [trial for trial in trials if trial.id not in history().promotions]
-        twins = [Trial(trial.rung, trial.replicate, BASELINE) for trial in wanted]
-        scored = history().trials
-        before = [twin for twin in dict.fromkeys(twins)
-                  if twin not in wanted and twin in scored and not self._read_already(history(), twin)]  # fmt: skip
+    def submit(self, trial: Trial, idea: Idea, device: str | None) -> None:
+        """Starts a trial's promotion job; its exit is for `compared`."""
+        job = self.evaluator.job(trial, self.trees.of(idea), device, "promotion")
+        assert job is not None, "only kinds with a job have a sealed part"
+        self.runner.submit(job)
+
+    def read(
+        self, trials: Sequence[Trial], history: Callable[[], History], device: str | None
+    ) -> None:
+        """Reads it for each of some finished trials, and before that for the baseline's of the same
+        rung and seed. Nothing else may be running."""
+        known = history()
+        wanted = [trial for trial in trials if trial.id not in known.promotions]
+        twins = dict.fromkeys(Trial(each.rung, each.replicate, BASELINE) for each in wanted)
+        before = [
+            twin
+            for twin in twins
+            if twin in known.trials and twin not in wanted and twin.id not in known.promotions
+        ]
         for group in (before, wanted):
             there = [trial for trial in group if self._has_artifacts(history(), trial)]
-            exits = run(there)
+            exits = self._run(there, known.ideas, device)
             for trial in group:
-                self.settle(trial, exits.get(trial), history())
+                search = self._search(history(), trial)
+                if trial in exits and search is not None:
+                    self.record(self.compared(trial, search, exits[trial], history()))
+                else:
+                    gone = "its artifacts are gone"
+                    self.record(PromotionRead(trial.id, trial.idea, None, gone))
 
-    def settle(self, trial: Trial, ended: Exit | None, history: History) -> PromotionRead:
-        """Records what came of one promotion; `ended` is None where there was nothing to score."""
-        search = self._search(history, trial)
-        if ended is None or search is None:
-            event = PromotionRead(trial.id, trial.idea, None, "its artifacts are gone")
-        else:
-            event = self._compared(trial, search, ended, history)
-        self.record(event)
-        return event
+    def _run(
+        self, trials: Sequence[Trial], ideas: Mapping[str, Idea], device: str | None
+    ) -> dict[Trial, Exit]:
+        """Their jobs, side by side, to their ends. One that is lost is run again."""
+        waiting = {f"{trial.id}.promote": trial for trial in trials}
+        lost: Counter[Trial] = Counter()
+        exits: dict[Trial, Exit] = {}
+        for trial in trials:
+            self.submit(trial, ideas[trial.idea], device)
+        try:
+            while waiting:
+                for ended in self.runner.poll(_POLL_SECONDS):
+                    trial = waiting[ended.job]
+                    lost[trial] += ended.ended_by == "lost"
+                    if ended.ended_by == "lost" and lost[trial] < _MOST_LOSSES:
+                        self.submit(trial, ideas[trial.idea], device)
+                    else:
+                        exits[waiting.pop(ended.job)] = ended
+                self.tick()
+        except BaseException:
+            for job in waiting:
+                self.runner.cancel(job)
+            raise
+        return exits
 
     def compared(
         self, trial: Trial, search: Scored, ended: Exit, history: History
     ) -> PromotionRead:
-        """What a promotion says of a trial whose measurement is not on record yet."""
-        return self._compared(trial, search, ended, history)
-
-    def _compared(
-        self, trial: Trial, search: Scored, ended: Exit, history: History
-    ) -> PromotionRead:
+        """What a trial's promotion job says, held against its score on the search part."""
         try:
             sealed = self.evaluator.measure(trial, ended, ended, "promotion")
         except ScoringFailed as error:
-            why = f"it cannot be scored without its targets: {error}"
+            why = f"it cannot be scored with its targets withheld: {error}"
             return PromotionRead(trial.id, trial.idea, False, why)
         twin = Trial(trial.rung, trial.replicate, BASELINE)
         base_search = base_sealed = None
-        if trial.idea != BASELINE and twin in history.trials:
+        if trial.idea != BASELINE:
             base_search, base_sealed = self._search(history, twin), self._sealed(history, twin)
-        told = compare_tiers(search, sealed, base_search, base_sealed)
+        told = compare_tiers(
+            search, sealed, base_search, base_sealed, is_baseline=trial.idea == BASELINE
+        )
         keep_items(self.study, trial, sealed, "promotion")
         return PromotionRead(
             trial.id, trial.idea, told.agrees, told.why, sealed.measurement,
             sealed.measurement.items, told.search_gap, told.sealed_gap, told.standard_error,
         )  # fmt: skip
-
-    def _read_already(self, history: History, twin: Trial) -> bool:
-        return twin.id in history.promotions
 
     def _has_artifacts(self, history: History, trial: Trial) -> bool:
         folder = trial_folder(self.study, trial)
@@ -96,11 +128,15 @@ class Promotions:
 
 
 def give_back_disk(study: Study, history: History, idea: str) -> None:
-    """Removes the artifacts of an idea's trials that no rule keeps. Raises `OSError`."""
+    """Removes the artifacts of an idea's scored trials that no rule keeps.
+
+    Raises:
+        OSError: something cannot be removed.
+    """
     kept = kept_trials(study, history, idea)
     for trial, record in history.trials.items():
-        finished = trial.idea == idea and record.state in {"scored", "failed"}
-        if finished and trial not in kept and items_file(study, trial).exists():
+        spare = trial.idea == idea and record.state == "scored" and trial not in kept
+        if spare and items_file(study, trial).exists():
             trial_folder(study, trial).clear_artifacts()
             remove(items_file(study, trial))
             remove(items_file(study, trial, "promotion"))

@@ -24,9 +24,11 @@ from proveout.report._law_figure import (
     save_law_figure,
 )
 from proveout.report._markdown import write_markdown
+from proveout.report._sense import in_own_sense
 from proveout.report._tables import ideas_table, verdict_table, verdict_word
 from proveout.report._terminal import Overview, overview, status_text
 from proveout.report._text import trial_line
+from proveout.report._trust import evidence_lines, trust_lines
 
 __all__ = [
     "JSON_VERSION",
@@ -43,11 +45,13 @@ __all__ = [
     "checkout_command",
     "decide_figure",
     "decision_table",
+    "evidence_lines",
     "forecast_figure",
     "forecast_lines",
     "gap_figure",
     "idea_page",
     "ideas_table",
+    "in_own_sense",
     "law_figure",
     "loss_figure",
     "overview",
@@ -57,6 +61,7 @@ __all__ = [
     "save_law_figure",
     "status_text",
     "trial_line",
+    "trust_lines",
     "verdict_table",
     "verdict_word",
     "write_html",

@@ -41,7 +41,8 @@ def carried(history: History, verdicts: VerdictsRead | None) -> str | None:
     held = [row for row in table_rows(history, verdicts) if row.word == "holds"]
     gaps = {row.idea: row.verdict.gap_at_target for row in held if row.verdict}
     known = {idea: gap for idea, gap in gaps.items() if gap is not None}
-    return min(known, key=lambda idea: known[idea]) if known else None
+    best = max if history.turned else min
+    return best(known, key=lambda idea: known[idea]) if known else None
 
 
 def seed_gaps(history: History, idea: str, rung: int) -> dict[int, float]:
@@ -174,4 +175,4 @@ def stamps(history: History) -> tuple[tuple[str, str, int], ...]:
 
 def metric_name(study: Study) -> str:
     """`bits per byte`."""
-    return study.score.metric.replace("_", " ")
+    return study.score.name.replace("_", " ")

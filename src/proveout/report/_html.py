@@ -26,6 +26,7 @@ from proveout.report._facts import (
 from proveout.report._files import write_whole
 from proveout.report._meanings import ISOLATION, TRUST, VERDICTS
 from proveout.report._sparkline import sparkline
+from proveout.report._trust import evidence_lines, trust_lines
 from proveout.study import Study
 from proveout.units import compact, duration
 
@@ -102,6 +103,8 @@ def _page(
             for trust, level, count in stamps(history)
         ],
         "score_kind": study.score.kind,
+        "trust_lines": trust_lines(study, history),
+        "better": "above" if history.turned else "below",
         "version": text.clean(opened.proveout_version, 60) if opened else text.DASH,
         "machine": text.clean(opened.machine, 400) if opened else text.DASH,
         "toml": "\n".join(text.clean_lines(opened.study_toml)) if opened else "",
@@ -170,8 +173,8 @@ def _figures(
     captions = {
         "gaps": (
             "Gap to the baseline over compute",
-            "Below zero is better. Points are means over paired seeds, the shaded interval holds "
-            "the gap with a probability of 80%."
+            f"{'Above' if history.turned else 'Below'} zero is better. Points are means over "
+            "paired seeds, the shaded interval holds the gap with a probability of 80%."
             + (f" Not drawn, because never measured against the baseline: {left_out}."
                if left_out else ""),
         ),
@@ -221,6 +224,7 @@ def _idea(study: Study, history: History, row: Row, diffs: Mapping[str, str]) ->
         "facts": _idea_facts(record) if record else [],
         "rungs": _idea_rungs(study, history, row.idea, row.verdict),
         "failures": [_failure(each) for each in failed if each.failure],
+        "evidence": evidence_lines(history, row.idea),
         "diff": _diff(diffs.get(row.idea, "")),
     }
 

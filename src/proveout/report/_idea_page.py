@@ -22,6 +22,7 @@ from proveout.report._text import (
     multiplier_with_interval,
     probability,
 )
+from proveout.report._trust import evidence_lines
 from proveout.study import Study
 
 _DIFF_LINES = 120
@@ -39,6 +40,8 @@ def idea_page(
     parts: list[RenderableType] = [_heading(idea, record, verdict), *_verdict_lines(study, verdict)]
     parts += [Text(), _facts(history, record), *_measured(study, history, idea, verdict)]
     parts += _failures(history, idea)
+    if evidence := evidence_lines(history, idea):
+        parts += [Text(), Text("evidence", style="bold"), *map(Text, evidence)]
     if diff.strip():
         parts += [Text(), Text("change", style="bold"), _diff(diff)]
     return Group(*parts)

@@ -10,6 +10,7 @@ from proveout.ledger import History, Verdict, VerdictsRead
 from proveout.report._answer import answer, checkout_command
 from proveout.report._facts import count_trials, rung_name, spent, table_rows
 from proveout.study import Study
+from proveout.verdicts import selection_bias
 
 JSON_VERSION = 1
 """Goes up when a key changes its meaning or goes away; new keys may appear at any time."""
@@ -19,9 +20,9 @@ def as_json(study: Study, history: History, verdicts: VerdictsRead | None = None
     """Everything the report shows, as data that `json.dumps(allow_nan=False)` takes.
 
     Keys: `format`, `version`, `study`, `target`, `answer`, `checkout`, `baseline_law`, `account`,
-    `counts`, `ideas`, `refused`, `verdicts`, `forecasts`, `decisions`, `merges_refused`, `trials`
-    and `ended`. Gaps and losses are in the metric's unit, compute in the study's unit, times in
-    seconds. What is not known is null, never 0.
+    `counts`, `ideas`, `refused`, `verdicts`, `forecasts`, `decisions`, `merges_refused`,
+    `trials`, `ended`, `sealed` and `ledger`. Gaps and losses are in the metric's unit, compute in
+    the study's unit, times in seconds. What is not known is null, never 0.
     """
     read = verdicts or history.verdicts
     document = {
@@ -45,6 +46,8 @@ def as_json(study: Study, history: History, verdicts: VerdictsRead | None = None
         "merges_refused": [asdict(each) for each in history.merges_refused],
         "trials": _trials(study, history),
         "ended": history.ended.why if history.ended else None,
+        "sealed": _sealed(history),
+        "ledger": {"entries": history.entries, "head": history.head or None},
     }
     plain: dict[str, Any] = _plain(document)
     return plain
@@ -55,8 +58,8 @@ def _study(study: Study, history: History) -> dict[str, Any]:
     return {
         "name": study.name,
         "question": study.question,
-        "metric": study.score.metric,
-        "goal": study.score.goal,
+        "metric": study.score.name,
+        "goal": "maximize" if study.score.maximized else "minimize",
         "score_kind": study.score.kind,
         "rungs": [rung.compute.amount for rung in study.rungs],
         "proveout_version": opened.proveout_version if opened else None,
@@ -111,6 +114,17 @@ def _forecasts(history: History) -> list[dict[str, Any]]:
     ]
 
 
+def _sealed(history: History) -> dict[str, Any] | None:
+    if history.split is None:
+        return None
+    bias = selection_bias(history)
+    return {
+        "split": asdict(history.split),
+        "promotions": [asdict(each) for each in history.promotions.values()],
+        "selection_bias": asdict(bias) if bias else None,
+    }
+
+
 def _trials(study: Study, history: History) -> list[dict[str, Any]]:
     return [
         {
@@ -126,6 +140,7 @@ def _trials(study: Study, history: History) -> list[dict[str, Any]]:
             "measurement": asdict(record.measurement) if record.measurement else None,
             "failure": asdict(record.failure) if record.failure else None,
             "usage": asdict(record.usage) if record.usage else None,
+            "audits": [asdict(each) for each in record.audits],
             "started_at": record.started_at,
             "finished_at": record.finished_at,
         }

@@ -18,6 +18,7 @@ from proveout.report._text import (
     multiplier_with_interval,
     seeds_of,
 )
+from proveout.report._trust import trust_lines
 from proveout.study import Study
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~$&])")
@@ -36,6 +37,8 @@ def write_markdown(
         lines += ["", f"    {command}"]
     lines += ["", "## Ideas", "", *_table(study, table_rows(history, verdicts))]
     lines += ["", "## Decisions", "", *_decisions(history)]
+    lines += ["", "## How far to trust this", ""]
+    lines += [f"- {_escape(each, 1000)}" for each in trust_lines(study, history)]
     write_whole(path, "\n".join(lines) + "\n")
 
 

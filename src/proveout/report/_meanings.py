@@ -10,7 +10,8 @@ VERDICTS = {
     "undecided": "what was measured is not enough to say",
     "no effect": "as good as the baseline at the target, within the least gain worth having",
     "hurts": "worse than the baseline at the target",
-    "rejected": "failed an audit: what it measured does not count",
+    "rejected": "failed an audit, or its gain was not there with its targets withheld: what it "
+    "measured does not count",
     "broken": "most of its trials failed, so there is nothing to compare",
 }
 

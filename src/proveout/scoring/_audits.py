@@ -1,8 +1,8 @@
 """Audits: what a trial says of itself and used, held against what is plausible.
 
-They are evidence and not the wall: the program cannot reach its score, and an audit asks whether the
-rest of its story fits. Each is wide enough that no honest idea was ever seen near it; by how much is in
-`benchmarks/false_alarms.py`.
+They are evidence and not the wall: the program cannot reach its score, and an audit asks whether
+the rest of its story fits. Each is wide enough that no honest idea was ever seen near it; by how
+much is in `benchmarks/false_alarms.py`.
 """
 
 from __future__ import annotations
@@ -21,15 +21,18 @@ _UNKNOWN_CORE_PEAK_FLOPS = 2e12
 _LEAST_SECONDS = 0.05  # below it, clocks tell nothing
 
 _TIME_FACTOR, _TIME_SLACK_SECONDS = 6.0, 20.0
-"""A trial may use this many times the baseline's CPU seconds, and some for starting up. The most that
-an honest idea used is 2.4 times, on cores that others were using."""
+"""A trial may use this many times the baseline's CPU seconds, and some for starting up. The most
+that an honest idea used is 2.4 times, on cores that others were using."""
 _ARTIFACT_FACTOR, _ARTIFACT_SLACK_BYTES = 20.0, 64_000_000
-_UNEXPLAINED_GAIN = 0.3
-"""The score may be this much better than the baseline's, as a share of its loss, where the training
-loss that is reported is no better than the baseline's at all."""
+_ALIKE = (0.7, 3.0)
+_LEAST_POINTS = 5
+_CONTRADICTS = 0.4
+"""Of the training loss that a program reports at its end, the least share that its score can be.
+The least that an honest idea had is 0.73: label smoothing, whose training loss counts the
+smoothing."""
 _NOTABLE_GAIN, _NEAR = 0.2, 2.0
-"""A gain is out of the ordinary above this share of the baseline's loss, and above so many times the
-largest gain of any idea that has been checked."""
+"""A gain is out of the ordinary above this share of the baseline's loss, and above so many times
+the largest gain of any idea that has been checked."""
 
 
 @dataclass(frozen=True)
@@ -43,13 +46,28 @@ class Reference:
 
 
 def audit(
-    usage: Usage, curve: Curve, measurement: Measurement, reference: Reference, *, flops: bool
+    usage: Usage,
+    curve: Curve,
+    measurement: Measurement,
+    reference: Reference,
+    *,
+    flops: bool,
+    curve_counts: bool,
 ) -> tuple[Audit, ...]:
-    """Every audit that there is something to hold against; `flops` says what compute counts in."""
+    """Every audit that there is something to hold against.
+
+    Args:
+        usage: what the trial used and claimed.
+        curve: what it reported.
+        measurement: what it scored.
+        reference: the baseline at its rung.
+        flops: whether compute counts in FLOPs.
+        curve_counts: whether the curve's loss is one that the score could be.
+    """
     found = [
         _compute(usage) if flops else None,
         _time(usage, reference) if flops else None,
-        _curve(curve, measurement, reference),
+        _curve(curve, measurement, reference) if curve_counts else None,
         _artifacts(usage, reference),
     ]
     return tuple(each for each in found if each is not None)
@@ -88,25 +106,28 @@ def _time(usage: Usage, reference: Reference) -> Audit | None:
         return None
     factor = usage.cpu_seconds / usual
     passed = usage.cpu_seconds <= _TIME_FACTOR * usual + _TIME_SLACK_SECONDS
-    evidence = f"{usage.cpu_seconds:.1f} CPU seconds, {factor:.2f} times the baseline's for the same compute"
+    told = f"{factor:.2f} times what the baseline used at its rung"
+    evidence = f"{usage.cpu_seconds:.1f} CPU seconds, {told}"
     return Audit("time", passed, evidence)
 
 
 def _curve(curve: Curve, measurement: Measurement, reference: Reference) -> Audit | None:
+    """Whether the score is far better than anything that the program saw in training.
+
+    Asked where curve and score count alike, as the baseline's do: else it may mean anything.
+    """
     end, usual, baseline = curve_end(curve), reference.curve_end, reference.loss
-    if end is None or not usual or usual <= 0 or baseline is None or baseline <= 0:
+    if end is None or end <= 0 or not usual or usual <= 0 or baseline is None or baseline <= 0:
         return None
-    gain, trained = 1 - measurement.to_minimize / baseline, 1 - end / usual
-    passed = not (gain > _UNEXPLAINED_GAIN and trained <= 0)
+    alike = baseline / usual
+    if len(curve.loss) < _LEAST_POINTS or not _ALIKE[0] <= alike <= _ALIKE[1]:
+        return None
+    ratio = measurement.to_minimize / end
     evidence = (
-        f"the training loss at the end is {_change(trained)} the baseline's, the score's loss "
-        f"{_change(gain)}"
+        f"the score's loss is {ratio:.2f} times the training loss at the end; the baseline's "
+        f"{alike:.2f} times"
     )
-    return Audit("curve", passed, evidence)
-
-
-def _change(gain: float) -> str:
-    return f"{100 * abs(gain):.1f}% {'below' if gain > 0 else 'above'}"
+    return Audit("curve", ratio >= _CONTRADICTS * min(alike, 1.0), evidence)
 
 
 def _artifacts(usage: Usage, reference: Reference) -> Audit | None:

@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,12 +62,12 @@ class Scored:
 
     measurement: Measurement
     without: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
-    details: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
+    details: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
 
 class Evaluator(ABC):
-    """Turns a trial's artifacts into a measurement. Lives in the controller, and never runs, imports
-    or unpickles what a trial made."""
+    """Turns a trial's artifacts into a measurement. Lives in the controller, and never runs,
+    imports or unpickles what a trial made."""
 
     trust: ClassVar[Trust]
 
@@ -312,13 +312,20 @@ def items_file(study: Study, trial: Trial, tier: Tier = "search") -> Path:
     return study.folder / "trials" / ".items" / f"{name}.npz"
 
 
+def save_arrays(file: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """An `.npz` whose arrays may have any name, as `numpy.savez` does not allow."""
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as stream:
+                np.lib.format.write_array(stream, np.asanyarray(array), allow_pickle=False)
+
+
 def keep_items(study: Study, trial: Trial, scored: Scored, tier: Tier = "search") -> None:
     """Writes what the tiers are compared by. Raises `OSError`."""
     file = items_file(study, trial, tier)
     file.parent.mkdir(parents=True, exist_ok=True)
     remove(file)
-    arrays = dict(scored.details)
-    np.savez(file, without=scored.without, **arrays)
+    save_arrays(file, {"without": scored.without, **scored.details})
 
 
 def kept_items(

@@ -4,10 +4,11 @@ The trial's own code only ever turns bytes into logits, in a process of its own.
 the softmax and the number of bytes stay here, so nothing that the program prints, files or
 returns can be a score.
 
-*Search*: whole windows, where the byte after a position is in the input, screened by *probes*, copies
-whose bytes after a cut are others. *Promotion*: only prefixes are sent, each for one prediction, so
-that no target is anywhere in what the program gets: of the sealed part, for a score that no choice
-was made on, and of the search windows, for a prediction that can be held against the one given there.
+*Search*: whole windows, where the byte after a position is in the input, screened by *probes*,
+copies whose bytes after a cut are others. *Promotion*: only prefixes are sent, each for one
+prediction, so that no target is anywhere in what the program gets: of the sealed part, for a
+score that no choice was made on, and of the search windows, for a prediction that can be held
+against the one given there.
 """
 
 from __future__ import annotations
@@ -234,7 +235,7 @@ class LanguageModelEvaluator(Evaluator):
         own, sealed = self._held_out, self._sealed
         items, context = own.inputs.shape
         rng = keyed_rng(trial_seed(self._study, trial), trial.id, digest(sealed.targets))
-        cuts = rng.integers(0, context, size=items)
+        cuts = rng.integers(0, context, size=(items,), dtype=np.int64)
         asked = Prefixes(
             np.concatenate([pad(own.inputs, cuts, rng), sealed.inputs]),
             np.concatenate([cuts, sealed.positions]),

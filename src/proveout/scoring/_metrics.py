@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from proveout.errors import ScoringFailed, UserError
-from proveout.scoring._evaluator import as_number
+from proveout.scoring._evaluator import as_number, save_arrays
 from proveout.study import PredictionsScore, Study, split_function
 
 _SCRIPT = Path(__file__).with_name("_own_metric.py")
@@ -50,7 +50,7 @@ def _losses(
     """[items] of what the metric is a mean of."""
     if score.metric in {"accuracy", "error"}:
         chosen = predictions.argmax(axis=-1) if predictions.ndim > 1 else predictions
-        right = (chosen == targets).astype(np.float64)
+        right: NDArray[np.float64] = np.equal(chosen, targets).astype(np.float64)
         return right if score.metric == "accuracy" else 1.0 - right
     numbers = predictions.astype(np.float64)
     if score.metric == "log_loss":
@@ -102,8 +102,8 @@ def _own_values(
     with tempfile.TemporaryDirectory(prefix="proveout-metric-") as folder:
         here = Path(folder)
         np.save(here / "predictions.npy", predictions)
-        np.savez(here / "targets.npz", **dict(targets))
-        np.savez(here / "keep.npz", **{str(i): each for i, each in enumerate(keep)})
+        save_arrays(here / "targets.npz", targets)
+        save_arrays(here / "keep.npz", {str(i): each for i, each in enumerate(keep)})
         command = [sys.executable, "-I", str(_SCRIPT), str(file), function, folder]
         try:
             done = subprocess.run(

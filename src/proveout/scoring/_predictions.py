@@ -23,6 +23,7 @@ from proveout.scoring._evaluator import (
     digest,
     keyed_rng,
     read_into,
+    save_arrays,
 )
 from proveout.scoring._metrics import metric_values
 from proveout.scoring._split import Split
@@ -58,7 +59,7 @@ class PredictionsEvaluator(Evaluator):
         if file.suffix == ".npy":
             np.save(file, inputs[""])
         else:
-            np.savez(file, **inputs)
+            save_arrays(file, inputs)
         request = self._request(tier)
         argv = request.write(scratch, file, trial_folder(self._study, trial).out)
         input_bytes = sum(each.nbytes for each in inputs.values())

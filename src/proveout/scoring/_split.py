@@ -1,9 +1,9 @@
 """The sealed part of held-out text: what no search trial is scored on.
 
-The windows of the search part stay where they are, spread evenly over the file; the sealed part is
-made of the bytes between them, cut into prefixes of random lengths that share no byte, each with the
-one byte after it as its target. Left out are prefixes that are near-copies of what the search part
-has, and those whose end stands word for word in what a trial may read.
+The windows of the search part stay where they are, spread evenly over the file; the sealed part
+is made of the bytes between them, cut into prefixes of random lengths that share no byte, each
+with the one byte after it as its target. Left out are prefixes that are near-copies of what the
+search part has, and those whose end stands word for word in what a trial may read.
 """
 
 from __future__ import annotations

@@ -37,12 +37,28 @@ class TierCheck:
 
 
 def compare_tiers(
-    search: Scored, sealed: Scored, base_search: Scored | None, base_sealed: Scored | None
+    search: Scored,
+    sealed: Scored,
+    base_search: Scored | None = None,
+    base_sealed: Scored | None = None,
+    *,
+    is_baseline: bool = False,
 ) -> TierCheck:
-    """Holds a trial's two tiers against each other; the base is the baseline's trial of its seed."""
+    """Holds a trial's two tiers against each other.
+
+    Args:
+        search: its score on the search part.
+        sealed: its score on the sealed part.
+        base_search: the baseline's of the same rung and seed, on the search part.
+        base_sealed: the same on the sealed part; without it the scores are compared and not the
+            gaps, which shows less.
+        is_baseline: whether it is the baseline, whose parts may differ in how hard they are.
+    """
     looked = _looks_ahead(search, sealed)
+    if looked:
+        return TierCheck(False, looked, None, None, None)
     if base_search is None or base_sealed is None:
-        return TierCheck(not looked, looked or "the tiers agree", None, None, None)
+        return _compare_levels(search, sealed, is_baseline)
     ours, theirs = search.measurement.to_minimize, base_search.measurement.to_minimize
     gap = ours - theirs
     sealed_gap = sealed.measurement.to_minimize - base_sealed.measurement.to_minimize
@@ -52,11 +68,21 @@ def compare_tiers(
     )
     told = f"a gap of {gap:.4g} on the search part and of {sealed_gap:.4g} on the sealed part"
     told += f", {error:.2g} being the standard error of the difference"
-    if looked:
-        return TierCheck(False, f"{looked}; {told}", gap, sealed_gap, error)
     agrees = sealed_gap - gap <= _SURE * error + 1e-9 * abs(ours)
     why = f"the tiers {'agree' if agrees else 'disagree'}: {told}"
-    return TierCheck(agrees, why, gap, sealed_gap, error)
+    return TierCheck(agrees, why, gap, sealed_gap, error if math.isfinite(error) else None)
+
+
+def _compare_levels(search: Scored, sealed: Scored, is_baseline: bool) -> TierCheck:
+    ours, withheld = search.measurement.to_minimize, sealed.measurement.to_minimize
+    error = math.hypot(jackknife(search.without), jackknife(sealed.without))
+    agrees = is_baseline or withheld - ours <= _SURE * error + 1e-9 * abs(ours)
+    why = (
+        f"the tiers {'agree' if agrees else 'disagree'}: a loss of {ours:.4g} on the search part "
+        f"and of {withheld:.4g} on the sealed part, {error:.2g} being the standard error of the "
+        "difference"
+    )
+    return TierCheck(agrees, why, None, None, error if math.isfinite(error) else None)
 
 
 def jackknife(without: NDArray[np.float64]) -> float:
@@ -84,5 +110,6 @@ def _looks_ahead(search: Scored, sealed: Scored) -> str:
         return ""
     return (
         f"it predicts better where the bytes that follow are in reach: {many} of {len(lost)} "
-        f"predictions lost more than {_LARGEST_NATS} nats without them, {lost.mean():.3g} in the mean"
+        f"predictions lost more than {_LARGEST_NATS} nats without them, {lost.mean():.3g} in the "
+        "mean"
     )

@@ -67,17 +67,16 @@ def _own_function(study: Study, metric: str) -> Iterator[tuple[Where, str]]:
     own = split_function(metric)
     if own is None:
         return
-    file = study.folder / own[0]
+    file, program = study.folder / own[0], (study.folder / study.program.path).resolve()
     if not file.is_file():
         yield ("score", "metric"), f"there is no file {file}"
     elif _is_editable(study, file):
         yield ("score", "metric"), f"{own[0]!r} is among what program.editable lets ideas change"
-    elif file.resolve().is_relative_to(program := (study.folder / study.program.path).resolve()):
-        if program != study.folder.resolve():
-            yield (
-                ("score", "metric"),
-                f"{own[0]!r} lies in the program's folder; put it beside study.toml",
-            )
+    elif program != study.folder.resolve() and file.resolve().is_relative_to(program):
+        yield (
+            ("score", "metric"),
+            f"{own[0]!r} lies in the program's folder; put it beside study.toml",
+        )
 
 
 def _is_editable(study: Study, path: Path) -> bool:

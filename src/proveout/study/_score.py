@@ -160,7 +160,8 @@ METRICS = {
 
 
 class PredictionsScore(_Kind):
-    """A metric over the arrays that a score server returns; the targets stay with the controller."""
+    """A metric over the arrays that a score server returns; the targets stay with the
+    controller."""
 
     kind: Literal["predictions"]
     metric: str
@@ -188,10 +189,10 @@ class PredictionsScore(_Kind):
     @classmethod
     def _plain(cls, dtype: str) -> str:
         try:
-            kind = np.dtype(dtype).kind
+            numeric = np.dtype(dtype).kind in "fiu"
         except TypeError:
-            kind = "?"
-        if kind not in "fiu":
+            numeric = False
+        if not numeric:
             raise ValueError(f'{dtype!r} is not a type of numbers; write "float32" or "int64"')
         return dtype
 

@@ -64,7 +64,7 @@ class Program(_Part):
     """What an idea may change: paths or patterns (`*.py`) inside the program's folder."""
     data: tuple[str, ...] = ()
     """Files or folders that a trial may read, relative to study.toml. Never the held-out data."""
-    parameters: dict[str, Value] = {}
+    parameters: dict[str, Value] = Field(default={})
     """Placeholders of `train` with their usual values, which an idea may override."""
     environment: dict[str, str] = {}
     """Environment variables of a trial; placeholders in the values are filled in."""
@@ -113,7 +113,7 @@ class Rung(_Part):
     """One compute scale and the program parameters that spend it well."""
 
     compute: ComputeAmount
-    parameters: dict[str, Value] = {}
+    parameters: dict[str, Value] = Field(default={})
 
     @property
     def label(self) -> str:

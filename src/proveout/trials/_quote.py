@@ -1,8 +1,8 @@
 """What came from a trial as data: printable, capped, quoted.
 
 A program can print whatever it likes, commands to a terminal and instructions to a language model
-included. `clean` makes a line that can only be read; `quote` makes a value that a prompt or an agent
-can only take as data: one line of JSON that says what it is and how much was left out.
+included. `clean` makes a line that can only be read; `quote` makes a value that a prompt or an
+agent can only take as data: one line of JSON that says what it is and how much was left out.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def quote_numbers(what: str, numbers: Mapping[str, object], most: int = 100) -> 
     kept: dict[str, float] = {}
     for name, value in numbers.items():
         number = isinstance(value, int | float) and not isinstance(value, bool)
-        if number and abs(value) < 1e300 and math.isfinite(value) and len(kept) < most:  # type: ignore[operator, arg-type]
+        if number and abs(value) < 1e300 and math.isfinite(value) and len(kept) < most:  # type: ignore[arg-type]
             kept[clean(str(name), 60)] = value  # type: ignore[assignment]
     document = {
         "untrusted": clean(what, 200),

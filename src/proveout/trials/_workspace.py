@@ -145,13 +145,15 @@ def _settle(study: Study, folder: TrialFolder, values: Mapping[str, Value]) -> t
 
 
 def check_disk(folder: Path, for_trial_bytes: int = 0) -> None:
-    """Raises `EnvironmentFailure` when there is no room to write results, or all that a trial may."""
+    """Raises `EnvironmentFailure` when there is no room to write results, or all that a trial
+    may."""
     free_bytes, needed_bytes = shutil.disk_usage(folder).free, _LEAST_FREE_BYTES + for_trial_bytes
     if free_bytes < needed_bytes:
         or_less = " or lower limits.disk" if free_bytes > _LEAST_FREE_BYTES else ""
         raise EnvironmentFailure(
             f"the disk that holds {folder} is full ({free_bytes / 1e6:.0f} MB left, at least "
-            f"{needed_bytes / 1e6:.0f} MB needed); free some{or_less} and run again: nothing is lost"
+            f"{needed_bytes / 1e6:.0f} MB needed); free some{or_less} and run again: "
+            "nothing is lost"
         )
 
 

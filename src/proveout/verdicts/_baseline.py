@@ -34,13 +34,15 @@ _NO_FLOOR = 1e-6  # of the loss: a floor below this is none
 
 
 def baseline_laws(study: Study, history: History, up_to: int | None = None) -> Laws | None:
-    """The baseline's loss over compute, from rungs up to a height; None below two scales."""
+    """The baseline's loss over compute, from rungs up to a height; None below two scales, and where
+    some loss is not above zero, so that no law holds."""
     points = tuple(
         (study.rung(rung).compute.amount, loss)
         for rung in range((len(study.rungs) if up_to is None else up_to) + 1)
         for _, loss in sorted(history.losses(BASELINE, rung).items())
     )
-    return _fit(points) if len({compute for compute, _ in points}) > 1 else None
+    scales = {compute for compute, _ in points}
+    return _fit(points) if len(scales) > 1 and all(loss > 0 for _, loss in points) else None
 
 
 @lru_cache(maxsize=8)

@@ -1,8 +1,8 @@
 """Before an idea is believed: which of its trials the sealed part is read for, and what came of it.
 
-Ideas are chosen by their scores on the search part, so what is chosen looks better there than it is.
-The sealed part was not used for any choice: the difference of the two gaps, idea minus baseline at the
-same rung and seed, is an unbiased estimate of how much better.
+Ideas are chosen by their scores on the search part, so what is chosen looks better there than it
+is. The sealed part was not used for any choice: the difference of the two gaps, idea minus
+baseline at the same rung and seed, is an unbiased estimate of how much better.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ _MOST_GONE = 3
 
 
 def kept_trials(study: Study, history: History, idea: str) -> frozenset[Trial]:
-    """The trials whose artifacts are kept: at an idea's highest rung the best and the last; what the
-    sealed part was read for; runs at the target; and all of the baseline, which others are held
-    against."""
+    """The trials whose artifacts are kept: at an idea's highest rung the best and the last; what
+    the sealed part was read for; runs at the target; and all of the baseline, which others are
+    held against."""
     scored = _scored(history, idea)
     if idea == BASELINE or not scored:
         return frozenset(scored)
@@ -38,7 +38,8 @@ def next_check(
 ) -> Promote | Buy | None:
     """What is to be done before these ideas are believed; None where nothing is, or can be.
 
-    An idea whose artifacts are gone gets one more trial at its highest rung, if the budget covers it.
+    An idea whose artifacts are gone gets one more trial at its highest rung, if the budget covers
+    it.
     """
     if history.split is None:
         return None
@@ -95,7 +96,8 @@ def _once_more(study: Study, history: History, idea: str) -> Trial | None:
 
 @dataclass(frozen=True)
 class SelectionBias:
-    """By how much the gaps of what was selected are less on the sealed part than on the search part.
+    """By how much the gaps of what was selected are less on the sealed part than on the search
+    part.
 
     The estimate is the mean over the selected trials of the sealed gap minus the search gap, of the
     loss; above zero, what was selected looked better than it is.
