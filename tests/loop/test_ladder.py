@@ -66,7 +66,8 @@ def test_the_best_sizes_are_found_and_spend_what_their_rungs_say(
     tmp_path: Path, formula: bool
 ) -> None:
     study = known(tmp_path, formula)
-    found = propose_ladder(study, Wanted(sizes=(1, 2, 4, 8, 16)), runner=InlineRunner())
+    wanted = Wanted(sizes=(1, 2, 4, 8, 16), target=Compute(2e6))
+    found = propose_ladder(study, wanted, runner=InlineRunner())
     assert (found.size, found.steps) == ("size", "steps")
     assert found.costs.source == ("formula" if formula else "reported")
     assert found.costs.size_exponent == pytest.approx(1, abs=1e-6)

@@ -15,6 +15,8 @@ _MARGIN = 1.25
 """Declared device-seconds over those expected: a trial is not to be ended for a slow moment."""
 _LONGEST_START = 7.0
 _LONGER = 4
+_LONGEST = 16
+"""A run is made four times longer again, until the clock can tell, if it is no longer than this."""
 
 Source = Literal["given", "formula", "reported", "measured"]
 
@@ -123,8 +125,11 @@ def measure_costs(
         return _run(ours, parameters, at_size, at_steps, say)
 
     base = run(1, 1)
-    longer = run(1, _LONGER) if steps is not None else base
-    larger = run(2, _LONGER) if size is not None else longer
+    longer, factor = base, 1
+    while steps is not None and factor <= _LONGEST and not _is_longer(longer, base):
+        factor *= _LONGER
+        longer = run(1, factor)
+    larger = run(2, factor) if size is not None else longer
     per_step, start = _line(base, longer)
     if size is not None and steps is not None:
         large_step = max(larger.seconds - start, 1e-6) / larger.steps
@@ -155,6 +160,11 @@ def measure_costs(
     return Costs(
         "reported", step / first_size**grown, grown, start, rate, study, size, steps, whole
     )
+
+
+def _is_longer(longer: _Ran, base: _Ran) -> bool:
+    """Whether a run took enough more time to tell what a step costs."""
+    return longer.seconds > max(1.3 * base.seconds, base.seconds + 0.2)
 
 
 def _given(ours: Prober, say: Callable[[str], None], size: str | None, first_size: float) -> Costs:

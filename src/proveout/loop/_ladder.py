@@ -108,13 +108,15 @@ def propose_ladder(
         costs = measure_costs(ours, size, steps, say)
         sweeps = _sweeps(ours, costs, size, steps, wanted, say, notes)
     law = _law(sweeps, costs, study, size, notes)
-    target = wanted.target or study.ladder.target
+    target = wanted.target or Compute(_as_measured(study, costs, study.target, size, steps),
+                                      study.ladder.target.unit)  # fmt: skip
     if target.unit != study.budget.compute.unit:
         raise UserError(f"--target must count in {study.budget.compute.unit}, as the study does")
-    amounts = _amounts(study, target.amount, wanted.rungs)
-    build = _Builder(study, costs, law, size, steps)
+    low = _as_measured(study, costs, study.rungs[0], size, steps)
+    amounts = _amounts(low, target.amount, wanted.rungs)
+    build = _Builder(study, costs, law, size, steps, keeps_target=wanted.target is None)
     rungs = tuple(build.rung(amount) for amount in amounts)
-    last = build.rung(target.amount, exact=True)
+    last = build.target() if wanted.target is None else build.rung(target.amount, exact=True)
     rungs = _increasing(rungs, last, notes)
     ideas = _ideas(study)
     price, seconds = _price(study, rungs, last, ideas)
@@ -166,8 +168,9 @@ def _sweeps(
         dict.fromkeys(max(1, round(first * f)) if whole else first * f for f in (0.5, 1, 2, 4))
     )
     found = []
+    low = _as_measured(study, costs, study.rungs[0], size, steps)
     for step in range(wanted.sweeps):
-        compute = study.rungs[0].compute.amount * _STEP_UP**step
+        compute = low * _STEP_UP**step
         runs = [_try(ours, costs, size, steps, compute, each, say) for each in sizes]
         scored = [(_number(run.size), run.loss) for run in runs if run.loss is not None]
         best = best_size(*zip(*scored, strict=True)) if len(scored) >= 3 else None
@@ -211,7 +214,7 @@ def _law(
         return None
     at, sizes = [compute for compute, _ in found], [best for _, best in found]
     line = power_line(at, sizes) if len(found) > 1 else None
-    if line is not None and 0 <= line.exponent <= 1:
+    if line is not None and 0 <= line.exponent * max(costs.size_exponent, 0.5) <= 1:
         return line
     exponent = _EQUAL_SPLIT / max(costs.size_exponent, 0.5)
     notes.append(f"the sweeps do not fix how the best size grows; it is taken to grow with compute "
@@ -219,8 +222,18 @@ def _law(
     return power_line(at, sizes, exponent)
 
 
-def _amounts(study: Study, target: float, count: int | None) -> list[float]:
-    low = study.rungs[0].compute.amount
+def _as_measured(
+    study: Study, costs: Costs, rung: Rung, size: str | None, steps: str | None
+) -> float:
+    """What a rung of the study costs: as it says, or where time was only estimated as measured."""
+    values = {**study.program.parameters, **rung.parameters}
+    if costs.source != "measured" or steps is None or steps not in values:
+        return rung.compute.amount
+    at = _number(values[size]) if size is not None and size in values else 1.0
+    return costs.declared(rung.compute.amount, at, values[steps])
+
+
+def _amounts(low: float, target: float, count: int | None) -> list[float]:
     if target <= 2 * low:
         raise UserError(f"the target, {target:g}, must lie well above the smallest rung, {low:g}")
     top = target / 10 if target > 30 * low else target / min(3.0, math.sqrt(target / low))
@@ -239,13 +252,23 @@ class _Builder:
     law: PowerLine | None
     size: str | None
     steps: str | None
+    keeps_target: bool
+
+    def target(self) -> ProposedRung:
+        """The study's own target, with its cost as measured."""
+        rung, costs = self.study.target, self.costs
+        amount = _as_measured(self.study, costs, rung, self.size, self.steps)
+        values = {**self.study.program.parameters, **rung.parameters}
+        size = _number(values[self.size]) if self.size in values else 1.0
+        seconds = costs.seconds(amount, size, values.get(self.steps or ""))
+        return ProposedRung(Compute(amount, rung.compute.unit), dict(rung.parameters), seconds)
 
     def rung(self, amount: float, exact: bool = False) -> ProposedRung:
         parameters = dict(self._nearest(amount).parameters)
         chosen = 0.0
         if self.size is not None:
             present = _number({**self.study.program.parameters, **parameters}[self.size])
-            chosen = self._rounded(self.law.at(amount)) if self.law else present
+            chosen = self._rounded(self._best(amount)) if self.law else present
             if self.law is not None or self.size in parameters:
                 parameters[self.size] = as_value(chosen)
         if self.steps is not None:
@@ -255,6 +278,13 @@ class _Builder:
         rounded = amount if exact else float(f"{amount:.2g}")
         declared = self.costs.declared(rounded, chosen, parameters.get(self.steps or ""))
         return ProposedRung(Compute(declared, unit), parameters, seconds)
+
+    def _best(self, amount: float) -> float:
+        """By the law; on the way to a target that stays as it is, no larger than that."""
+        assert self.law is not None
+        largest = self.study.target.parameters.get(self.size or "")
+        best = self.law.at(amount)
+        return min(best, _number(largest)) if self.keeps_target and largest else best
 
     def _nearest(self, amount: float) -> Rung:
         rungs = [*self.study.rungs, self.study.target]
