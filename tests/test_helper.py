@@ -23,7 +23,8 @@ run = Run(width=4, lr=0.5, steps=10, fast=False, name="x")
 spent = 0
 for step in range(run.steps):
     spent += 100 * run.width
-    run.log(loss=float("nan") if step == 1 and run.fast else run.lr / (step + 1), flops=spent, step=step)
+    loss = float("nan") if step == 1 and run.fast else run.lr / (step + 1)
+    run.log(loss=loss, flops=spent, step=step)
     if run.is_spent(spent):
         break
 run.report(score=run.seed % 1000 + run.width / 1000, bad=float("inf"))
@@ -38,8 +39,11 @@ def folder(tmp_path: Path) -> Path:
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-I", "-c", "import sys; sys.path.insert(0, '.'); "
-               "sys.argv = ['train.py', *sys.argv[1:]]; exec(open('train.py').read())", *arguments]  # fmt: skip
+    start = (
+        "import sys; sys.path.insert(0, '.'); sys.argv = ['train.py', *sys.argv[1:]]; "
+        "exec(open('train.py').read())"
+    )
+    command = [sys.executable, "-I", "-c", start, *arguments]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
@@ -68,7 +72,11 @@ def test_values_from_a_file_and_the_command_line_which_wins(folder: Path) -> Non
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [(("--wdith", "3"), "known: compute"), (("width",), "--name VALUE"), (("--width", "x"), "no int")],
+    [
+        (("--wdith", "3"), "known: compute"),
+        (("width",), "--name VALUE"),
+        (("--width", "x"), "no int"),
+    ],
 )
 def test_mistakes_end_it_with_what_is_allowed(
     folder: Path, arguments: tuple[str, ...], words: str

@@ -27,7 +27,7 @@ import json
 import math
 import sys
 from pathlib import Path
-from typing import Any, Dict, Optional, Sequence  # noqa: UP035 - for older Pythons
+from typing import Any, Sequence  # noqa: UP035 - for older Pythons
 
 
 class Run:
@@ -37,17 +37,17 @@ class Run:
     `compute` (None: no budget).
     """
 
-    def __init__(self, arguments: Optional[Sequence[str]] = None, **usual: Any) -> None:
-        known: Dict[str, Any] = {"seed": 0, "out": "out", "compute": None, **usual}
+    def __init__(self, arguments: Sequence[str] | None = None, **usual: Any) -> None:
+        known: dict[str, Any] = {"seed": 0, "out": "out", "compute": None, **usual}
         given = _given(sys.argv[1:] if arguments is None else arguments)
         file = given.pop("config", None)
-        told: Dict[str, Any] = json.loads(Path(file).read_text()) if file else {}
+        told: dict[str, Any] = json.loads(Path(file).read_text()) if file else {}
         unknown = sorted(set(given) - set(known))
         if unknown:
             sys.exit(f"unknown: --{unknown[0]}; known: {', '.join(sorted(known))}")
         # A file may hold what this program has no use for; a command line may not.
         told = {name: value for name, value in told.items() if name in known}
-        self.parameters: Dict[str, Any] = {
+        self.parameters: dict[str, Any] = {
             **known,
             **told,
             **{name: _like(known[name], text, name) for name, text in given.items()},
@@ -56,7 +56,7 @@ class Run:
         self.out.mkdir(parents=True, exist_ok=True)
         self.seed = int(self.parameters["seed"])
         compute = self.parameters["compute"]
-        self.compute: Optional[float] = None if compute is None else float(compute)
+        self.compute: float | None = None if compute is None else float(compute)
         self._curve = (self.out / "metrics.jsonl").open("w")
 
     def __getattr__(self, name: str) -> Any:
@@ -66,7 +66,7 @@ class Run:
             return parameters[name]
         raise AttributeError(f"no parameter {name!r}; there are: {', '.join(sorted(parameters))}")
 
-    def log(self, loss: float, flops: Optional[float] = None, **more: Any) -> None:
+    def log(self, loss: float, flops: float | None = None, **more: Any) -> None:
         """Adds a line to `metrics.jsonl`. `flops` is what has been spent so far, in all."""
         line = {"loss": _finite(loss), **{name: _finite(value) for name, value in more.items()}}
         if flops is not None:
@@ -84,8 +84,8 @@ class Run:
         (self.out / "score.json").write_text(json.dumps(finite) + "\n")
 
 
-def _given(arguments: Sequence[str]) -> Dict[str, str]:
-    found: Dict[str, str] = {}
+def _given(arguments: Sequence[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
     words = list(arguments)
     while words:
         word = words.pop(0)

@@ -19,7 +19,8 @@ STYLES: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "click": (
         "import click\n@click.command()\n@click.option('--width', '-w', default=8)\n"
-        "@click.option('--fast', is_flag=True)\n@click.argument('out')\ndef main(width, out): pass\n",
+        "@click.option('--fast', is_flag=True)\n@click.argument('out')\n"
+        "def main(width, out): pass\n",
         {"width": ("--width", 8), "out": ("out", None)},
     ),
     "typer": (
@@ -78,7 +79,8 @@ def test_options_and_their_defaults(style: str) -> None:
 def test_subcommands_have_their_own() -> None:
     source = (
         "import argparse\np = argparse.ArgumentParser()\np.add_argument('--seed', default=1)\n"
-        "s = p.add_subparsers()\nfit = s.add_parser('fit')\nfit.add_argument('--steps', default=9)\n"
+        "s = p.add_subparsers()\nfit = s.add_parser('fit')\n"
+        "fit.add_argument('--steps', default=9)\n"
         "s.add_parser('show')\n"
     )
     found = options_of(source, "cli.py")
@@ -89,7 +91,9 @@ def test_subcommands_have_their_own() -> None:
 
 
 def test_hydra_names_its_configuration_file() -> None:
-    source = "import hydra\n@hydra.main(config_path='../conf', config_name='base')\ndef f(c): pass\n"
+    source = (
+        "import hydra\n@hydra.main(config_path='../conf', config_name='base')\ndef f(c): pass\n"
+    )
     found = options_of(source, "train.py")
     assert found.uses_hydra
     assert found.config == "conf/base.yaml"

@@ -1,4 +1,4 @@
-"""Six programs that know nothing of proveout: what a person has to do for each is `init` and `run`."""
+"""Six programs that know nothing of proveout: for each a person does `init` and `run`."""
 
 from __future__ import annotations
 
@@ -86,8 +86,9 @@ def test_what_a_person_says_comes_before_what_was_found(tmp_path: Path) -> None:
     program = tmp_path / "p"
     shutil.copytree(PROGRAMS / "subcommands", program)
     document = init(
-        program, "--study", tmp_path / "s", "--set", "batch_size=4", "--rung", "hidden=4,max_steps=10",
-        "--rung", "hidden=4,max_steps=20", "--flops", "6 * hidden * max_steps * batch_size",
+        program, "--study", tmp_path / "s", "--set", "batch_size=4",
+        "--rung", "hidden=4,max_steps=10", "--rung", "hidden=4,max_steps=20",
+        "--flops", "6 * hidden * max_steps * batch_size",
         "--score", "train loss", "--goal", "minimize",
     )  # fmt: skip
     assert document["score"]["metric"] == "train loss"
@@ -120,7 +121,10 @@ def test_a_program_that_fails_is_told_why_and_can_be_checked_again(tmp_path: Pat
 
 def test_a_seed_in_the_source_is_replaced_and_a_missing_one_is_said(tmp_path: Path) -> None:
     for text, words in (
-        ("import torch\ntorch.manual_seed(1337)\nsteps = 100\nfor s in range(steps): pass\n", "replaced"),
+        (
+            "import torch\ntorch.manual_seed(1337)\nsteps = 100\nfor s in range(steps): pass\n",
+            "replaced",
+        ),
         ("steps = 100\nfor s in range(steps): pass\n", "no seed was found"),
     ):
         (tmp_path / "train.py").write_text(text)

@@ -46,7 +46,9 @@ def test_keys_of_configuration_files_keep_the_type_of_their_value(
     toy: Toy, name: str, before: str, read: Any
 ) -> None:
     (toy.folder / "program" / name).write_text(before)
-    keys = '"model.share" = "{share}", "model.layers.1" = 7, "run.seed" = "{seed}", "at" = "x-{seed}"'
+    keys = (
+        '"model.share" = "{share}", "model.layers.1" = 7, "run.seed" = "{seed}", "at" = "x-{seed}"'
+    )
     job = job_of(toy, f'[[program.file]]\npath = "{name}"\nset = {{ {keys} }}', share=0.25)
     seed = trial_seed(read_study(toy.folder), TRIAL)
     assert read((job.directory / name).read_text()) == {
@@ -62,7 +64,8 @@ def test_expressions_replace_lines_of_source(toy: Toy) -> None:
     file = toy.folder / "program" / "settings.py"
     file.write_text("width = 32  # wide\nwidths = [1]\nname = 'x'\n")
     job = job_of(
-        toy, "[[program.file]]\npath = 'settings.py'\nreplace = { '^width = .*' = 'width = {share}' }"
+        toy,
+        "[[program.file]]\npath = 'settings.py'\nreplace = { '^width = .*' = 'width = {share}' }",
     )
     assert (job.directory / "settings.py").read_text() == "width = 1.0\nwidths = [1]\nname = 'x'\n"
 
@@ -141,7 +144,10 @@ MISTAKES = [
     ('[[program.file]]\npath = "/etc/passwd"\nreplace = { a = "b" }', ["leads outside"]),
     ("[[program.file]]\npath = 'train.py'\nreplace = { '(' = 'b' }", ["not a regular expression"]),
     ('[[program.file]]\npath = "train.py"', ["give `set`"]),
-    ("[[program.file]]\npath = 'train.py'\nreplace = { 'a' = '{width}' }", ["{width} has no value"]),
+    (
+        "[[program.file]]\npath = 'train.py'\nreplace = { 'a' = '{width}' }",
+        ["{width} has no value"],
+    ),
     ('[curve]\nsource = "output"', ["belong together"]),
     ("[curve]\nsource = 'output'\npattern = 'loss \\S+'", ["no named group"]),
     ("[curve]\nsource = 'output'\npattern = '(?P<step>\\d)'", ["no group named 'loss'"]),

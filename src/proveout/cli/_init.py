@@ -24,8 +24,8 @@ def init(
         Path,
         typer.Argument(
             metavar="PATH",
-            help="A folder with your training program: a study of it is written beside it. A new or "
-            "empty folder: a study of the reference program is written into it.",
+            help="A folder with your training program: a study of it is written beside it. A new "
+            "or empty folder: a study of the reference program is written into it.",
         ),
     ],
     check: Annotated[
@@ -41,7 +41,7 @@ def init(
     size: Annotated[str | None, typer.Option(help="The parameter that makes it larger.")] = None,
     steps: Annotated[str | None, typer.Option(help="The parameter that makes it longer.")] = None,
     seed_flag: Annotated[str | None, typer.Option(help="The parameter that seeds it.")] = None,
-    out_flag: Annotated[str | None, typer.Option(help="The parameter of the output folder.")] = None,
+    out_flag: Annotated[str | None, typer.Option(help="That of the output folder.")] = None,
     compute_flag: Annotated[
         str | None, typer.Option(help="The parameter that takes a budget of FLOPs.")
     ] = None,
@@ -81,8 +81,8 @@ def init(
         return
     if corpus is not None or (path / "study.toml").is_file() or not path.is_dir():
         raise UserError(
-            f"{path} exists and is not empty; name a new folder for the reference study, go on with "
-            f"the study in it (`proveout run {path}`), or try its smallest trial "
+            f"{path} exists and is not empty; name a new folder for the reference study, go on "
+            f"with the study in it (`proveout run {path}`), or try its smallest trial "
             f"(`proveout init --check {path}`)"
         )
     if goal not in (None, "minimize", "maximize"):
@@ -96,8 +96,8 @@ def init(
     from proveout.loop import ScoreWish
     from proveout.survey import Wishes
 
-    wishes = Wishes(train, roles, _pairs(set_ or []), tuple(_pairs(r.split(",")) for r in rung or []),
-                    flops)  # fmt: skip
+    rungs = tuple(_pairs(each.split(",")) for each in rung or [])
+    wishes = Wishes(train, roles, _pairs(set_ or []), rungs, flops)
     folder = study or path.resolve().parent / f"{path.resolve().name}-study"
     wanted = ScoreWish(score, goal, pattern, key=key)
     _adopt(path, folder, wishes, wanted, as_json)
@@ -217,8 +217,9 @@ def _say_proof(study: Study, proof: Proof) -> None:
 
     probe = proof.probe
     used = probe.exit
-    print(f"\nthe smallest trial ({study.rung(0).compute}): {duration(used.wall_seconds)}, "
-          f"{duration(used.cpu_seconds)} of processor, {used.peak_memory_bytes / 1e6:.0f} MB")  # fmt: skip
+    took, cpu = duration(used.wall_seconds), duration(used.cpu_seconds)
+    print(f"\nthe smallest trial ({study.rung(0).compute}): {took}, {cpu} of processor, "
+          f"{used.peak_memory_bytes / 1e6:.0f} MB")  # fmt: skip
     if probe.measurement is not None:
         told = probe.measurement
         print(f"read back: {told.metric} = {told.value:.6g}, {told.trust}; "

@@ -118,7 +118,7 @@ def adopt_program(
 
 
 def _seconds(ours: Prober, first: Probe, plan: Plan) -> dict[int, float]:
-    """Time of the smallest trial, and where that is short of the top rung's, to see how it grows."""
+    """Time of the smallest trial; where that is short, of the top rung's to see how it grows."""
     seconds = {0: first.exit.wall_seconds}
     top = len(plan.rungs) - 2
     if first.failure is None and seconds[0] < _SHORT_SECONDS and top > 0 and not plan.counts_flops:
@@ -170,8 +170,8 @@ def _wished(numbers: Sequence[Reported], wish: ScoreWish) -> Reported | None:
     if not there:
         said = ", ".join(dict.fromkeys(n.name for n in numbers)) or "no number at all"
         raise UserError(
-            f"the program reported no {wish.name!r}. It reported: {said}. Where the number stands in "
-            f"its output otherwise, give --pattern, such as {pattern_for(wish.name)!r}"
+            f"the program reported no {wish.name!r}. It reported: {said}. Where the number "
+            f"stands in its output otherwise, give --pattern, such as {pattern_for(wish.name)!r}"
         )
     return there[0]
 

@@ -9,9 +9,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from proveout.errors import ScoringFailed, UserError
+from proveout.errors import ScoringFailed
 from proveout.ideas import Idea
-from proveout.interpret import OVERRUN, classify
+from proveout.interpret import classify
 from proveout.ledger import (
     Event,
     Ledger,
@@ -22,6 +22,7 @@ from proveout.ledger import (
 )
 from proveout.loop._audits import Auditor
 from proveout.loop._endings import Endings
+from proveout.loop._formula import over_formula
 from proveout.loop._open import Trees
 from proveout.loop._promotion import Promotions, give_back_disk
 from proveout.runners import Runner
@@ -209,7 +210,7 @@ class Bench:
         failure = classify(
             active.trained, self._curve(active), tail(folder.log), self._claimable(active)
         )
-        failure = failure or self._over_formula(active)
+        failure = failure or over_formula(self._study, active.trial, self._idea(active))
         if failure is None and not _is_intact(folder):
             failure = Failure("unscorable", "its output folder is no longer a folder")
         if failure is not None:
@@ -305,20 +306,6 @@ class Bench:
 
     def _granted(self, active: _Active) -> float:
         return self._study.rung(active.trial.rung).compute.amount
-
-    def _over_formula(self, active: _Active) -> Failure | None:
-        """The failure of an idea whose parameters make more FLOPs than its rung has."""
-        parameters = dict(self._idea(active).parameters)
-        try:
-            flops = self._study.declared_flops(active.trial.rung, parameters)
-        except UserError as error:
-            return Failure(
-                "over budget", f"program.flops cannot be told of its parameters: {error}"
-            )
-        if flops is None or flops <= OVERRUN * self._granted(active):
-            return None
-        times = f"{flops / self._granted(active):.2f}"
-        return Failure("over budget", f"its parameters make {times} times the compute of its rung")
 
     def _idea(self, active: _Active) -> Idea:
         return self._ledger.idea(active.trial.idea)

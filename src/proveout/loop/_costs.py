@@ -152,8 +152,8 @@ def measure_costs(
         return Costs("formula", 0.0, grown, start, rate, study, size, steps, whole)
     if not reports or base.compute is None or larger.compute is None:
         raise UserError(
-            "the study counts FLOPs, and the program neither takes {compute}, nor reports `flops` in "
-            "its curve, nor is there program.flops: count in device-seconds, or declare a formula"
+            "the study counts FLOPs, and the program neither takes {compute}, nor reports `flops` "
+            "in its curve, nor is there program.flops: count in device-seconds, or declare it"
         )
     step = base.compute / first_steps
     grown = _log_ratio(larger.compute / larger.steps, step, 2.0) if size is not None else 0.0

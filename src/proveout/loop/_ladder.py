@@ -217,8 +217,10 @@ def _law(
     if line is not None and 0 <= line.exponent * max(costs.size_exponent, 0.5) <= 1:
         return line
     exponent = _EQUAL_SPLIT / max(costs.size_exponent, 0.5)
-    notes.append(f"the sweeps do not fix how the best size grows; it is taken to grow with compute "
-                 f"to the power of {exponent:.2g}, which shares it equally between size and length")  # fmt: skip
+    notes.append(
+        "the sweeps do not fix how the best size grows; it is taken to grow with compute to the "
+        f"power of {exponent:.2g}, which shares it equally between size and length"
+    )
     return power_line(at, sizes, exponent)
 
 

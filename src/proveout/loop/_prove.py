@@ -62,14 +62,14 @@ def _fix(study: Study, probe: Probe, again: Probe | None, other: Probe | None) -
         )
     if study.budget.compute.unit == "flops" and not probe.curve.compute and not study.program.flops:
         fix.append(
-            "it reports no FLOPs, so nobody can tell an idea that spends more than its rung: report "
-            "them in metrics.jsonl, declare program.flops, or count in device-seconds"
+            "it reports no FLOPs, so nobody can tell an idea that spends more than its rung: "
+            "report them in metrics.jsonl, declare program.flops, or count in device-seconds"
         )
     limit = study.wall_seconds(0)
     if probe.failure is None and probe.exit.wall_seconds > 0.7 * limit:
         fix.append(
-            f"it took {probe.exit.wall_seconds:.1f} s and is ended at {limit:.1f} s: declare more for "
-            "its rung, or raise limits.wall_time"
+            f"it took {probe.exit.wall_seconds:.1f} s and is ended at {limit:.1f} s: declare more "
+            "for its rung, or raise limits.wall_time"
         )
     return fix
 
@@ -82,13 +82,13 @@ def _seeds(probe: Probe, again: Probe, other: Probe) -> list[str]:
     scale = abs(first.value) + 1e-30
     if abs(first.value - same.value) > _SAME * scale:
         fix.append(
-            f"the same seed gave {first.value:.6g} and {same.value:.6g}: something is not seeded, so "
-            "pairs of baseline and idea with one seed gain less"
+            f"the same seed gave {first.value:.6g} and {same.value:.6g}: something is not seeded, "
+            "so pairs of baseline and idea with one seed gain less"
         )
     elif third is not None and third.value == first.value:
         fix.append(
-            f"another seed gave the same {first.value:.6g}: the seed does not reach the program, so "
-            "its noise cannot be measured"
+            f"another seed gave the same {first.value:.6g}: the seed does not reach the program, "
+            "so its noise cannot be measured"
         )
     return fix
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Literal
 
-from pydantic import field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from proveout.errors import UserError
 from proveout.study._formula import Formula
@@ -24,9 +24,9 @@ class SettingsFile(Part):
 
     path: str
     """Relative to the program's folder."""
-    set: dict[str, Value] = {}
+    set: dict[str, Value] = Field(default={})
     """Of a JSON, TOML or YAML file: dotted keys and their values, which may be placeholders."""
-    replace: dict[str, str] = {}
+    replace: dict[str, str] = Field(default={})
     """Of any text: regular expressions, each found once at a line, and what goes there instead."""
 
     @field_validator("path")

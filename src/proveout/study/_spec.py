@@ -66,7 +66,7 @@ class Program(_Part):
     """Files or folders that a trial may read, relative to study.toml. Never the held-out data."""
     parameters: dict[str, Value] = Field(default={})
     """Placeholders of `train` with their usual values, which an idea may override."""
-    environment: dict[str, str] = {}
+    environment: dict[str, str] = Field(default={})
     """Environment variables of a trial; placeholders in the values are filled in."""
     file: tuple[SettingsFile, ...] = ()
     """Files of the program in which each trial finds its own values."""

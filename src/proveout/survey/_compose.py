@@ -13,8 +13,9 @@ from proveout.survey._records import Parameter, Role, Survey
 from proveout.survey._roles import named
 
 _KNOBS = ("lr", "learning_rate", "batch_size", "weight_decay", "dropout", "momentum", "beta1",
-          "beta2", "warmup_iters", "warmup_steps", "warmup", "temperature", "gamma", "alpha", "decay",
-          "label_smoothing", "grad_clip", "rate", "sigma", "ridge", "l2", "reg")  # fmt: skip
+          "beta2", "warmup_iters", "warmup_steps", "warmup", "temperature", "gamma", "alpha",
+          "decay", "label_smoothing", "grad_clip", "rate", "sigma", "ridge", "l2",
+          "reg")  # fmt: skip
 _MOST_KNOBS = 8
 _SEEDED = re.compile(
     r"(?P<call>\b(?:manual_seed|seed|seed_everything|set_seed|default_rng|RandomState|PRNGKey|"
@@ -117,7 +118,7 @@ def plan_study(survey: Survey, wishes: Wishes) -> Plan:
         command, _parameters(survey, wishes, used, rungs, named_now), environment, sets, replaces,
         rungs, _of(survey, wishes, "steps"), _of(survey, wishes, "size"),
         wishes.flops is not None or survey.of_role("compute") is not None or "compute" in named_now,
-        out, tuple([*survey.notes, *notes]),
+        out, (*survey.notes, *notes),
     )  # fmt: skip
 
 

@@ -18,9 +18,10 @@ Goal = Literal["minimize", "maximize"]
 # The first word that a name holds decides; the earlier, the more it is meant as the result.
 _SCORES = (
     "val_loss", "valid_loss", "validation_loss", "eval_loss", "test_loss", "heldout_loss",
-    "val_bpb", "bpb", "val_ppl", "perplexity", "ppl", "val_acc", "valid_acc", "test_acc", "eval_acc",
-    "test_error", "val_error", "score", "objective", "best", "final", "return", "reward",
-    "accuracy", "acc", "error", "rmse", "mse", "mae", "auc", "f1", "r2", "fitness", "cost", "loss",
+    "val_bpb", "bpb", "val_ppl", "perplexity", "ppl", "val_acc", "valid_acc", "test_acc",
+    "eval_acc", "test_error", "val_error", "score", "objective", "best", "final", "return",
+    "reward", "accuracy", "acc", "error", "rmse", "mse", "mae", "auc", "f1", "r2", "fitness",
+    "cost", "loss",
 )  # fmt: skip
 _MORE_IS_BETTER = ("acc", "reward", "return", "score", "auc", "f1", "r2", "precision", "recall",
                    "bleu", "fitness", "iou", "psnr")  # fmt: skip
@@ -79,8 +80,9 @@ def _output(log: Path) -> Iterator[Reported]:
             if name in ("e", "of", "in"):
                 continue
             times = found[name].times + 1 if name in found else 1
-            found[name] = Reported("output", match[1].strip(), _finite(match[3]),
-                                   pattern=pattern_for(match[1].strip(), match[2]), times=times)  # fmt: skip
+            called = match[1].strip()
+            pattern = pattern_for(called, match[2])
+            found[name] = Reported("output", called, _finite(match[3]), "", pattern, times)
     yield from found.values()
 
 

@@ -105,8 +105,11 @@ def _python_words(name: str, text: str, lying: Lying) -> tuple[str, ...]:
 
 
 def _shell_starts(lying: Lying) -> list[_Start]:
-    return [_Start(("sh" if name.endswith(".sh") and "bash" not in text[:40] else "bash", name), name)
-            for name, text in lying.shell.items()]  # fmt: skip
+    starts = []
+    for name, text in lying.shell.items():
+        shell = "bash" if "bash" in text[:40] or not name.endswith(".sh") else "sh"
+        starts.append(_Start((shell, name), name))
+    return starts
 
 
 def _start(command: str, lying: Lying) -> _Start | None:

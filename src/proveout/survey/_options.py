@@ -1,7 +1,7 @@
 """Command-line options of a Python file, read with `ast`: the file is never run.
 
-Known: argparse (with subcommands), click, typer, absl flags, tyro / simple-parsing / HfArgumentParser
-dataclasses, fire, hydra; and constants at the top, with or without nanoGPT's configurator.
+Known: argparse (with subcommands), click, typer, absl flags, dataclasses of tyro, simple-parsing
+and HfArgumentParser, fire, hydra; and constants at the top, with or without nanoGPT's configurator.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 from proveout.study import Value
 from proveout.survey._records import Parameter
 
+_NO_PARAMETERS = ("CUDA", "LOCAL_RANK", "RANK", "WORLD", "WANDB", "SLURM", "HF_", "OMP_", "HOME")
 _DATACLASS_PARSERS = {"cli", "HfArgumentParser", "parse", "ArgumentParser", "add_arguments"}
 
 
@@ -160,7 +161,7 @@ def _arguments(function: ast.FunctionDef, name: str) -> list[Parameter]:
     read = []
     for argument, default in zip(arguments, defaults, strict=True):
         flag = f"--{argument.arg.replace('_', '-')}"
-        told = default
+        told: ast.AST | None = default
         if _called(default) in {"Option", "Argument"}:
             told = _first(default)
             words = [w for w in map(_literal, default.args[1:]) if isinstance(w, str)]  # type: ignore[union-attr]
@@ -226,8 +227,7 @@ def _variables(tree: ast.Module, name: str, found: Found) -> None:
         elif isinstance(node, ast.Subscript) and _dotted(node.value) == "os.environ":
             word = node.slice
         called = _literal(word)
-        if isinstance(called, str) and not called.startswith(("CUDA", "LOCAL_RANK", "RANK", "WORLD",
-                                                              "WANDB", "SLURM", "HF_")):  # fmt: skip
+        if isinstance(called, str) and not called.startswith(_NO_PARAMETERS):
             value = _value(default)
             if isinstance(value, str):
                 value = _number(value)

@@ -1,4 +1,4 @@
-"""Which parameter is the size, the steps, the seed and the output folder, by what people call it."""
+"""Which parameter is the size, the steps, the seed or the output folder: by its name."""
 
 from __future__ import annotations
 

@@ -64,8 +64,8 @@ def study_text(
         f"editable = {json.dumps(editable_of(survey.folder, survey.entry))}",
     ]
     if survey.data:
-        lines += ["# What trials may read, linked where the program expects it.",
-                  f"data = {json.dumps([f'{program}/{name}' for name in survey.data])}"]  # fmt: skip
+        data = json.dumps([f"{program}/{name}" for name in survey.data])
+        lines += ["# What trials may read, linked where the program expects it.", f"data = {data}"]
     if plan.out is not None:
         lines += ["# It is not told where to write: this folder of its own is what is kept.",
                   f"out = {_text(plan.out)}"]  # fmt: skip
@@ -113,8 +113,9 @@ def _ladder_lines(plan: Plan, amounts: Sequence[float], seconds: float | None) -
     unit = "flops" if plan.counts_flops else "device-seconds"
     lines = ["", "[ladder]"]
     if unit == "device-seconds":
-        lines += ["# Compute is time, measured from outside. Only the smallest rung has been run: "
-                  "`proveout ladder`", "# measures, and finds the sizes that spend each best."]  # fmt: skip
+        lines += ["# Compute is time, measured from outside, without the program's start (up to",
+                  "# ten seconds); that of larger rungs is estimated. `proveout ladder` measures",
+                  "# it, and finds the sizes that spend each best."]  # fmt: skip
     lines += ["# The scale that you care about: what the program does by itself, unless you say.",
               f'target = "{compact(amounts[-1])} {unit}"']  # fmt: skip
     if plan.rungs[-1]:

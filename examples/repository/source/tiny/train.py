@@ -8,8 +8,8 @@ import numpy as np
 
 sys.path.insert(0, "external/basis")
 
-from tiny.config import read_config  # noqa: E402
-from tiny.model import Model  # noqa: E402
+from tiny.config import read_config
+from tiny.model import Model
 
 
 def main() -> None:
