@@ -14,10 +14,12 @@ SOURCES = Path(__file__).parents[1] / "src" / "proveout"
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "units": set(),
+    "helper": set(),
     "study": set(),
     "ideas": {"study"},
     "trials": {"study", "ideas"},
     "sandbox": set(),
+    "survey": {"study", "trials"},
     "runners": {"trials", "sandbox"},
     "scoring": {"study", "trials", "runners"},
     "ledger": {"study", "ideas", "trials"},
@@ -33,16 +35,9 @@ MAY_IMPORT["web"] = set(MAY_IMPORT)
 MAY_IMPORT["cli"] = set(MAY_IMPORT)
 
 CORE = {
-    "jinja2",
-    "markupsafe",
-    "matplotlib",
-    "numpy",
-    "pydantic",
-    "pygments",
-    "rich",
-    "scipy",
-    "typer",
-}
+    "jinja2", "markupsafe", "matplotlib", "numpy", "pydantic", "pygments", "rich", "scipy", "tomlkit",
+    "typer", "yaml",
+}  # fmt: skip
 
 
 def files() -> list[Path]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOMS = (
     "ideas", "ledger", "loop", "replay", "report", "runners", "sandbox", "scaling", "scoring",
-    "study", "trials", "verdicts",
+    "study", "survey", "trials", "verdicts",
 )  # fmt: skip
 LIST = Path(__file__).with_name("public_names.txt")
 

@@ -15,6 +15,8 @@ from proveout.cli._decide import decide
 from proveout.cli._doctor import doctor
 from proveout.cli._fit import fit
 from proveout.cli._ideas import ideas_app
+from proveout.cli._init import init
+from proveout.cli._ladder import ladder
 from proveout.cli._mcp import mcp
 from proveout.cli._serve import serve
 from proveout.errors import EnvironmentFailure, ProveoutError, UserError
@@ -76,20 +78,7 @@ def _root(
         raise typer.Exit
 
 
-@app.command()
-def init(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A new folder.")],
-    corpus: Annotated[
-        Path | None,
-        typer.Option(help="A folder of text to train on; by default Python's own library."),
-    ] = None,
-) -> None:
-    """Write a study of the reference program: a small byte-level language model."""
-    from proveout.loop import start_reference_study
-
-    file = start_reference_study(folder, corpus)
-    print(f"wrote {file}, its program, its corpus and a catalog of ideas")
-    print(f"go on with: proveout run {folder}")
+app.command()(init)
 
 
 @app.command()
@@ -193,6 +182,7 @@ def ideas_list(folder: Folder, as_json: AsJson = False) -> None:
         _console().print(ideas_table(study, history))
 
 
+app.command()(ladder)
 app.command()(fit)
 app.command()(decide)
 app.command()(doctor)

@@ -290,11 +290,9 @@ def _program_files(program: Path, leave_out: Sequence[Path]) -> list[str]:
         links = [name for name in wanted if (here / name).is_symlink()]
         for name in sorted([*files, *links]):
             file = here / name
-            if (
-                name.endswith(_JUNK)
-                or _is_in(file, unwanted)
-                or not (file.is_symlink() or file.is_file())
-            ):
+            if name in _NEVER or name.endswith(_JUNK) or _is_in(file, unwanted):
+                continue  # of a submodule `.git` is a file
+            if not (file.is_symlink() or file.is_file()):
                 continue
             if file.is_symlink():
                 _check_link(file, program)

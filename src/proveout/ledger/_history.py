@@ -179,6 +179,7 @@ class HistoryBuilder:
         self._compounding = False
         self._charged = 0.0
         self._reserved = 0.0
+        self._running = 0
         self._active_seconds = 0.0
         self._last_at: float | None = None
         self._split: SplitMade | None = None
@@ -322,6 +323,7 @@ class HistoryBuilder:
             why=started.why, audit=started.audit, started_at=at,
         )  # fmt: skip
         self._reserved += started.reserved
+        self._running += 1
 
     def _settle(
         self,
@@ -336,7 +338,9 @@ class HistoryBuilder:
     ) -> None:
         trial = self._by_id[trial_id]
         record = self._trials[trial]
-        self._reserved -= record.reserved
+        self._running -= 1
+        # Sums of fractions leave a rest; where nothing runs nothing is reserved.
+        self._reserved = self._reserved - record.reserved if self._running else 0.0
         self._charged += charged
         self._trials[trial] = replace(
             record,

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from proveout.errors import ScoringFailed
+from proveout.ideas import Idea
 from proveout.interpret import classify
 from proveout.ledger import (
     Event,
@@ -21,6 +22,7 @@ from proveout.ledger import (
 )
 from proveout.loop._audits import Auditor
 from proveout.loop._endings import Endings
+from proveout.loop._formula import over_formula
 from proveout.loop._isolation import check_isolation
 from proveout.loop._open import Trees
 from proveout.loop._promotion import Promotions, give_back_disk
@@ -38,9 +40,10 @@ from proveout.trials import (
     Usage,
     check_disk,
     folder_bytes,
+    keep_curve,
     prepare_trial,
-    read_curve,
     tail,
+    trial_curve,
     trial_folder,
     trial_seed,
 )
@@ -172,7 +175,7 @@ class Bench:
                 rung=trial.rung,
                 replicate=trial.replicate,
                 seed=trial_seed(study, trial),
-                reserved=study.rung(trial.rung).compute.amount,
+                reserved=study.price(trial.rung),
                 why=purchase.why,
                 audit=purchase.audit,
             )
@@ -218,6 +221,7 @@ class Bench:
         failure = classify(
             active.trained, self._curve(active), tail(folder.log), self._claimable(active)
         )
+        failure = failure or over_formula(self._study, active.trial, self._idea(active))
         if failure is None and not _is_intact(folder):
             failure = Failure("unscorable", "its output folder is no longer a folder")
         if failure is not None:
@@ -298,6 +302,7 @@ class Bench:
     def _release(self, active: _Active, keep_artifacts: bool) -> None:
         folder = trial_folder(self._study, active.trial)
         with contextlib.suppress(OSError):  # what cannot be removed is left; results are safe
+            keep_curve(self._study, active.trial, self._idea(active))
             folder.clear_work()
             if not keep_artifacts:
                 folder.clear_artifacts()
@@ -313,8 +318,11 @@ class Bench:
     def _granted(self, active: _Active) -> float:
         return self._study.rung(active.trial.rung).compute.amount
 
+    def _idea(self, active: _Active) -> Idea:
+        return self._ledger.idea(active.trial.idea)
+
     def _curve(self, active: _Active) -> Curve:
-        return read_curve(trial_folder(self._study, active.trial).metrics)
+        return trial_curve(self._study, active.trial, self._idea(active))
 
     def _charge(self, active: _Active, failure: Failure | None = None) -> float:
         """What a trial costs, never more than was reserved for it.
@@ -324,7 +332,8 @@ class Bench:
         """
         granted = self._granted(active)
         if self._study.budget.compute.unit == "device-seconds":
-            return min(granted, active.trained.wall_seconds if active.trained else granted)
+            reserved = self._study.price(active.trial.rung)
+            return min(reserved, active.trained.wall_seconds if active.trained else reserved)
         if failure is None or failure.kind not in {"crashed", "diverged", "ended early"}:
             return granted
         reported = self._curve(active).claimed_compute or 0.0

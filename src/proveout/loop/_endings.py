@@ -6,10 +6,10 @@ import time
 from dataclasses import dataclass
 from statistics import fmean
 
-from proveout.ideas import BASELINE
+from proveout.ideas import BASELINE, Idea
 from proveout.ledger import History
 from proveout.study import Study
-from proveout.trials import Failure, Trial, read_curve, trial_folder
+from proveout.trials import Failure, Trial, trial_curve
 from proveout.verdicts import PastTrial, Tenths, hopeless, mean_tenths, tenths
 
 _FIRST_LOOK_SECONDS = 1.0
@@ -34,6 +34,7 @@ class Endings:
         self._study = study
         self._looks: dict[Trial, _Look] = {}
         self._curves: dict[Trial, Tenths] = {}
+        self._ideas: dict[str, Idea] = {}
         counts_flops = study.budget.compute.unit == "flops"
         self._judges = counts_flops and study.policy.end_early
 
@@ -51,6 +52,7 @@ class Endings:
         """The failure that a running trial is to be ended with, if it is to be ended."""
         look, now = self._looks[trial], time.monotonic()
         look.next = now + max(_FIRST_LOOK_SECONDS, _LOOK_AGAIN * (now - look.began))
+        self._ideas |= history.ideas
         kind = history.ideas[trial.idea].kind
         if kind != "idea" or trial.rung >= len(self._study.rungs) or history.trials[trial].audit:
             return None
@@ -94,5 +96,5 @@ class Endings:
         return self._curves[trial]
 
     def _read(self, trial: Trial) -> Tenths:
-        curve = read_curve(trial_folder(self._study, trial).metrics)
+        curve = trial_curve(self._study, trial, self._ideas[trial.idea])
         return tenths(curve, self._study.rung(trial.rung).compute.amount)

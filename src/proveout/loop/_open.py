@@ -201,7 +201,7 @@ def _import_program(study: Study) -> Idea:
     folder = study.folder / REPOSITORY
     remove(folder)
     program = study.folder / study.program.path
-    _, commit = ProgramRepository.create(folder, program, _not_the_program(study))
+    _, commit = ProgramRepository.create(folder, program, not_the_program(study))
     return Idea(
         name=BASELINE,
         kind="baseline",
@@ -222,7 +222,7 @@ def _check_program(study: Study, baseline: Idea) -> None:
         )
 
 
-def _not_the_program(study: Study) -> list[Path]:
+def not_the_program(study: Study) -> list[Path]:
     """What may lie in the program's folder and is not part of it."""
     names = [*_OWN_FILES, *study.program.data, *study.score.fixed]
     return [study.folder / name for name in (*names, study.ideas.catalog) if name is not None]

@@ -10,6 +10,7 @@ from proveout.scaling._fit import Bootstrap, Fit, bootstrap, fit
 from proveout.scaling._forecast import Prediction
 from proveout.scaling._forms import FORMS, Form, Parameter
 from proveout.scaling._gap import GapLine, GapPrior, fit_gap, prior_gap
+from proveout.scaling._isocompute import BestSize, PowerLine, best_size, power_line
 from proveout.scaling._joint import GapJoint
 from proveout.scaling._laws import Laws, fit_laws
 from proveout.scaling._learn import Lesson, learn_discrepancy, lessons_of
@@ -22,6 +23,7 @@ from proveout.scaling._predictive import Interval, Predictive
 __all__ = [
     "FIELD_PRIOR",
     "FORMS",
+    "BestSize",
     "Bootstrap",
     "Cells",
     "ComputeMultiplier",
@@ -44,9 +46,11 @@ __all__ = [
     "NoiseSd",
     "Parameter",
     "Points",
+    "PowerLine",
     "Prediction",
     "Predictive",
     "Purchase",
+    "best_size",
     "bootstrap",
     "crossing",
     "first_runs",
@@ -61,5 +65,6 @@ __all__ = [
     "next_runs",
     "own_variance",
     "pool_noise",
+    "power_line",
     "prior_gap",
 ]

@@ -1,5 +1,6 @@
 """The study: one research question, declared in study.toml."""
 
+from proveout.study._formula import Formula
 from proveout.study._read import STUDY_FILE, read_study
 from proveout.study._score import (
     METRICS,
@@ -10,6 +11,7 @@ from proveout.study._score import (
     Score,
     split_function,
 )
+from proveout.study._settings import CurveSource, SettingsFile, Value
 from proveout.study._sources import (
     AgentCommand,
     LanguageModel,
@@ -31,7 +33,6 @@ from proveout.study._spec import (
     Rung,
     Seeds,
     Study,
-    Value,
 )
 
 __all__ = [
@@ -42,7 +43,9 @@ __all__ = [
     "AgentCommand",
     "Budget",
     "CommandScore",
+    "CurveSource",
     "Execution",
+    "Formula",
     "Ideas",
     "Ladder",
     "LanguageModel",
@@ -58,6 +61,7 @@ __all__ = [
     "Sampler",
     "Score",
     "Seeds",
+    "SettingsFile",
     "Study",
     "TokenPrice",
     "Value",

@@ -12,13 +12,16 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ValidationError
 
-from proveout.errors import StudyError
+from proveout.errors import StudyError, UserError
 from proveout.study._check_score import check_score
 from proveout.study._locate import Where, locate, spell
 from proveout.study._score import KINDS
 from proveout.study._spec import BUILT_IN, PLACEHOLDER, Study
+from proveout.units import compact
 
 STUDY_FILE = "study.toml"
+
+_FORMULA_TOLERANCE = 0.02
 
 
 class Mistake(NamedTuple):
@@ -49,7 +52,7 @@ def read_study(path: Path) -> Study:
     if "folder" in declared:
         mistakes = [Mistake(("folder",), "unknown key; a study lies where its study.toml lies")]
     else:
-        mistakes = [*_check_commands(study), *_check_ladder(study)]
+        mistakes = [*_check_commands(study), *_check_ladder(study), *_check_flops(study)]
         mistakes += [*_check_slots(study), *_check_paths(study), *_check_sampler(study)]
     if mistakes:
         raise StudyError(_render(file, text, mistakes))
@@ -140,10 +143,21 @@ def _model_of(annotation: Any, kind: str | int | None) -> type[BaseModel] | None
 def _check_commands(study: Study) -> Iterator[Mistake]:
     program = study.program
     named, where = program.placeholders, ("program", "train")
-    for needed in ("seed", "out"):
-        if needed not in named:
-            yield Mistake(where, f"the command does not name {{{needed}}}, which every trial needs")
     everywhere = {name for rung in study.rungs for name in rung.parameters}
+    if "config" in named and program.config is None:
+        yield Mistake(where, 'the command names {config}; say `config = "json"` (or toml, yaml)')
+    if program.config is not None:
+        if "config" not in named:
+            yield Mistake(("program", "config"), "the command does not name {config}")
+        named |= everywhere | set(program.parameters) | {"seed", "out"}
+    if "seed" not in named:
+        yield Mistake(where, "the command does not name {seed}, which every trial needs; a program "
+                             "without such an argument may take it from program.environment or "
+                             "from a line of program.file")  # fmt: skip
+    if "out" not in named and program.out is None:
+        yield Mistake(where, "the command does not name {out}, which every trial needs; of a "
+                             "program that writes to a folder of its own say program.out, and of "
+                             'one that only prints `out = "out"`')  # fmt: skip
     for name in sorted(named - BUILT_IN - set(program.parameters) - everywhere):
         yield Mistake(
             where,
@@ -165,6 +179,10 @@ def _check_commands(study: Study) -> Iterator[Mistake]:
     for word in shlex.split(program.train):
         if "{" in PLACEHOLDER.sub("", word):
             yield Mistake(where, f"{word!r} has a brace that is not a placeholder like {{seed}}")
+    for index, file in enumerate(program.file):
+        if not (study.folder / program.path / file.path).is_file():
+            yield Mistake(("program", "file", index, "path"), f"there is no {file.path} in the "
+                          f"program's folder {study.folder / program.path}")  # fmt: skip
 
 
 def _check_parameter(name: str, where: Where, named: frozenset[str]) -> Iterator[Mistake]:
@@ -199,16 +217,38 @@ def _check_ladder(study: Study) -> Iterator[Mistake]:
         )
     if len(units) == 1 and budget.unit != top.unit:
         yield Mistake(("budget", "compute"), f"must count in {top.unit}, as the rungs do")
+    named = study.program.placeholders
+    if study.program.config is not None:
+        named |= set(study.rungs[-1].parameters)  # the file that {config} names holds them all
     for name in study.ladder.target_parameters or {}:
-        yield from _check_parameter(
-            name, ("ladder", "target_parameters"), study.program.placeholders
-        )
+        yield from _check_parameter(name, ("ladder", "target_parameters"), named)
     if study.ladder.target_parameters is not None:
         for name in sorted(set(study.rungs[-1].parameters) - set(study.ladder.target_parameters)):
             yield Mistake(
                 ("ladder", "target_parameters"),
                 f"parameter {name!r} is given at the rungs and missing here",
             )
+
+
+def _check_flops(study: Study) -> Iterator[Mistake]:
+    """A formula must give what each rung says that it costs."""
+    if study.program.flops is None:
+        return
+    if study.rungs[0].compute.unit != "flops":
+        yield Mistake(("program", "flops"), "the rungs count in device-seconds, which are measured "
+                                            "and need no formula")  # fmt: skip
+        return
+    for index in range(len(study.rungs) + study.can_buy_target):
+        where = ("ladder", "rung", index) if index < len(study.rungs) else ("ladder", "target")
+        compute = study.rung(index).compute
+        try:
+            flops = study.declared_flops(index, {})
+        except UserError as error:
+            yield Mistake(("program", "flops"), str(error))
+            return
+        if flops is not None and abs(flops / compute.amount - 1) > _FORMULA_TOLERANCE:
+            yield Mistake(where, f"says {compute}, and program.flops makes {compact(flops)} flops "
+                                 "of its parameters; change one of them")  # fmt: skip
 
 
 def _check_slots(study: Study) -> Iterator[Mistake]:

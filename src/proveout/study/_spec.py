@@ -11,8 +11,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, field_validator
 
 from proveout.errors import UserError
+from proveout.study._formula import Formula
 from proveout.study._part import Part as _Part
 from proveout.study._score import Score
+from proveout.study._settings import CurveSource, SettingsFile, Value, as_formula
 from proveout.study._sources import AgentCommand, LanguageModel, Recombination, Sampler
 from proveout.units import Compute, compact, parse_bytes, parse_compute, parse_seconds
 
@@ -20,11 +22,12 @@ PolicyName = Literal[
     "information", "keep-if-better", "uniform", "successive-halving", "asha", "hyperband"
 ]
 
-Value = bool | int | float | str
-"""A program parameter: whatever a command line can carry."""
-
-BUILT_IN = frozenset({"compute", "seed", "out", "data"})
+BUILT_IN = frozenset({"compute", "seed", "out", "data", "config"})
 """Placeholders that every trial fills in, beside the parameters of the study."""
+
+_START_SECONDS = 10.0
+_TIME_OVERRUN = 1.25
+"""A trial that is given device-seconds is ended at this many times as much, and a start's worth."""
 
 PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
@@ -64,6 +67,29 @@ class Program(_Part):
     """Files or folders that a trial may read, relative to study.toml. Never the held-out data."""
     parameters: dict[str, Value] = Field(default={})
     """Placeholders of `train` with their usual values, which an idea may override."""
+    environment: dict[str, str] = Field(default={})
+    """Environment variables of a trial; placeholders in the values are filled in."""
+    file: tuple[SettingsFile, ...] = ()
+    """Files of the program in which each trial finds its own values."""
+    config: Literal["json", "toml", "yaml"] | None = None
+    """Writes a file with every parameter for each trial, which the command names as {config}."""
+    out: str | None = None
+    """A folder of the program's that it writes to by itself: made to be the trial's {out}."""
+    flops: str | None = None
+    """FLOPs of a run as arithmetic over its parameters: `6 * params * tokens`."""
+
+    @field_validator("out")
+    @classmethod
+    def _stays_inside(cls, out: str | None) -> str | None:
+        if out is not None and (Path(out).is_absolute() or {"..", "."} & set(Path(out).parts)
+                                or not Path(out).parts):  # fmt: skip
+            raise ValueError(f"{out!r} must be a folder below the program's")
+        return out
+
+    @field_validator("flops")
+    @classmethod
+    def _computes(cls, flops: str | None) -> str | None:
+        return None if flops is None else as_formula(flops)
 
     @field_validator("train")
     @classmethod
@@ -78,8 +104,10 @@ class Program(_Part):
 
     @cached_property
     def placeholders(self) -> frozenset[str]:
-        """Names in braces in the command."""
-        return frozenset(PLACEHOLDER.findall(self.train))
+        """Names in braces in the command, the environment and the files."""
+        texts = [self.train, *self.environment.values()]
+        texts += [text for file in self.file for text in file.texts()]
+        return frozenset(name for text in texts for name in PLACEHOLDER.findall(text))
 
 
 class Rung(_Part):
@@ -195,6 +223,7 @@ class Study(_Part):
     name: str = "study"
     question: str = ""
     program: Program
+    curve: CurveSource = CurveSource()
     score: Score
     ladder: Ladder
     budget: Budget
@@ -223,6 +252,31 @@ class Study(_Part):
         """Whether a run at the target can be described at all."""
         needs_parameters = any(rung.parameters for rung in self.rungs)
         return self.ladder.target_parameters is not None or not needs_parameters
+
+    def price(self, index: int) -> float:
+        """What a trial at a rung may cost at most, which is reserved for it: its rung's FLOPs, or
+        the device-seconds after which it is ended."""
+        compute = self.rung(index).compute
+        return compute.amount if compute.unit == "flops" else self.wall_seconds(index)
+
+    def wall_seconds(self, index: int) -> float:
+        """When a trial at a rung is ended. Where compute is time, it may not take much more than
+        its rung's."""
+        compute = self.rung(index).compute
+        if compute.unit == "flops":
+            return self.limits.wall_time
+        return min(self.limits.wall_time, _START_SECONDS + _TIME_OVERRUN * compute.amount)
+
+    def declared_flops(self, index: int, parameters: dict[str, Value]) -> float | None:
+        """FLOPs of a run at a rung by `program.flops`, with an idea's overrides; None without it.
+
+        Raises:
+            UserError: it cannot be computed from the parameters.
+        """
+        if self.program.flops is None:
+            return None
+        values = {**self.program.parameters, **self.rung(index).parameters, **parameters}
+        return Formula(self.program.flops).value(values)
 
     def rung(self, index: int) -> Rung:
         """The rung of a trial: `index` counts from 0, the target comes after the last."""

@@ -1,6 +1,6 @@
 """Trials: (idea, rung, seed) made runnable, and the records of what they come to."""
 
-from proveout.trials._curve import Curve, read_curve, tail
+from proveout.trials._curve import Curve, newest, read_curve, read_source, read_text, rows, tail
 from proveout.trials._files import folder_bytes, open_regular, read_regular, remove
 from proveout.trials._job import EndedBy, Exit, Job, Limits
 from proveout.trials._quote import clean, clean_lines, quote, quote_numbers
@@ -22,9 +22,13 @@ from proveout.trials._workspace import (
     check_disk,
     clean_environment,
     copy_program,
+    keep_curve,
     prepare_trial,
     trial_command,
+    trial_curve,
+    trial_environment,
     trial_folder,
+    trial_values,
 )
 
 __all__ = [
@@ -49,16 +53,24 @@ __all__ = [
     "clean_lines",
     "copy_program",
     "folder_bytes",
+    "keep_curve",
+    "newest",
     "open_regular",
     "prepare_trial",
     "quote",
     "quote_numbers",
     "read_curve",
     "read_regular",
+    "read_source",
+    "read_text",
     "remove",
+    "rows",
     "tail",
     "trial_command",
+    "trial_curve",
+    "trial_environment",
     "trial_folder",
     "trial_seed",
+    "trial_values",
     "worse_isolation",
 ]

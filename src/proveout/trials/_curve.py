@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
+import csv
+import io
 import json
 import math
 import os
-from collections.abc import Iterator
+import re
+import stat
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from proveout.errors import UserError
+from proveout.study import CurveSource, Formula
 from proveout.trials._files import open_regular
+from proveout.trials._tensorboard import scalars
 
 _LARGEST_BYTES = 4_000_000
+_MOST_ENTRIES = 10_000
+"""Files and folders below an output folder that are looked at."""
+_LONGEST_LINE = 1000
+
+DEFAULT_FILES = {"jsonl": "metrics.jsonl", "csv": "**/*.csv", "tensorboard": "**/*tfevents*"}
+
+Row = Mapping[str, object]
 
 
 @dataclass(frozen=True)
@@ -38,29 +53,144 @@ def read_curve(file: Path, compute_key: str = "flops") -> Curve:
 
     A link, or anything but a regular file, reads as an empty curve: the program wrote it.
     """
-    points = list(_points(_text(file), compute_key))
+    return _curve(_objects(read_text(file)), "loss", Formula(compute_key), {})
+
+
+def read_source(source: CurveSource, out: Path, log: Path, known: Row) -> Curve:
+    """The curve in what a trial leaves, as `source` says; empty where there is none.
+
+    `known` are the trial's own values; arithmetic over a row sees them before the row's.
+    """
+    return _curve(rows(source, out, log), source.loss, Formula(source.compute), known)
+
+
+def rows(source: CurveSource, out: Path, log: Path) -> Iterable[Row]:
+    """What the source reports, a mapping a line, before anything is made of it."""
+    if source.source == "output":
+        return _matches(read_text(log), source.pattern or "")
+    file = newest(out, source.file or DEFAULT_FILES[source.source])
+    if file is None:
+        return []
+    match source.source:
+        case "jsonl":
+            return _objects(read_text(file))
+        case "csv":
+            return _records(read_text(file))
+        case _:
+            return _steps(_bytes(file))
+
+
+def newest(out: Path, pattern: str) -> Path | None:
+    """The file of a folder that matches a pattern and was written last; links are passed over."""
+    if not any(mark in pattern for mark in "*?["):
+        return out / pattern
+    wanted = re.compile(_translated(pattern))
+    found: list[tuple[float, str]] = []
+    looked = 0
+    for folder, folders, files in os.walk(out):
+        folders.sort()
+        looked += len(files) + len(folders)
+        if looked > _MOST_ENTRIES:
+            break
+        for name in files:
+            file = os.path.join(folder, name)  # noqa: PTH118 - a program may leave thousands
+            if wanted.fullmatch(os.path.relpath(file, out)):
+                with contextlib.suppress(OSError):  # it may be gone by now
+                    status = os.lstat(file)
+                    if stat.S_ISREG(status.st_mode):
+                        found.append((status.st_mtime, file))
+    return Path(max(found)[1]) if found else None
+
+
+def _translated(pattern: str) -> str:
+    """A pattern in which `**/` crosses folders and `*` does not, as a regular expression."""
+    words = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    return "".join(
+        words.get(part, re.escape(part)) for part in re.split(r"(\*\*/|\*\*|\*|\?)", pattern)
+    )
+
+
+def _curve(found: Iterable[Row], loss: str, compute: Formula, known: Row) -> Curve:
+    points = list(_points(found, loss, compute, known))
     return Curve(tuple(point[0] for point in points), tuple(point[1] for point in points))
 
 
-def _text(file: Path) -> str:
-    try:
-        with open_regular(file) as stream:
-            return (stream.read(_LARGEST_BYTES) or b"").decode(errors="replace")
-    except OSError:
-        return ""
+def _points(
+    found: Iterable[Row], loss: str, compute: Formula, known: Row
+) -> Iterator[tuple[float, float | None]]:
+    for row in found:
+        if loss not in row:
+            continue
+        numbers = {key: _number(row[key]) for key in compute.names & row.keys()} | dict(known)
+        try:
+            spent = compute.value(numbers)
+        except UserError:
+            continue
+        if spent >= 0:
+            yield spent, _number(row[loss])
 
 
-def _points(text: str, compute_key: str) -> Iterator[tuple[float, float | None]]:
+def _objects(text: str) -> Iterator[Row]:
     for line in text.splitlines():
         try:
             record = json.loads(line)
         except (ValueError, RecursionError):
             continue
-        if not isinstance(record, dict) or "loss" not in record:
+        if isinstance(record, dict):
+            yield record
+
+
+def _records(text: str) -> Iterator[Row]:
+    reader = csv.DictReader(io.StringIO(text.replace("\0", "")))
+    try:
+        for row in reader:
+            # A logger leaves a cell empty where a step has no such value.
+            yield _numbers(row)
+    except csv.Error:
+        return
+
+
+def _matches(text: str, pattern: str) -> Iterator[Row]:
+    expression = re.compile(pattern)
+    for line in text.splitlines():
+        if found := expression.search(line[:_LONGEST_LINE]):
+            yield _numbers(found.groupdict())
+
+
+def _steps(data: bytes) -> Iterator[Row]:
+    """A row for each scalar, with its step and the seconds since the first."""
+    first: float | None = None
+    for scalar in scalars(data):
+        first = scalar.seconds if first is None else first
+        yield {
+            "step": scalar.step,
+            "seconds": scalar.seconds - first,
+            scalar.tag: scalar.value,
+        }
+
+
+def _numbers(texts: Mapping[str, object]) -> Row:
+    """What is a number among texts, as programs print it; None where it is not finite."""
+    found: dict[str, object] = {}
+    for name, text in texts.items():
+        try:
+            found[name] = _number(float(str(text).strip().rstrip(",;%)")))
+        except ValueError:
             continue
-        compute = _number(record.get(compute_key))
-        if compute is not None and compute >= 0:
-            yield compute, _number(record["loss"])
+    return found
+
+
+def read_text(file: Path) -> str:
+    """The text of a file that a program wrote, capped; empty if it is no regular file."""
+    return _bytes(file).decode(errors="replace")
+
+
+def _bytes(file: Path) -> bytes:
+    try:
+        with open_regular(file) as stream:
+            return stream.read(_LARGEST_BYTES) or b""
+    except OSError:
+        return b""
 
 
 def _number(value: object) -> float | None:

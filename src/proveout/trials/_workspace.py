@@ -14,16 +14,20 @@ from pathlib import Path
 
 from proveout.errors import EnvironmentFailure
 from proveout.ideas import Idea
-from proveout.study import PLACEHOLDER, Study, Value
+from proveout.study import CurveSource, Study, Value
+from proveout.trials._apply import (
+    SettingsFailure,
+    apply_settings,
+    fill,
+    link_output,
+    write_config,
+)
+from proveout.trials._curve import Curve, read_curve, read_source
 from proveout.trials._files import remove
 from proveout.trials._job import Job, Limits
 from proveout.trials._trial import Trial, trial_seed
 
 _LEAST_FREE_BYTES = 20_000_000
-
-_START_SECONDS = 10.0
-_TIME_OVERRUN = 1.25
-"""A trial that is given device-seconds is ended at this many times as much, and a start's worth."""
 
 _PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT", "TZ", "CUDA_HOME")
 """What a trial sees of the controller's environment: nothing that could hold a key."""
@@ -54,6 +58,11 @@ class TrialFolder:
     def metrics(self) -> Path:
         """The curve that the program reports."""
         return self.out / "metrics.jsonl"
+
+    @property
+    def curve(self) -> Path:
+        """The curve as it was read, of a trial that reports it elsewhere than in `metrics`."""
+        return self.path / "curve.jsonl"
 
     @property
     def is_intact(self) -> bool:
@@ -94,7 +103,8 @@ def prepare_trial(study: Study, trial: Trial, idea: Idea, tree: Path, device: st
     folder.out.mkdir(parents=True)
     (folder.path / "tmp").mkdir()
     copy_program(study, tree, folder.work)
-    argv = trial_command(study, trial, idea, folder)
+    values = trial_values(study, trial, idea, folder)
+    argv = _settle(study, folder, values)
     spec = {
         "trial": trial.id,
         "idea": idea.name,
@@ -108,11 +118,11 @@ def prepare_trial(study: Study, trial: Trial, idea: Idea, tree: Path, device: st
         id=trial.id,
         argv=argv,
         directory=folder.work,
-        environment=clean_environment(study, folder, device),
+        environment=trial_environment(study, folder, values, device),
         writes=folder.path,
         log=folder.log,
         limits=Limits(
-            wall_seconds=_wall_seconds(study, trial),
+            wall_seconds=study.wall_seconds(trial.rung),
             memory_bytes=study.limits.memory,
             disk_bytes=study.limits.disk,
             processes=study.limits.processes,
@@ -123,12 +133,20 @@ def prepare_trial(study: Study, trial: Trial, idea: Idea, tree: Path, device: st
     )
 
 
-def _wall_seconds(study: Study, trial: Trial) -> float:
-    """The wall limit; where compute is time, a trial may not take much more than it was given."""
-    compute = study.rung(trial.rung).compute
-    if compute.unit == "flops":
-        return study.limits.wall_time
-    return min(study.limits.wall_time, _START_SECONDS + _TIME_OVERRUN * compute.amount)
+def _settle(study: Study, folder: TrialFolder, values: Mapping[str, Value]) -> tuple[str, ...]:
+    """Puts the values where the program looks for them and returns its command.
+
+    Where an idea has changed what is to be replaced the command says so and fails: that is the
+    idea's failure and not the study's.
+    """
+    try:
+        link_output(study, folder.work, folder.out)
+        apply_settings(study, folder.work, values)
+        if study.program.config is not None:
+            write_config(study, _config_file(study, folder), values)
+    except SettingsFailure as failure:
+        return (sys.executable, "-c", f"import sys; sys.exit({str(failure)!r})")
+    return tuple(fill(word, values) for word in shlex.split(study.program.train))
 
 
 def check_disk(folder: Path, for_trial_bytes: int = 0) -> None:
@@ -145,19 +163,28 @@ def check_disk(folder: Path, for_trial_bytes: int = 0) -> None:
 
 
 def copy_program(study: Study, tree: Path, destination: Path, with_data: bool = True) -> None:
-    """Copies an exported program and links the data beside it, at the paths the study gives."""
+    """Copies an exported program and links the data beside it, at the paths the study gives.
+
+    Data that lies in the program's own folder is linked where the program expects it.
+    """
     shutil.copytree(tree, destination, symlinks=True)
+    program = (study.folder / study.program.path).resolve()
     for name in study.program.data if with_data else ():
         source = (study.folder / name).resolve()
-        link = destination / Path(name).name if Path(name).is_absolute() else destination / name
-        if ".." in Path(name).parts or link.exists():
+        if source.is_relative_to(program) and source != program:
+            link = destination / source.relative_to(program)
+        else:
+            link = destination / (Path(name).name if Path(name).is_absolute() else name)
+            if ".." in Path(name).parts:
+                continue
+        if link.exists():
             continue
         link.parent.mkdir(parents=True, exist_ok=True)
         link.symlink_to(source)
 
 
-def trial_command(study: Study, trial: Trial, idea: Idea, folder: TrialFolder) -> tuple[str, ...]:
-    """The trial's argument list: each word filled in by itself, so no value can split one."""
+def trial_values(study: Study, trial: Trial, idea: Idea, folder: TrialFolder) -> dict[str, Value]:
+    """What each placeholder of a trial stands for."""
     rung = study.rung(trial.rung)
     values: dict[str, Value] = {**study.program.parameters, **rung.parameters, **idea.parameters}
     values["compute"] = _plain_number(rung.compute.amount)
@@ -165,7 +192,48 @@ def trial_command(study: Study, trial: Trial, idea: Idea, folder: TrialFolder) -
     values["out"] = str(folder.out)
     if study.program.data:
         values["data"] = str((study.folder / study.program.data[0]).resolve())
-    return tuple(_fill(word, values) for word in shlex.split(study.program.train))
+    if study.program.config is not None:
+        values["config"] = str(_config_file(study, folder))
+    return values
+
+
+def _config_file(study: Study, folder: TrialFolder) -> Path:
+    return folder.path / f"config.{study.program.config}"
+
+
+def trial_command(study: Study, trial: Trial, idea: Idea, folder: TrialFolder) -> tuple[str, ...]:
+    """The trial's argument list: each word filled in by itself, so no value can split one."""
+    values = trial_values(study, trial, idea, folder)
+    return tuple(fill(word, values) for word in shlex.split(study.program.train))
+
+
+def trial_environment(
+    study: Study, folder: TrialFolder, values: Mapping[str, Value], device: str | None
+) -> dict[str, str]:
+    """The clean environment, with what the study adds to it."""
+    added = {name: fill(text, values) for name, text in study.program.environment.items()}
+    return clean_environment(study, folder, device) | added
+
+
+def trial_curve(study: Study, trial: Trial, idea: Idea) -> Curve:
+    """The curve that a trial reports, while it runs and after."""
+    folder = trial_folder(study, trial)
+    if study.curve == CurveSource():
+        return read_curve(folder.metrics)
+    if folder.curve.is_file():
+        return read_curve(folder.curve)
+    known = trial_values(study, trial, idea, folder)
+    return read_source(study.curve, folder.out, folder.log, known)
+
+
+def keep_curve(study: Study, trial: Trial, idea: Idea) -> None:
+    """Keeps a finished trial's curve, which lies among artifacts that will be removed."""
+    if study.curve == CurveSource():
+        return
+    curve = trial_curve(study, trial, idea)
+    points = zip(curve.compute, curve.loss, strict=True)
+    lines = (json.dumps({"flops": compute, "loss": loss}) + "\n" for compute, loss in points)
+    trial_folder(study, trial).curve.write_text("".join(lines), encoding="utf-8")
 
 
 def clean_environment(study: Study, folder: TrialFolder, device: str | None) -> dict[str, str]:
@@ -187,10 +255,6 @@ def clean_environment(study: Study, folder: TrialFolder, device: str | None) -> 
     if device is not None:
         environment["CUDA_VISIBLE_DEVICES"] = device
     return environment
-
-
-def _fill(word: str, values: Mapping[str, Value]) -> str:
-    return PLACEHOLDER.sub(lambda match: str(values[match[1]]), word)
 
 
 def _plain_number(amount: float) -> int | float:

@@ -151,8 +151,9 @@ def board_of(
     broken = ((lost >= 2) & (lost > scored)).any(axis=1)
     broken |= (lost.sum(axis=1) >= 2) & (scored.sum(axis=1) == 0)
     compute = np.array([study.rung(rung).compute.amount for rung in range(rungs)])
+    price = np.array([study.price(rung) for rung in range(rungs)])
     return Board(
-        arms, compute, compute, study.ladder.target.amount, losses, running, failed, audits,
+        arms, compute, price, study.ladder.target.amount, losses, running, failed, audits,
         closed | broken, study.seeds.per_rung, history.account.budget, history.account.left,
         study.policy.smallest_gap, study.policy.certainty,
     )  # fmt: skip

@@ -126,14 +126,14 @@ def finale(study: Study, history: History, best: str, slots: int) -> Action:
 def finale_price(study: Study) -> float:
     """What the merges, the seeds that the best idea lacks beside them and both arms at the target
     cost."""
-    rungs = study.rungs[-_STACK_RUNGS:]
-    arm = sum(rung.compute.amount for rung in rungs) * study.seeds.per_rung[0]
+    rungs = range(len(study.rungs))[-_STACK_RUNGS:]
+    arm = sum(map(study.price, rungs)) * study.seeds.per_rung[0]
     return (_MERGES_RESERVED + 1) * arm + _target_price(study)
 
 
 def _target_price(study: Study, history: History | None = None) -> float:
     """What both arms at the target cost; nothing where they cannot be bought (any more)."""
-    price = study.ladder.target.amount * 2 * study.seeds.at_target
+    price = study.price(len(study.rungs)) * 2 * study.seeds.at_target
     covered = history is None or price <= history.account.left
     return price if study.can_buy_target and covered else 0.0
 
@@ -225,7 +225,7 @@ def _step(
     if not wanted:
         return Wait(why)
     account, unit = history.account, study.budget.compute.unit
-    price = sum(study.rung(trial.rung).compute.amount for trial in wanted)
+    price = sum(study.price(trial.rung) for trial in wanted)
     if price > account.left - kept + ROUNDING * account.budget:
         return Stop(f"the budget does not cover the next step ({why}): it costs {price:.6g} "
                     f"{unit} and {account.left:.6g} is left")  # fmt: skip

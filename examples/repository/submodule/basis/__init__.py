@@ -1,0 +1,3 @@
+from basis.fourier import features
+
+__all__ = ["features"]

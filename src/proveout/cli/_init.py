@@ -1,0 +1,294 @@
+"""`proveout init`: a study of your own program, or of the reference program where there is none."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from proveout.errors import UserError
+
+if TYPE_CHECKING:
+    from proveout.loop import Adopted, Choose, Proof, ScoreWish
+    from proveout.study import Study, Value
+    from proveout.survey import Reported, Role, Wishes
+
+_FAILED = 1
+
+
+def init(
+    path: Annotated[
+        Path,
+        typer.Argument(
+            metavar="PATH",
+            help="A folder with your training program: a study of it is written beside it. A new "
+            "or empty folder: a study of the reference program is written into it.",
+        ),
+    ],
+    check: Annotated[
+        bool, typer.Option("--check", help="PATH is a study: run its smallest trial and judge it.")
+    ] = False,
+    study: Annotated[
+        Path | None, typer.Option(help="Where to write the study; by default PATH-study.")
+    ] = None,
+    train: Annotated[
+        str | None,
+        typer.Option(help="The command of one run; {placeholders} where values go, if you like."),
+    ] = None,
+    size: Annotated[str | None, typer.Option(help="The parameter that makes it larger.")] = None,
+    steps: Annotated[str | None, typer.Option(help="The parameter that makes it longer.")] = None,
+    seed_flag: Annotated[str | None, typer.Option(help="The parameter that seeds it.")] = None,
+    out_flag: Annotated[str | None, typer.Option(help="That of the output folder.")] = None,
+    compute_flag: Annotated[
+        str | None, typer.Option(help="The parameter that takes a budget of FLOPs.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="NAME=VALUE, the same in every trial.")
+    ] = None,
+    rung: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=VALUE,NAME=VALUE of each rung, and last of the target."),
+    ] = None,
+    flops: Annotated[
+        str | None, typer.Option(help="FLOPs of a run by its parameters: '6 * params * tokens'.")
+    ] = None,
+    score: Annotated[str | None, typer.Option(help="The reported number to go by.")] = None,
+    goal: Annotated[str | None, typer.Option(help="minimize or maximize.")] = None,
+    pattern: Annotated[
+        str | None, typer.Option(help="An expression whose first group is the score in its output.")
+    ] = None,
+    key: Annotated[str | None, typer.Option(help="The score's key in metrics.jsonl.")] = None,
+    corpus: Annotated[
+        Path | None,
+        typer.Option(help="Of the reference program: a folder of text to train on; by default "
+                          "Python's own library."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:  # fmt: skip
+    """Write a study of your training program, and prove it with one smallest trial."""
+    if check:
+        _check(path, as_json)
+        return
+    told = (train, size, steps, seed_flag, out_flag, compute_flag, set_, rung, flops, score, goal,
+            pattern, key, study)  # fmt: skip
+    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
+        if any(each is not None for each in told):
+            raise UserError(f"there is no program in {path}: the folder is missing or empty")
+        _reference(path, corpus, as_json)
+        return
+    if corpus is not None or (path / "study.toml").is_file() or not path.is_dir():
+        raise UserError(
+            f"{path} exists and is not empty; name a new folder for the reference study, go on "
+            f"with the study in it (`proveout run {path}`), or try its smallest trial "
+            f"(`proveout init --check {path}`)"
+        )
+    if goal not in (None, "minimize", "maximize"):
+        raise UserError(f"--goal {goal!r} is not known; allowed: minimize, maximize")
+    roles: dict[Role, str] = {}
+    named: list[tuple[Role, str | None]] = [
+        ("size", size), ("steps", steps), ("seed", seed_flag), ("out", out_flag),
+        ("compute", compute_flag),
+    ]  # fmt: skip
+    roles |= {role: name for role, name in named if name is not None}
+    from proveout.loop import ScoreWish
+    from proveout.survey import Wishes
+
+    rungs = tuple(_pairs(each.split(",")) for each in rung or [])
+    wishes = Wishes(train, roles, _pairs(set_ or []), rungs, flops)
+    folder = study or path.resolve().parent / f"{path.resolve().name}-study"
+    wanted = ScoreWish(score, goal, pattern, key=key)
+    _adopt(path, folder, wishes, wanted, as_json)
+
+
+def _reference(folder: Path, corpus: Path | None, as_json: bool) -> None:
+    from proveout.loop import start_reference_study
+
+    file = start_reference_study(folder, corpus)
+    if as_json:
+        _print({"study": str(folder), "program": "byte_lm"})
+        return
+    print(f"wrote {file}, its program, its corpus and a catalog of ideas")
+    print(f"go on with: proveout run {folder}")
+
+
+def _adopt(path: Path, folder: Path, wishes: Wishes, score: ScoreWish, as_json: bool) -> None:
+    import shutil
+
+    from proveout.loop import adopt_program, prove_study
+
+    existed = folder.exists()
+    quiet = as_json
+    wishes = _asked(path, wishes) if _at_terminal() and not as_json else wishes
+    if not quiet:
+        print(f"looking at {path}, then running its smallest trial ...", flush=True)
+    try:
+        adopted = adopt_program(path, folder, wishes, score, _choice(quiet))
+    except BaseException:
+        if not existed:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+    if not quiet:
+        _say_found(adopted, folder)
+    proof = prove_study(adopted.study)
+    if quiet:
+        _print(_document(adopted.study, proof, adopted))
+    else:
+        _say_proof(adopted.study, proof)
+        print(f"\nwrote {folder / 'study.toml'}: read it, it says why each line is there")
+        if adopted.ideas:
+            print(
+                f"and {' and '.join(adopted.ideas)}, two ideas to begin with, in {folder / 'ideas'}"
+            )
+        else:
+            print(f"give it ideas in {folder / 'ideas'} (docs/study.md says how)")
+        print(f"go on with: {'proveout run' if proof.ok else 'proveout init --check'} {folder}")
+    if not proof.ok:
+        raise typer.Exit(_FAILED)
+
+
+def _check(path: Path, as_json: bool) -> None:
+    from proveout.loop import prove_study
+    from proveout.study import read_study
+
+    study = read_study(path)
+    proof = prove_study(study)
+    if as_json:
+        _print(_document(study, proof, None))
+    else:
+        _say_proof(study, proof)
+    if not proof.ok:
+        raise typer.Exit(_FAILED)
+
+
+def _asked(path: Path, wishes: Wishes) -> Wishes:
+    """At a terminal: asks for what makes a run larger where that cannot be found out."""
+    from dataclasses import replace
+
+    from proveout.survey import apply_wishes, survey
+
+    found = apply_wishes(survey(path, wishes.train), wishes)
+    if wishes.train is None and found.others:
+        print(f"It looks as if `{found.command}` is the training. Also there: "
+              f"{', '.join(found.others[:6])}")  # fmt: skip
+        said = typer.prompt("The command of one run", default=found.command)
+        if said != found.command:
+            wishes = replace(wishes, train=said)
+            found = apply_wishes(survey(path, said), wishes)
+    larger = any(found.of_role(role) for role in ("size", "steps", "compute"))
+    if not larger and not wishes.rungs and found.parameters:
+        names = ", ".join(each.name for each in found.parameters)
+        said = typer.prompt(f"Which of {names} makes a run longer or larger?")
+        wishes = replace(wishes, roles={**wishes.roles, "steps": said})
+    for each in found.parameters:
+        if each.required and each.role is None and each.name not in wishes.fixed:
+            said = typer.prompt(f"A value for {each.spelled}, which the program requires")
+            wishes = replace(wishes, fixed={**wishes.fixed, each.name: _value(said)})
+    return wishes
+
+
+def _choice(quiet: bool) -> Choose:
+    def choose(likely: Sequence[Reported]) -> Reported:
+        if quiet or not _at_terminal():
+            return likely[0]
+        for number, each in enumerate(likely[:9], start=1):
+            print(f"  {number}  {each.name} = {each.value} ({each.source}, {each.goal})")
+        said = int(typer.prompt("Which of these numbers is the score?", default=1, type=int))
+        return likely[min(max(said, 1), len(likely)) - 1]
+
+    return choose
+
+
+def _say_found(adopted: Adopted, folder: Path) -> None:
+    for note in adopted.survey.notes:
+        print(f"- {note}")
+    for note in adopted.plan.notes[len(adopted.survey.notes) :]:
+        print(f"- {note}")
+    print(f"command: {adopted.plan.command}")
+    if adopted.score is not None:
+        print(f"score:   {adopted.score.name} ({adopted.score.source}), {adopted.score.goal}")
+
+
+def _say_proof(study: Study, proof: Proof) -> None:
+    from proveout.loop import study_seconds
+    from proveout.units import duration
+
+    probe = proof.probe
+    used = probe.exit
+    took, cpu = duration(used.wall_seconds), duration(used.cpu_seconds)
+    print(f"\nthe smallest trial ({study.rung(0).compute}): {took}, {cpu} of processor, "
+          f"{used.peak_memory_bytes / 1e6:.0f} MB")  # fmt: skip
+    if probe.measurement is not None:
+        told = probe.measurement
+        print(f"read back: {told.metric} = {told.value:.6g}, {told.trust}; "
+              f"{len(probe.curve.loss)} points of its curve")  # fmt: skip
+    else:
+        print("read back: nothing that could be scored")
+        for line in [each for each in probe.log_tail.splitlines() if each.strip()][-8:]:
+            print(f"    {line[:160]}")
+    seconds = study_seconds(probe, study)
+    if seconds is not None:
+        print(
+            f"the budget, {study.budget.compute}, takes about {duration(seconds)} on this machine"
+        )
+    print("to put right:" if proof.fix else "nothing to put right")
+    for line in proof.fix:
+        print(f"- {line}")
+
+
+def _document(study: Study, proof: Proof, adopted: Adopted | None) -> dict[str, object]:
+    from proveout.loop import study_seconds
+
+    probe = proof.probe
+    told = probe.measurement
+    document: dict[str, object] = {
+        "study": str(study.folder),
+        "command": list(probe.command),
+        "ok": proof.ok,
+        "wall_seconds": probe.exit.wall_seconds,
+        "cpu_seconds": probe.exit.cpu_seconds,
+        "peak_memory_bytes": probe.exit.peak_memory_bytes or None,
+        "score": None if told is None
+        else {"metric": told.metric, "value": told.value, "trust": told.trust},
+        "failure": None if probe.failure is None
+        else {"kind": probe.failure.kind, "sentence": probe.failure.sentence},
+        "curve_points": len(probe.curve.loss),
+        "claimed_compute": probe.curve.claimed_compute,
+        "study_seconds": study_seconds(probe, study),
+        "fix": list(proof.fix),
+    }  # fmt: skip
+    if adopted is not None:
+        document["notes"] = list(adopted.plan.notes)
+        document["ideas"] = list(adopted.ideas)
+        document["reported"] = [
+            {"name": n.name, "source": n.source, "value": n.value} for n in adopted.found
+        ]
+    return document
+
+
+def _pairs(texts: Sequence[str]) -> dict[str, Value]:
+    found: dict[str, Value] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip():
+            raise UserError(f"{text!r} is not NAME=VALUE, such as width=32")
+        found[name.strip()] = _value(value.strip())
+    return found
+
+
+def _value(text: str) -> Value:
+    from proveout.ideas import parse_value
+
+    return parse_value(text)
+
+
+def _at_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def _print(document: object) -> None:
+    import json
+
+    print(json.dumps(document, indent=1))

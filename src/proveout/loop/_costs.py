@@ -1,0 +1,213 @@
+"""What a run costs by its size and its length, measured on a few of the smallest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from proveout.errors import UserError
+from proveout.loop._probe import Prober
+from proveout.study import Formula, Rung, Study, Value
+from proveout.units import Compute
+
+_MARGIN = 1.25
+"""Declared device-seconds over those expected: a trial is not to be ended for a slow moment."""
+_LONGEST_START = 7.0
+_LONGER = 4
+_LONGEST = 16
+"""A run is made four times longer again, until the clock can tell, if it is no longer than this."""
+
+Source = Literal["given", "formula", "reported", "measured"]
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Compute and time of a run.
+
+    Compute is what the program is given (`given`), arithmetic (`formula`), what it reports
+    (`reported`), or wall time (`measured`). The last two are `step_cost * size ** size_exponent`
+    for each step; time is that of the start and so much a unit of compute.
+    """
+
+    source: Source
+    step_cost: float
+    size_exponent: float
+    start_seconds: float
+    seconds_per_compute: float
+    study: Study
+    size: str | None
+    steps: str | None
+    whole_steps: bool
+
+    def of_step(self, size: float) -> float:
+        """Compute of one step."""
+        if self.source == "formula":
+            return self._formula(size, 2.0) - self._formula(size, 1.0)
+        return self.step_cost * (size**self.size_exponent if self.size else 1.0)
+
+    def steps_for(self, compute: float, size: float) -> Value:
+        """The steps that spend a compute; one at least."""
+        if self.source == "formula":
+            once = self._formula(size, 1.0)
+            count = 1 + (compute - once) / self.of_step(size)
+        elif self.source == "measured":
+            count = max(compute / _MARGIN - self._declared_start, 0.0) / self.of_step(size)
+        else:
+            count = compute / self.of_step(size)
+        count = max(count, 1.0 if self.whole_steps else 1e-9)
+        return int(count) if self.whole_steps else float(f"{count:.4g}")
+
+    def declared(self, compute: float, size: float, steps: Value | None) -> float:
+        """The compute that such a rung should declare."""
+        if steps is None or self.source == "given":
+            return compute
+        if self.source == "formula":
+            return self._formula(size, float(steps))
+        exact = float(steps) * self.of_step(size)
+        if self.source == "measured":
+            return float(f"{_MARGIN * (self._declared_start + exact):.3g}")
+        return float(f"{exact:.3g}")
+
+    def seconds(self, compute: float, size: float, steps: Value | None) -> float:
+        """Expected wall time of a run."""
+        if self.source == "measured":
+            count = float(steps) if steps is not None else 1.0
+            return self.start_seconds + count * self.of_step(size)
+        return self.start_seconds + compute * self.seconds_per_compute
+
+    @property
+    def _declared_start(self) -> float:
+        """A trial has ten seconds for its start beside what its rung declares."""
+        return self.start_seconds if self.start_seconds > _LONGEST_START else 0.0
+
+    def _formula(self, size: float, steps: float) -> float:
+        assert self.study.program.flops is not None
+        values = {**self.study.program.parameters, **self.study.rungs[0].parameters}
+        if self.size is not None:
+            values[self.size] = size
+        if self.steps is not None:
+            values[self.steps] = steps
+        return Formula(self.study.program.flops).value(values)
+
+
+@dataclass(frozen=True)
+class _Ran:
+    size: float
+    steps: float
+    compute: float | None
+    seconds: float
+
+
+def measure_costs(
+    ours: Prober, size: str | None, steps: str | None, say: Callable[[str], None]
+) -> Costs:
+    """Runs the smallest trial, a longer one and a larger one.
+
+    Raises:
+        UserError: one of them fails; says why.
+    """
+    study = ours.study
+    values = {**study.program.parameters, **study.rungs[0].parameters}
+    first_size = float(values[size]) if size is not None else 1.0
+    first_steps = float(values[steps]) if steps is not None else 1.0
+    whole = steps is not None and isinstance(values[steps], int)
+    if "compute" in study.program.placeholders and steps is None:
+        return _given(ours, say, size, first_size)
+
+    def run(size_factor: float, steps_factor: float) -> _Ran:
+        at_size, at_steps = first_size * size_factor, first_steps * steps_factor
+        parameters = dict(study.rungs[0].parameters)
+        if size is not None:
+            parameters[size] = int(at_size) if at_size == int(at_size) else at_size
+        if steps is not None:
+            parameters[steps] = int(at_steps) if whole else at_steps
+        return _run(ours, parameters, at_size, at_steps, say)
+
+    base = run(1, 1)
+    longer, factor = base, 1
+    while steps is not None and factor <= _LONGEST and not _is_longer(longer, base):
+        factor *= _LONGER
+        longer = run(1, factor)
+    larger = run(2, factor) if size is not None else longer
+    per_step, start = _line(base, longer)
+    if size is not None and steps is not None:
+        large_step = max(larger.seconds - start, 1e-6) / larger.steps
+        exponent = _log_ratio(large_step, per_step, 2.0)
+    elif size is not None:
+        exponent = _log_ratio(larger.seconds, base.seconds, 2.0)
+        per_step, start = base.seconds, 0.0
+    else:
+        exponent = 0.0
+    reports = None not in (base.compute, longer.compute, larger.compute)
+    rate = base.seconds / base.compute if base.compute else 0.0
+    if study.budget.compute.unit == "device-seconds":
+        return Costs("measured", per_step / first_size**exponent, exponent, start, 1.0, study, size,
+                     steps, whole)  # fmt: skip
+    if study.program.flops is not None:
+        amount = study.rungs[0].compute.amount
+        rate = max(base.seconds - start, 1e-9) / amount
+        draft = Costs("formula", 0.0, 0.0, start, rate, study, size, steps, whole)
+        grown = _log_ratio(draft.of_step(2 * first_size), draft.of_step(first_size), 2.0)
+        return Costs("formula", 0.0, grown, start, rate, study, size, steps, whole)
+    if not reports or base.compute is None or larger.compute is None:
+        raise UserError(
+            "the study counts FLOPs, and the program neither takes {compute}, nor reports `flops` "
+            "in its curve, nor is there program.flops: count in device-seconds, or declare it"
+        )
+    step = base.compute / first_steps
+    grown = _log_ratio(larger.compute / larger.steps, step, 2.0) if size is not None else 0.0
+    return Costs(
+        "reported", step / first_size**grown, grown, start, rate, study, size, steps, whole
+    )
+
+
+def _is_longer(longer: _Ran, base: _Ran) -> bool:
+    """Whether a run took enough more time to tell what a step costs."""
+    return longer.seconds > max(1.3 * base.seconds, base.seconds + 0.2)
+
+
+def _given(ours: Prober, say: Callable[[str], None], size: str | None, first_size: float) -> Costs:
+    rung = ours.study.rungs[0]
+    base = _run(ours, dict(rung.parameters), first_size, 1.0, say)
+    return Costs("given", 0.0, 2.0, 0.0, base.seconds / rung.compute.amount, ours.study, size, None,
+                 False)  # fmt: skip
+
+
+def _run(
+    ours: Prober, parameters: dict[str, Value], size: float, steps: float,
+    say: Callable[[str], None],
+) -> _Ran:  # fmt: skip
+    study = ours.study
+    compute = study.rungs[0].compute
+    # What it will claim is what is to be found out, so it is granted more than it can use.
+    amount = compute.amount if "compute" in study.program.placeholders else compute.amount * 1e3
+    probe = ours.at(Rung(compute=Compute(amount, compute.unit), parameters=parameters)).run(
+        scored=False
+    )
+    if probe.failure is not None:
+        raise UserError(
+            f"the run at {parameters} failed: {probe.failure.kind}: {probe.failure.sentence}; "
+            f"`proveout init --check {study.folder}` says more"
+        )
+    said = " ".join(f"{name}={value}" for name, value in parameters.items())
+    say(f"cost: {said}: {probe.exit.wall_seconds:.2f} s")
+    return _Ran(size, steps, probe.curve.claimed_compute, probe.exit.wall_seconds)
+
+
+def _line(base: _Ran, longer: _Ran) -> tuple[float, float]:
+    """Seconds of a step and of the start."""
+    if longer.steps == base.steps:
+        return max(base.seconds, 1e-6) / base.steps, 0.0
+    per_step = (longer.seconds - base.seconds) / (longer.steps - base.steps)
+    per_step = max(per_step, 0.01 * base.seconds / base.steps, 1e-9)
+    return per_step, max(base.seconds - base.steps * per_step, 0.0)
+
+
+def _log_ratio(above: float, below: float, factor: float) -> float:
+    """The power with which a cost grows; between none and the cube."""
+    import math
+
+    if above <= 0 or below <= 0:
+        return 0.0
+    return min(3.0, max(0.0, math.log(above / below) / math.log(factor)))

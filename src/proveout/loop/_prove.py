@@ -1,0 +1,124 @@
+"""Proves a study before it starts: one smallest trial, what it cost and what to put right."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from proveout.loop._probe import Probe, prober
+from proveout.runners import Runner, usable_cores
+from proveout.study import Study
+
+_CHEAP_SECONDS = 20.0
+_SAME = 1e-9
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What the smallest trial came to."""
+
+    probe: Probe
+    again: Probe | None
+    """The same trial with the same seed, where trials are cheap."""
+    other_seed: Probe | None
+    fix: tuple[str, ...]
+    """What should be put right, most urgent first; empty where nothing needs to be."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the study can be run."""
+        return self.probe.measurement is not None
+
+
+def prove_study(study: Study, runner: Runner | None = None) -> Proof:
+    """Runs the smallest trial, and twice more where it is cheap; nothing is charged.
+
+    Raises:
+        IdeaError: the program cannot be imported.
+        EnvironmentFailure: the machine lets us down.
+        DataError: the held-out data cannot be used.
+    """
+    with prober(study, runner) as ours:
+        probe = ours.run()
+        again = other = None
+        if probe.failure is None and probe.exit.wall_seconds < _CHEAP_SECONDS:
+            again, other = ours.run(), ours.run(replicate=1)
+    return Proof(probe, again, other, tuple(_fix(study, probe, again, other)))
+
+
+def _fix(study: Study, probe: Probe, again: Probe | None, other: Probe | None) -> list[str]:
+    fix: list[str] = []
+    if probe.failure is not None:
+        fix.append(f"{probe.failure.kind}: {probe.failure.sentence}")
+        fix += _hints(probe)
+    if probe.failure is None and again is not None and other is not None:
+        fix += _seeds(probe, again, other)
+    if probe.exit.leftover_processes:
+        fix.append(f"it left {probe.exit.leftover_processes} processes behind, which were ended")
+    kept = {study.program.out} if study.program.out else set()
+    if lost := [name for name in probe.wrote if name not in kept and name != "__pycache__"]:
+        fix.append(
+            f"it wrote {', '.join(lost)} in its own folder, which is lost with it; what is to be "
+            "kept or scored must go to {out} (or say program.out)"
+        )
+    if study.budget.compute.unit == "flops" and not probe.curve.compute and not study.program.flops:
+        fix.append(
+            "it reports no FLOPs, so nobody can tell an idea that spends more than its rung: "
+            "report them in metrics.jsonl, declare program.flops, or count in device-seconds"
+        )
+    limit = study.wall_seconds(0)
+    if probe.failure is None and probe.exit.wall_seconds > 0.7 * limit:
+        fix.append(
+            f"it took {probe.exit.wall_seconds:.1f} s and is ended at {limit:.1f} s: declare more "
+            "for its rung, or raise limits.wall_time"
+        )
+    return fix
+
+
+def _seeds(probe: Probe, again: Probe, other: Probe) -> list[str]:
+    first, same, third = probe.measurement, again.measurement, other.measurement
+    if first is None or same is None:
+        return [f"the same trial run twice failed once: {again.failure and again.failure.sentence}"]
+    fix = []
+    scale = abs(first.value) + 1e-30
+    if abs(first.value - same.value) > _SAME * scale:
+        fix.append(
+            f"the same seed gave {first.value:.6g} and {same.value:.6g}: something is not seeded, "
+            "so pairs of baseline and idea with one seed gain less"
+        )
+    elif third is not None and third.value == first.value:
+        fix.append(
+            f"another seed gave the same {first.value:.6g}: the seed does not reach the program, "
+            "so its noise cannot be measured"
+        )
+    return fix
+
+
+def _hints(probe: Probe) -> list[str]:
+    """What the usual first failures mean."""
+    said = probe.log_tail
+    hints = {
+        "ModuleNotFoundError": "trials run with the Python that runs proveout: install what the "
+        "program imports beside it, or name another interpreter in program.train",
+        "unrecognized arguments": "the command has an argument that the program does not know; "
+        "correct program.train",
+        "No such file or directory": "trials see the program's folder, program.data and {out}, and "
+        "nothing else: list what it reads in program.data",
+        "FileNotFoundError": "trials see the program's folder, program.data and {out}, and nothing "
+        "else: list what it reads in program.data",
+        "the following arguments are required": "give them in program.train, with --set NAME=VALUE",
+        "was not found; PATH is": "the command is not installed, or not on the PATH of a trial",
+    }
+    found = [hint for words, hint in hints.items() if words in said]
+    return list(dict.fromkeys(found))
+
+
+def study_seconds(probe: Probe, study: Study) -> float | None:
+    """How long the whole budget takes on this machine at the smallest trial's speed; None where
+    that cannot be told."""
+    slots = study.run.slots or len(study.run.devices) or usable_cores()
+    if study.budget.compute.unit == "device-seconds":
+        return study.budget.compute.amount / slots
+    seconds = probe.exit.wall_seconds
+    if probe.failure is not None or seconds <= 0:
+        return None
+    return study.budget.compute.amount / study.rung(0).compute.amount * seconds / slots

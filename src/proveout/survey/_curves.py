@@ -1,0 +1,70 @@
+"""Finds the training curve in what a trial left, and what its compute is by then."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from proveout.study import CurveSource
+from proveout.survey._left import Reported
+from proveout.survey._write import CurveLines
+from proveout.trials import newest, read_text, rows
+
+_STEP_KEYS = ("step", "iter", "iteration", "global_step", "epoch", "generation", "i")
+_STEP = re.compile(r"\b(step|iter(?:ation)?|epoch|generation|gen|evaluation)s?\b\W{0,3}(\d+)", re.I)
+
+
+def curve_of(
+    found: Sequence[Reported], steps: str | None, counts_flops: bool, out: Path, log: Path
+) -> CurveLines | None:
+    """The `[curve]` of a trial; None where it reports none whose compute can be told.
+
+    `steps` is the placeholder that counts the steps of a run.
+    """
+    series = [e for e in found if e.times >= 2 and _is_loss(e)]
+    order = {"jsonl": 0, "output": 1, "csv": 2, "tensorboard": 3, "json": 4}
+    for each in sorted(series, key=lambda e: (order[e.source], "train" not in e.name.lower())):
+        lines = _lines(each, steps, counts_flops, out, log)
+        if lines is not None:
+            return lines
+    return None
+
+
+def _is_loss(found: Reported) -> bool:
+    return found.rank is not None and found.goal == "minimize"
+
+
+def _lines(
+    found: Reported, steps: str | None, counts_flops: bool, out: Path, log: Path
+) -> CurveLines | None:
+    if found.source == "output":
+        return _of_output(found, steps, log)
+    if found.source == "json":
+        return None
+    source = CurveSource(source=found.source, file=found.file or None)
+    row = next((row for row in rows(source, out, log) if found.name in row), {})
+    compute = "flops" if counts_flops and "flops" in row else None
+    if compute is None and steps is not None:
+        key = next((key for key in _STEP_KEYS if key in row), None)
+        compute = f"compute * {key} / {steps}" if key and key.isidentifier() else None
+    if compute is None:
+        return None
+    file = found.file if newest(out, found.file) and found.file != "metrics.jsonl" else ""
+    return CurveLines(found.source, found.name, compute, file)
+
+
+def _of_output(found: Reported, steps: str | None, log: Path) -> CurveLines | None:
+    """A pattern with the groups `step` and `loss`, if both stand in one line."""
+    if steps is None:
+        return None
+    number = re.compile(found.pattern)
+    for line in read_text(log).splitlines():
+        step, loss = _STEP.search(line), number.search(line)
+        if step and loss and step.end() <= loss.start():
+            word = re.escape(step[1])
+            name = found.pattern[: found.pattern.index("(")]
+            pattern = rf"\b{word}\W*(?P<step>\d+).*?{name}(?P<loss>\S+)"
+            if re.search(pattern, line):
+                return CurveLines("output", "loss", f"compute * step / {steps}", pattern=pattern)
+    return None

@@ -1,0 +1,144 @@
+"""What a trial left behind, and which of it is most likely the score and the curve."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from proveout.study import CurveSource
+from proveout.trials import newest, read_text, rows
+
+Source = Literal["output", "jsonl", "json", "csv", "tensorboard"]
+Goal = Literal["minimize", "maximize"]
+
+# The first word that a name holds decides; the earlier, the more it is meant as the result.
+_SCORES = (
+    "val_loss", "valid_loss", "validation_loss", "eval_loss", "test_loss", "heldout_loss",
+    "val_bpb", "bpb", "val_ppl", "perplexity", "ppl", "val_acc", "valid_acc", "test_acc",
+    "eval_acc", "test_error", "val_error", "score", "objective", "best", "final", "return",
+    "reward", "accuracy", "acc", "error", "rmse", "mse", "mae", "auc", "f1", "r2", "fitness",
+    "cost", "loss",
+)  # fmt: skip
+_MORE_IS_BETTER = ("acc", "reward", "return", "score", "auc", "f1", "r2", "precision", "recall",
+                   "bleu", "fitness", "iou", "psnr")  # fmt: skip
+_NO_SCORE = ("time", "sec", "ms", "step", "iter", "epoch", "lr", "rate", "flops", "seed", "param",
+             "mfu", "norm", "token", "speed", "eta", "memory", "size", "grad")  # fmt: skip
+_NUMBER = r"[-+]?\d*\.?\d+(?:[eE][-+]?\d+)?|nan|inf"
+_PAIR = re.compile(rf"([A-Za-z][\w/.-]*(?: [A-Za-z][\w/.-]*){{0,2}}?)(\s*[:=]\s*|\s+)({_NUMBER})\b")
+
+
+@dataclass(frozen=True)
+class Reported:
+    """A number that the trial reported, and where."""
+
+    source: Source
+    name: str
+    """The key, column or tag, or the words before the number."""
+    value: float | None
+    """The last one; None where it is not finite."""
+    file: str = ""
+    """In the output folder."""
+    pattern: str = ""
+    """Of a line of output: an expression whose group is the number."""
+    times: int = 1
+
+    @property
+    def goal(self) -> Goal:
+        """Whether less or more is better, by what it is called."""
+        words = _plain(self.name)
+        return "maximize" if any(word in words for word in _MORE_IS_BETTER) else "minimize"
+
+    @property
+    def rank(self) -> int | None:
+        """How likely it is the score, 0 the most; None if it is none."""
+        words = _plain(self.name)
+        if "loss" not in words and any(word in words.split("_") for word in _NO_SCORE):
+            return None
+        return next((n for n, word in enumerate(_SCORES) if word in words), None)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", name.lower())
+
+
+def reported(out: Path, log: Path) -> tuple[Reported, ...]:
+    """Every number that a trial left, likeliest score first."""
+    found = [*_output(log), *_jsonl(out), *_json(out), *_csv(out), *_events(out)]
+    order: dict[Source, int] = {"jsonl": 0, "json": 1, "output": 2, "csv": 3, "tensorboard": 4}
+    return tuple(sorted(found, key=lambda e: (e.rank is None, e.rank or 0, order[e.source])))
+
+
+def _output(log: Path) -> Iterator[Reported]:
+    found: dict[str, Reported] = {}
+    for line in read_text(log).splitlines():
+        for match in _PAIR.finditer(line[:1000]):
+            name = match[1].strip().lower()
+            if name in ("e", "of", "in"):
+                continue
+            times = found[name].times + 1 if name in found else 1
+            called = match[1].strip()
+            pattern = pattern_for(called, match[2])
+            found[name] = Reported("output", called, _finite(match[3]), "", pattern, times)
+    yield from found.values()
+
+
+def pattern_for(name: str, between: str = ": ") -> str:
+    """An expression for `name: 3.2` in a line of output, whose group is the number."""
+    joined = r"\s*[:=]\s*" if between.strip() else r"\s+"
+    return rf"\b{re.escape(name).replace(chr(92) + ' ', ' ')}{joined}({_NUMBER})"
+
+
+def _jsonl(out: Path) -> Iterator[Reported]:
+    for name in ("metrics.jsonl", "**/*.jsonl"):
+        if (file := newest(out, name)) and file.is_file():
+            where = file.relative_to(out).as_posix()
+            yield from _columns("jsonl", CurveSource(file=where), out, where)
+            return
+
+
+def _csv(out: Path) -> Iterator[Reported]:
+    if file := newest(out, "**/*.csv"):
+        where = file.relative_to(out).as_posix()
+        yield from _columns("csv", CurveSource(source="csv", file=where), out, where)
+
+
+def _events(out: Path) -> Iterator[Reported]:
+    yield from _columns("tensorboard", CurveSource(source="tensorboard"), out, "")
+
+
+def _columns(source: Source, told: CurveSource, out: Path, file: str) -> Iterator[Reported]:
+    last: dict[str, Reported] = {}
+    for row in rows(told, out, out / "none"):
+        for key, value in row.items():
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                times = last[key].times + 1 if key in last else 1
+                last[key] = Reported(source, key, float(value), file, times=times)
+    yield from (each for key, each in last.items() if key not in {"seconds", "step", "epoch"})
+
+
+def _json(out: Path) -> Iterator[Reported]:
+    for file in sorted(out.rglob("*.json"))[:20]:
+        try:
+            document = json.loads(read_text(file))
+        except (ValueError, RecursionError):
+            continue
+        where = file.relative_to(out).as_posix()
+        for key, value in _leaves(document, ""):
+            yield Reported("json", key, value, where)
+
+
+def _leaves(value: object, prefix: str) -> Iterator[tuple[str, float]]:
+    if isinstance(value, dict) and prefix.count(".") < 3:
+        for key, inner in value.items():
+            yield from _leaves(inner, f"{prefix}.{key}" if prefix else str(key))
+    elif isinstance(value, int | float) and not isinstance(value, bool) and prefix:
+        yield prefix, float(value)
+
+
+def _finite(text: str) -> float | None:
+    value = float(text)
+    return value if abs(value) < float("inf") else None

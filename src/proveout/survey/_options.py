@@ -1,0 +1,338 @@
+"""Command-line options of a Python file, read with `ast`: the file is never run.
+
+Known: argparse (with subcommands), click, typer, absl flags, dataclasses of tyro, simple-parsing
+and HfArgumentParser, fire, hydra; and constants at the top, with or without nanoGPT's configurator.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from proveout.study import Value
+from proveout.survey._records import Parameter
+
+_NO_PARAMETERS = ("CUDA", "LOCAL_RANK", "RANK", "WORLD", "WANDB", "SLURM", "HF_", "OMP_", "HOME")
+_DATACLASS_PARSERS = {"cli", "HfArgumentParser", "parse", "ArgumentParser", "add_arguments"}
+
+
+@dataclass
+class Found:
+    """What one file says about its command line."""
+
+    parameters: list[Parameter] = field(default_factory=list)
+    subcommands: dict[str, list[Parameter]] = field(default_factory=dict)
+    """Parameters of each subcommand, beside those of all."""
+    config: str | None = None
+    """The configuration file that it reads, as it writes it; hydra's with the folder before."""
+    starts: bool = False
+    """Whether running the file does something: a main guard, or calls at its top."""
+    uses_hydra: bool = False
+
+
+def options_of(source: str, name: str) -> Found:
+    """What a Python file called `name` takes; nothing where it is not Python."""
+    found = Found()
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError):
+        return found
+    found.starts = _starts(tree)
+    _argparse(tree, name, found)
+    _click(tree, name, found)
+    _functions(tree, name, found)
+    _absl(tree, name, found)
+    _dataclasses(tree, name, found)
+    _variables(tree, name, found)
+    _hydra(tree, found)
+    if found.config is None:
+        found.config = _reads_config(tree)
+    if not any(p.reach == "flag" for p in _all(found)) and not found.uses_hydra:
+        _constants(tree, name, source, found)
+    return found
+
+
+def _all(found: Found) -> Iterator[Parameter]:
+    yield from found.parameters
+    for more in found.subcommands.values():
+        yield from more
+
+
+def _starts(tree: ast.Module) -> bool:
+    guard = any(isinstance(n, ast.If) and "__name__" in ast.unparse(n.test) for n in tree.body)
+    work = (ast.For, ast.While, ast.With)
+    return (
+        guard
+        or any(isinstance(n, work) for n in tree.body)
+        or any(isinstance(n, ast.Expr) and isinstance(n.value, ast.Call) for n in tree.body)
+    )
+
+
+def _argparse(tree: ast.Module, name: str, found: Found) -> None:
+    parsers: dict[str, str] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and _called(node.value) == "add_parser":
+            word = _literal(_first(node.value))
+            if isinstance(word, str) and isinstance(node.targets[0], ast.Name):
+                parsers[node.targets[0].id] = word
+                found.subcommands.setdefault(word, [])
+    for node in ast.walk(tree):
+        if _called(node) != "add_argument" or not isinstance(node, ast.Call):
+            continue
+        owner = node.func.value if isinstance(node.func, ast.Attribute) else None
+        subcommand = parsers.get(owner.id) if isinstance(owner, ast.Name) else None
+        into = found.subcommands[subcommand] if subcommand else found.parameters
+        if (option := _option(node, name)) is not None:
+            into.append(option)
+
+
+def _option(node: ast.Call, name: str) -> Parameter | None:
+    """An option of argparse or click; None for a switch, which takes no value."""
+    words = [word for word in map(_literal, node.args) if isinstance(word, str)]
+    flags = [word for word in words if word.startswith("-")]
+    keywords = {each.arg: each.value for each in node.keywords if each.arg}
+    switch = str(_literal(keywords.get("action")) or "").startswith(("store_", "count", "version"))
+    if not words or switch or _literal(keywords.get("is_flag")) is True or "help" in words:
+        return None
+    if any("/--" in flag for flag in flags):
+        return None
+    default = _value(keywords.get("default"))
+    if not flags:
+        return Parameter(words[0], "positional", words[0], default, default is None, name)
+    flag = max(flags, key=len)
+    dest = _literal(keywords.get("dest"))
+    called = dest if isinstance(dest, str) else flag.lstrip("-").replace("-", "_")
+    required = _literal(keywords.get("required")) is True
+    return Parameter(called, "flag", flag, default, required, name)
+
+
+def _click(tree: ast.Module, name: str, found: Found) -> None:
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.FunctionDef):
+            continue
+        options = [d for d in node.decorator_list if _called(d) in {"option", "argument"}]
+        commands = [d for d in node.decorator_list if _called(d) == "command"
+                    or (isinstance(d, ast.Attribute) and d.attr == "command")]  # fmt: skip
+        if not options:
+            continue
+        read = [o for d in reversed(options) if isinstance(d, ast.Call) and (o := _option(d, name))]
+        grouped = commands and not ast.unparse(commands[0]).startswith("click.")
+        if grouped:
+            word = _literal(_first(commands[0])) if isinstance(commands[0], ast.Call) else None
+            found.subcommands[str(word or node.name.replace("_", "-"))] = read
+        else:
+            found.parameters += read
+
+
+def _functions(tree: ast.Module, name: str, found: Found) -> None:
+    """Functions whose arguments are the options: typer, tyro.cli(main), fire.Fire(main)."""
+    defined = {n.name: n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)}
+    shown: dict[str, ast.FunctionDef] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and _dotted(node.func) in {"typer.run", "tyro.cli",
+                                                                 "fire.Fire"}:  # fmt: skip
+            function = _first(node)
+            if isinstance(function, ast.Name) and function.id in defined:
+                shown[function.id] = defined[function.id]
+    typer = {t.id for n in ast.walk(tree) if isinstance(n, ast.Assign) and _dotted_call(n.value)
+             in {"typer.Typer", "Typer"} for t in n.targets if isinstance(t, ast.Name)}  # fmt: skip
+    commands: list[ast.FunctionDef] = []
+    for function in defined.values():
+        for decorator in function.decorator_list:
+            owner = _dotted(decorator.func if isinstance(decorator, ast.Call) else decorator)
+            if owner.rpartition(".")[0] in typer and owner.endswith(".command"):
+                commands.append(function)
+    for function in shown.values():
+        found.parameters += _arguments(function, name)
+    for function in commands:
+        into = _arguments(function, name)
+        if len(commands) == 1:
+            found.parameters += into
+        else:
+            found.subcommands[function.name.replace("_", "-")] = into
+
+
+def _arguments(function: ast.FunctionDef, name: str) -> list[Parameter]:
+    arguments = [*function.args.args, *function.args.kwonlyargs]
+    count = len(function.args.args) - len(function.args.defaults)
+    defaults = [*[None] * count, *function.args.defaults, *function.args.kw_defaults]
+    read = []
+    for argument, default in zip(arguments, defaults, strict=True):
+        flag = f"--{argument.arg.replace('_', '-')}"
+        told: ast.AST | None = default
+        if _called(default) in {"Option", "Argument"}:
+            told = _first(default)
+            words = [w for w in map(_literal, default.args[1:]) if isinstance(w, str)]  # type: ignore[union-attr]
+            flag = next((w for w in words if w.startswith("--")), flag)
+        value = _value(told)
+        if isinstance(value, bool):
+            continue
+        missing = default is None or (isinstance(told, ast.Constant) and told.value is ...)
+        annotation = ast.unparse(argument.annotation) if argument.annotation else ""
+        positional = missing and "Option" not in annotation
+        read.append(Parameter(argument.arg, "positional" if positional else "flag",
+                              flag, value, missing, name))  # fmt: skip
+    return read
+
+
+def _absl(tree: ast.Module, name: str, found: Found) -> None:
+    for node in ast.walk(tree):
+        kind = _called(node)
+        if isinstance(node, ast.Call) and kind.startswith("DEFINE_") and len(node.args) >= 2:
+            word, value = _literal(node.args[0]), _value(node.args[1])
+            if isinstance(word, str) and kind not in {"DEFINE_bool", "DEFINE_boolean"}:
+                found.parameters.append(
+                    Parameter(word, "flag", f"--{word}", value, False, name, "equals")
+                )
+
+
+def _dataclasses(tree: ast.Module, name: str, found: Found) -> None:
+    """Dataclasses that are handed to a parser: their fields are the options."""
+    classes = {n.name: n for n in ast.walk(tree) if isinstance(n, ast.ClassDef)}
+    handed: list[str] = []
+    underscores = False
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and _called(node) in _DATACLASS_PARSERS:
+            underscores |= _called(node) == "HfArgumentParser"
+            handed += [n.id for a in node.args for n in ast.walk(a) if isinstance(n, ast.Name)
+                       and n.id in classes]  # fmt: skip
+    for each in dict.fromkeys(handed):
+        for prefix, spelled, value, required in _fields(classes[each], classes):
+            flag = "--" + (spelled if underscores else spelled.replace("_", "-"))
+            found.parameters.append(Parameter(prefix, "flag", flag, value, required, name))
+
+
+def _fields(
+    cls: ast.ClassDef, classes: dict[str, ast.ClassDef], prefix: str = ""
+) -> Iterator[tuple[str, str, Value | None, bool]]:
+    for node in cls.body:
+        if not isinstance(node, ast.AnnAssign) or not isinstance(node.target, ast.Name):
+            continue
+        word = prefix + node.target.id
+        annotation = ast.unparse(node.annotation)
+        if annotation in classes and annotation != cls.name and prefix.count(".") < 3:
+            yield from _fields(classes[annotation], classes, f"{word}.")
+        elif annotation != "bool":
+            yield word, word, _value(node.value), node.value is None
+
+
+def _variables(tree: ast.Module, name: str, found: Found) -> None:
+    for node in ast.walk(tree):
+        word: ast.AST | None = None
+        default: ast.expr | None = None
+        if isinstance(node, ast.Call) and _dotted(node.func) in {"os.environ.get", "os.getenv"}:
+            word, default = _first(node), node.args[1] if len(node.args) > 1 else None
+        elif isinstance(node, ast.Subscript) and _dotted(node.value) == "os.environ":
+            word = node.slice
+        called = _literal(word)
+        if isinstance(called, str) and not called.startswith(_NO_PARAMETERS):
+            value = _value(default)
+            if isinstance(value, str):
+                value = _number(value)
+            found.parameters.append(
+                Parameter(called, "variable", called, value, default is None, name)
+            )
+
+
+def _hydra(tree: ast.Module, found: Found) -> None:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and _dotted(node.func).endswith("hydra.main"):
+            keywords = {k.arg: _literal(k.value) for k in node.keywords if k.arg}
+            folder, file = keywords.get("config_path") or "", keywords.get("config_name")
+            if isinstance(file, str):
+                found.uses_hydra = True
+                file = file if file.endswith((".yaml", ".yml")) else f"{file}.yaml"
+                found.config = f"{folder}/{file}".lstrip("./") if folder else file
+
+
+def _reads_config(tree: ast.Module) -> str | None:
+    """A YAML, JSON or TOML file that the source names."""
+    for node in ast.walk(tree):
+        word = node.value if isinstance(node, ast.Constant) else None
+        if isinstance(word, str) and word.endswith((".yaml", ".yml", ".toml", ".json")):
+            named = word.rpartition("/")[2]
+            if not any(part in named for part in ("metric", "result", "package", "token", "log")):
+                return word.removeprefix("./")
+    return None
+
+
+def _constants(tree: ast.Module, name: str, source: str, found: Found) -> None:
+    """`width = 32` at the top of the file; with nanoGPT's configurator, `--width=32`."""
+    configurator = "configurator" in source
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and len(node.targets) == 1:
+            target, value = node.targets[0], _value(node.value)
+        elif isinstance(node, ast.AnnAssign) and node.value is not None:
+            target, value = node.target, _value(node.value)
+        else:
+            continue
+        if not isinstance(target, ast.Name) or value is None or isinstance(value, bool):
+            continue
+        if target.id.startswith("_"):
+            continue
+        if configurator:
+            found.parameters.append(
+                Parameter(target.id, "flag", f"--{target.id}", value, False, name, "equals")
+            )
+        else:
+            found.parameters.append(Parameter(target.id, "constant", target.id, value, False, name))
+
+
+def _called(node: Any) -> str:
+    """The last word of what a call calls; empty for what is no call."""
+    return _dotted(node.func).rpartition(".")[2] if isinstance(node, ast.Call) else ""
+
+
+def _dotted_call(node: Any) -> str:
+    return _dotted(node.func) if isinstance(node, ast.Call) else ""
+
+
+def _dotted(node: ast.AST) -> str:
+    if isinstance(node, ast.Attribute):
+        return f"{_dotted(node.value)}.{node.attr}"
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def _first(node: Any) -> ast.AST | None:
+    return node.args[0] if isinstance(node, ast.Call) and node.args else None
+
+
+def _literal(node: ast.AST | None) -> object:
+    try:
+        return ast.literal_eval(node) if node is not None else None
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+        return None
+
+
+def _value(node: ast.AST | None) -> Value | None:
+    """A literal that a command line can carry; `2 * 10**4` too, and a Path of a text."""
+    if isinstance(node, ast.Call) and _called(node) == "Path":
+        node = _first(node)
+    if isinstance(node, ast.Call) and _called(node) == "field":
+        node = next((k.value for k in node.keywords if k.arg == "default"), None)
+    found = _literal(node)
+    if found is None and isinstance(node, ast.BinOp):
+        found = _arithmetic(node)
+    return found if isinstance(found, bool | int | float | str) else None
+
+
+def _arithmetic(node: ast.BinOp) -> float | int | None:
+    from proveout.errors import UserError
+    from proveout.study import Formula
+
+    try:
+        value = Formula(ast.unparse(node)).value({})
+    except UserError:
+        return None
+    return int(value) if value == int(value) else value
+
+
+def _number(text: str) -> Value:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text

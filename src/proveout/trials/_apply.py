@@ -1,0 +1,144 @@
+"""Puts a trial's values where its program looks for them: files, variables, a config file."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from proveout.errors import UserError
+from proveout.study import PLACEHOLDER, SettingsFile, Study, Value
+from proveout.trials._files import remove
+
+
+class SettingsFailure(UserError):
+    """A trial's values cannot be put into its files; an idea may have changed what is replaced."""
+
+
+def fill(text: str, values: Mapping[str, Value]) -> str:
+    """`text` with each placeholder replaced by its value."""
+    return PLACEHOLDER.sub(lambda match: str(values[match[1]]), text)
+
+
+def apply_settings(study: Study, work: Path, values: Mapping[str, Value]) -> None:
+    """Rewrites the files of a work dir that the study says take parameters.
+
+    Raises:
+        SettingsFailure: a file is missing or malformed, or what is to be replaced is not there.
+    """
+    for settings in study.program.file:
+        file = work / settings.path
+        try:
+            inside = file.resolve().is_relative_to(work.resolve()) and file.is_file()
+            text = file.read_text(encoding="utf-8") if inside else None
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsFailure(f"{settings.path} cannot be read: {error}") from None
+        if text is None:
+            raise SettingsFailure(f"{settings.path} is not a file of this program any more")
+        file.write_text(_replaced(settings, _with_keys(settings, text, values), values))
+
+
+def write_config(study: Study, file: Path, values: Mapping[str, Value]) -> None:
+    """Writes every value of a trial into a new file; dots in names make tables."""
+    document: dict[str, Any] = {}
+    for name, value in values.items():
+        if name != "config":
+            _set(document, name, value)
+    file.write_text(_dump(document, f".{study.program.config}"), encoding="utf-8")
+
+
+def link_output(study: Study, work: Path, out: Path) -> None:
+    """Makes the folder that the program writes to by itself lead to the trial's output folder."""
+    if study.program.out is None:
+        return
+    link = work / study.program.out
+    remove(link)
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(out)
+
+
+def _with_keys(settings: SettingsFile, text: str, values: Mapping[str, Value]) -> str:
+    if not settings.set:
+        return text
+    suffix = Path(settings.path).suffix
+    document = _load(text, suffix, settings.path)
+    for key, value in settings.set.items():
+        try:
+            _set(document, key, _filled(value, values))
+        except (KeyError, TypeError, ValueError):
+            raise SettingsFailure(f"{settings.path} has no place for the key {key!r}") from None
+    return _dump(document, suffix)
+
+
+def _replaced(settings: SettingsFile, text: str, values: Mapping[str, Value]) -> str:
+    for pattern, replacement in settings.replace.items():
+        new = fill(replacement, values)
+        text, count = re.subn(pattern, lambda _, new=new: new, text, flags=re.MULTILINE)  # type: ignore[misc]
+        if count != 1:
+            raise SettingsFailure(
+                f"{settings.path} has {count} places that match {pattern!r}, and one is needed"
+            )
+    return text
+
+
+def _filled(value: Value, values: Mapping[str, Value]) -> Value:
+    """A text that is one placeholder keeps the type of its value."""
+    if not isinstance(value, str):
+        return value
+    whole = PLACEHOLDER.fullmatch(value)
+    return values[whole[1]] if whole else fill(value, values)
+
+
+def _set(document: Any, key: str, value: Value) -> None:
+    *parents, last = key.split(".")
+    for part in parents:
+        document = document[int(part)] if isinstance(document, list) else _child(document, part)
+    if isinstance(document, list):
+        document[int(last)] = value
+    else:
+        document[last] = value
+
+
+def _child(table: Any, key: str) -> Any:
+    if table.get(key) is None:
+        table[key] = {}
+    return table[key]
+
+
+def _load(text: str, suffix: str, name: str) -> Any:
+    try:
+        match suffix:
+            case ".json":
+                document = json.loads(text)
+            case ".toml":
+                import tomlkit
+
+                tomllib.loads(text)  # its messages are the better ones
+                document = tomlkit.parse(text)
+            case _:
+                import yaml
+
+                document = yaml.safe_load(text) or {}
+    except Exception as error:  # three libraries, each with errors of its own
+        said = " ".join(str(error).split())[:200]
+        raise SettingsFailure(f"{name} cannot be read as {suffix[1:]}: {said}") from None
+    if not hasattr(document, "get"):
+        raise SettingsFailure(f"{name} holds no keys at its top, so none can be set")
+    return document
+
+
+def _dump(document: Any, suffix: str) -> str:
+    match suffix:
+        case ".json":
+            return json.dumps(document, indent=1) + "\n"
+        case ".toml":
+            import tomlkit
+
+            return tomlkit.dumps(document)
+        case _:
+            import yaml
+
+            return yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
