@@ -236,8 +236,8 @@ class Bench:
         folder.out.mkdir(parents=True)
         study = self._study
         script, data = study.folder / "program" / "train.py", study.folder / "train.bin"
-        command = [sys.executable, script, "--flops", "2e7", "--seed", "1"]
-        command += ["--data", data, "--out", folder.out]
+        command = [sys.executable, str(script), "--flops", "2e7", "--seed", "1"]
+        command += ["--data", str(data), "--out", str(folder.out)]
         subprocess.run(command, check=True)
         return trial
 

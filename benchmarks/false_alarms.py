@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from proveout.ideas import BASELINE
-from proveout.ledger import History, Ledger
+from proveout.ledger import Event, History, Ledger
 from proveout.loop import Bench, modules_to_preload, run_study, start_reference_study
 from proveout.runners import LocalRunner
 from proveout.study import Study, read_study
@@ -94,7 +94,11 @@ def promote_everything(study: Study) -> History:
         Ledger(study.folder) as ledger,
         LocalRunner(slots=study.run.slots, preload=modules_to_preload(study)) as runner,
     ):
-        bench = Bench(study, ledger, runner, ledger.append, lambda: None)
+
+        def record(event: Event) -> None:
+            ledger.append(event)
+
+        bench = Bench(study, ledger, runner, record, lambda: None)
         history = ledger.history()
         ideas = [name for name in history.ideas if name != BASELINE]
         trials = [trial for name in ideas for trial in sorted(kept_trials(study, history, name))]
@@ -103,7 +107,7 @@ def promote_everything(study: Study) -> History:
         return ledger.history()
 
 
-def show(name: str, history: History) -> None:
+def show(title: str, history: History) -> None:
     """Prints alarms, how near audits came, and counts."""
     alarms = [
         (record.trial.id, f"{record.failure.kind}: {record.failure.sentence}")
@@ -111,7 +115,7 @@ def show(name: str, history: History) -> None:
         if record.failure and record.failure.kind in AUDITS
     ]
     alarms += [(each.trial, each.why) for each in history.promotions.values() if not each.agrees]
-    table = Table("trial", "alarm", title=name)
+    table = Table("trial", "alarm", title=title)
     for trial, why in alarms:
         table.add_row(trial, why)
     console = Console(width=160)
@@ -133,8 +137,8 @@ def show(name: str, history: History) -> None:
                 nearest[audit.name] = f"{found[1]} by {record.trial.id}"
     print(f"{len(scored)} scored trials, {len(history.promotions)} promotions, "
           f"{len(others)} other failures: {len(alarms)} alarms")  # fmt: skip
-    for audit, told in nearest.items():
-        print(f"  nearest {audit}: {told}")
+    for name, told in nearest.items():
+        print(f"  nearest {name}: {told}")
     if zs:
         print(f"  gaps disagree by {min(zs):+.2f} to {max(zs):+.2f} standard errors; 4 is an alarm")
 

@@ -29,8 +29,9 @@ from proveout.ledger._events import (
     VerdictsRead,
 )
 from proveout.ledger._follow import LedgerFollower
-from proveout.ledger._history import ROUNDING, Account, History, HistoryBuilder, State, TrialRecord
+from proveout.ledger._history import History, HistoryBuilder
 from proveout.ledger._ledger import LEDGER_FILE, Ledger, explain, read_history, verify_ledger
+from proveout.ledger._records import ROUNDING, Account, State, TrialRecord
 
 __all__ = [
     "LEDGER_FILE",

@@ -22,6 +22,7 @@ from proveout.errors import (
 )
 from proveout.ideas import Idea
 from proveout.ledger._chain import LedgerCheck, check_chain, has_chain, next_hash, verify
+from proveout.ledger._codec import decode, encode
 from proveout.ledger._events import (
     SCHEMA_VERSION,
     Entry,
@@ -30,10 +31,9 @@ from proveout.ledger._events import (
     TrialInterrupted,
     TrialScored,
     TrialStarted,
-    decode,
-    encode,
 )
-from proveout.ledger._history import History, HistoryBuilder, TrialRecord
+from proveout.ledger._history import History, HistoryBuilder
+from proveout.ledger._records import TrialRecord
 
 LEDGER_FILE = "ledger.sqlite"
 
