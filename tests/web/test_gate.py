@@ -62,7 +62,7 @@ def test_every_answer_forbids_scripts_from_elsewhere_and_framing(site: Any) -> N
             assert "default-src 'none'" in policy and "script-src 'self'" in policy
             assert "unsafe" not in policy and "frame-ancestors 'none'" in policy
             assert headers["x-content-type-options"] == "nosniff"
-            assert headers["referrer-policy"] == "no-referrer"
+            assert headers["referrer-policy"] == "same-origin"
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,39 @@ class RequestDeclined:
 
 
 @dataclass(frozen=True)
+class StudyPaused:
+    """No trial is started until the study is resumed; those that run go on."""
+
+    why: str
+    request: str = ""
+
+
+@dataclass(frozen=True)
+class StudyResumed:
+    """Trials may be started again."""
+
+    why: str
+    request: str = ""
+
+
+@dataclass(frozen=True)
+class StopAsked:
+    """The controller is to end once the trials that run have ended."""
+
+    why: str
+    request: str = ""
+
+
+@dataclass(frozen=True)
+class BudgetAdded:
+    """The study may spend so much more than study.toml says."""
+
+    amount: float
+    why: str
+    request: str = ""
+
+
+@dataclass(frozen=True)
 class SourceAsked:
     """A source was asked for ideas."""
 
@@ -295,6 +328,10 @@ Event = (
     | IdeaWithdrawn
     | IdeaRestored
     | RequestDeclined
+    | StudyPaused
+    | StudyResumed
+    | StopAsked
+    | BudgetAdded
     | SourceAsked
     | SourceAnswered
     | TrialStarted

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from proveout.ideas import BASELINE, Idea
 from proveout.ledger._events import (
+    BudgetAdded,
     Decided,
     Entry,
     ForecastMade,
@@ -22,8 +23,11 @@ from proveout.ledger._events import (
     SourceAnswered,
     SourceAsked,
     SplitMade,
+    StopAsked,
     StudyEnded,
     StudyOpened,
+    StudyPaused,
+    StudyResumed,
     TrialFailed,
     TrialInterrupted,
     TrialScored,
@@ -46,7 +50,7 @@ class History:
     diff_lines: Mapping[str, int] = field(default_factory=dict)
     refused: tuple[IdeaRefused, ...] = ()
     trials: Mapping[Trial, TrialRecord] = field(default_factory=dict)
-    account: Account = Account(0.0)
+    account: Account = field(default_factory=lambda: Account(0.0))
     decisions: tuple[Decided, ...] = ()
     merges_refused: tuple[MergeRefused, ...] = ()
     forecasts: Mapping[str, ForecastMade] = field(default_factory=dict)
@@ -75,6 +79,10 @@ class History:
     """The ask that brought each idea."""
     requests: Mapping[str, str] = field(default_factory=dict)
     """Request files that were taken in, and what came of each."""
+    paused: str = ""
+    """Why no trial is started; empty where they are."""
+    stopping: str = ""
+    """Why the controller ends once what runs has ended; empty where it does not."""
 
     @property
     def baseline(self) -> Idea:
@@ -148,12 +156,15 @@ class HistoryBuilder:
         self._asks: list[SourceAsked] = []
         self._answers: list[SourceAnswered] = []
         self._requests: dict[str, str] = {}
+        self._paused = ""
+        self._stopping = ""
+        self._added = 0.0
         self._brought: dict[str, int] = {}
 
     @property
     def account(self) -> Account:
         """The budget as it stands."""
-        budget = self._opened.budget if self._opened else 0.0
+        budget = self._opened.budget + self._added if self._opened else 0.0
         return Account(budget, self._charged, self._reserved)
 
     def idea(self, name: str) -> Idea:
@@ -214,6 +225,19 @@ class HistoryBuilder:
                 self._asks.append(asked)
             case SourceAnswered() as answered:
                 self._answers.append(answered)
+            case StudyPaused() as paused:
+                self._paused = paused.why
+                self._took(paused.request, "the study is paused")
+            case StudyResumed() as resumed:
+                self._paused = self._stopping = ""
+                self._took(resumed.request, "the study goes on")
+            case StopAsked() as asked:
+                self._stopping = asked.why
+                self._took(asked.request, "the study stops once what runs has ended")
+            case BudgetAdded() as added_budget:
+                self._added += added_budget.amount
+                self._ended, self._compounding = None, False
+                self._took(added_budget.request, f"the budget grew by {added_budget.amount:g}")
             case Decided() as decided:
                 self._decisions.append(decided)
                 self._compounding |= decided.action == LADDER_ENDED
@@ -260,6 +284,8 @@ class HistoryBuilder:
             answers=tuple(self._answers),
             brought=MappingProxyType(dict(self._brought)),
             requests=MappingProxyType(dict(self._requests)),
+            paused=self._paused,
+            stopping=self._stopping,
         )
 
     def _took(self, request: str, outcome: str) -> None:

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from proveout.errors import DataError, IdeaError, StudyBusy, UserError
 from proveout.ideas import BASELINE, Proposal
 from proveout.ledger import (
+    BudgetAdded,
     Event,
     History,
     IdeaAdded,
@@ -27,6 +28,9 @@ from proveout.ledger import (
     IdeaWithdrawn,
     Ledger,
     RequestDeclined,
+    StopAsked,
+    StudyPaused,
+    StudyResumed,
     read_history,
 )
 from proveout.loop._admit import admit
@@ -49,8 +53,10 @@ class Request(BaseModel):
 
     format: Literal["proveout-request"] = "proveout-request"
     version: Literal[1] = 1
-    kind: Literal["add", "withdraw", "retry"]
-    name: str = Field(max_length=60)
+    kind: Literal["add", "withdraw", "retry", "pause", "resume", "stop", "budget"]
+    name: str = Field(default="", max_length=60)
+    amount: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    """For a budget: how much more, in the study's unit."""
     why: str = Field(default="", max_length=2000)
     hypothesis: str = Field(default="", max_length=4000)
     source: str = Field(default="", max_length=2000)
@@ -111,7 +117,7 @@ def settle(study: Study, request: str, patience_seconds: float = 0.0) -> str:
             with Ledger(study.folder) as ledger:
                 if BASELINE not in ledger.history().ideas:
                     return ""
-                while take_in(study, ledger, ledger.append):
+                while take_in(study, ledger, ledger.append, live=False):
                     pass
                 return ledger.history().requests.get(request, "")
         except StudyBusy:
@@ -127,19 +133,24 @@ def waiting(study: Study) -> tuple[str, ...]:
     return tuple(sorted(file.stem for file in (study.folder / INBOX).glob("*.json")))
 
 
-def take_in(study: Study, ledger: Ledger, record: Record | Callable[[Event], object]) -> int:
-    """Does what the oldest requests ask and removes them; how many there were."""
+def take_in(
+    study: Study, ledger: Ledger, record: Record | Callable[[Event], object], live: bool = True
+) -> int:
+    """Does what the oldest requests ask and removes them; how many there were.
+
+    `live` is whether trials are being run, which alone can be paused or stopped.
+    """
     names = waiting(study)[:_AT_ONCE]
     for name in names:
         file = study.folder / INBOX / f"{name}.json"
         history = ledger.history()
         if name not in history.requests:  # a kill may have struck before the file was removed
-            record(_answer(study, history, file))
+            record(_answer(study, history, file, live))
         file.unlink(missing_ok=True)
     return len(names)
 
 
-def _answer(study: Study, history: History, file: Path) -> Event:
+def _answer(study: Study, history: History, file: Path, live: bool) -> Event:
     try:
         request = _read(file)
         match request.kind:
@@ -150,6 +161,10 @@ def _answer(study: Study, history: History, file: Path) -> Event:
                 return _withdraw(history, request, file.stem)
             case "retry":
                 return _retry(study, history, request, file.stem)
+            case "budget":
+                return _add_budget(request, file.stem)
+            case _:
+                return _steer(history, request, file.stem, live)
     except (DataError, IdeaError) as error:
         return RequestDeclined(file.stem, str(error))
 
@@ -180,6 +195,24 @@ def _read(file: Path) -> Request:
         raise DataError(f"it is no request: {where}: {first['msg']}") from None
     except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"it is no request: {str(error)[:300]}") from None
+
+
+def _add_budget(request: Request, at: str) -> Event:
+    if request.amount <= 0:
+        raise DataError("the budget can only grow: give an amount above zero")
+    return BudgetAdded(request.amount, request.why or "by a person", at)
+
+
+def _steer(history: History, request: Request, at: str, live: bool) -> Event:
+    why = request.why or "by a person"
+    if not live:
+        raise DataError(f"nothing runs, so there is nothing to {request.kind}")
+    if request.kind == "stop":
+        return StopAsked(why, at)
+    paused = bool(history.paused)
+    if paused == (request.kind == "pause"):
+        raise DataError(f"the study is {'paused already' if paused else 'not paused'}")
+    return StudyPaused(why, at) if request.kind == "pause" else StudyResumed(why, at)
 
 
 def _idea(history: History, name: str) -> None:

@@ -132,7 +132,8 @@ def _declare(study: Study, history: History, record: Record) -> None:
     }
     if history.opened is not None:
         _check_change(study, history.opened, text, data)
-        if study.budget.compute.amount < history.account.charged:
+        added = history.account.budget - history.opened.budget
+        if study.budget.compute.amount + added < history.account.charged:
             raise StudyError(
                 f"{study.folder / STUDY_FILE}: budget.compute: {study.budget.compute} is less "
                 f"than what is spent already, {history.account.charged:g}"

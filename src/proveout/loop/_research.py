@@ -19,10 +19,12 @@ from proveout.ledger import (
     Ledger,
     MergeRefused,
     StudyEnded,
+    StudyResumed,
     explain,
 )
 from proveout.loop._bench import Bench
 from proveout.loop._desk import Desk, Sources, sources_for
+from proveout.loop._inbox import waiting
 from proveout.loop._interrupts import Interrupts
 from proveout.loop._open import Record, add_ideas, modules_to_preload, open_study, repository_of
 from proveout.runners import LocalRunner, Runner
@@ -48,6 +50,7 @@ _JUDGED_EVERY = 30
 """Finished trials after which verdicts are put on record; whoever asks gets fresh ones."""
 
 _CATALOG_SECONDS = 1.0
+_HOLDING_SECONDS = 0.1
 _ASKING_SECONDS = 0.05
 
 Plan = Callable[[Study, History, int], Action]
@@ -112,6 +115,8 @@ def run_study(
                 raise _Interrupted
 
         open_study(study, ledger, record)
+        if (held := ledger.history()).paused or held.stopping:
+            record(StudyResumed("`proveout run` was started"))
         asked = sources(study, ledger.history())
         slots = study.run.slots or (len(study.run.devices) or None)
         with runner or LocalRunner(slots=slots, preload=modules_to_preload(study)) as runner:
@@ -120,6 +125,10 @@ def run_study(
             cycle = _Cycle(study, ledger, bench, desk, record, policy, tick)
             try:
                 stop = cycle.run()
+                if stop is None:
+                    cycle.put_verdicts_on_record()
+                    why = ledger.history().stopping
+                    return Outcome(ledger.history(), finished=False, ok=True, why=why)
             except _Interrupted:
                 bench.abandon("interrupted from outside")
                 cycle.put_verdicts_on_record()
@@ -151,10 +160,19 @@ class _Cycle:
         self._record, self._policy, self._tick = record, policy, tick
         self._catalog_read_at = time.monotonic()
 
-    def run(self) -> Stop:
-        """To the end, which comes when the policy stops and nothing runs any more."""
+    def run(self) -> Stop | None:
+        """To the end, which comes when the policy stops and nothing runs any more.
+
+        Returns None where somebody asked for it to stop before that.
+        """
         while True:
             self._desk.tend()
+            held = self._ledger.history()
+            if held.stopping and self._bench.is_idle:
+                return None
+            if held.paused or held.stopping:
+                self._hold()
+                continue
             history, free = self._ledger.history(), self._bench.free_slots
             action = self._policy(self._study, history, free)
             # With a slot free and nothing to buy on the ladder, new ideas are due.
@@ -171,6 +189,15 @@ class _Cycle:
             else:
                 self._do(action)
             self._look_around()
+
+    def _hold(self) -> None:
+        """Starts nothing until a trial has ended or somebody has asked for something."""
+        if not self._bench.is_idle:
+            self._bench.wait(lambda: bool(waiting(self._study)))
+            return
+        while not waiting(self._study):
+            self._tick()
+            time.sleep(_HOLDING_SECONDS)
 
     def _wait_for_ideas(self) -> None:
         """Until something has come in, if a source is at work: a trial's end, or an answer."""

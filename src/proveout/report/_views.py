@@ -105,14 +105,14 @@ def frame(snapshot: Snapshot) -> dict[str, Any]:
     study, history = snapshot.study, snapshot.history
     account = history.account
     budget = account.budget or study.budget.compute.amount
-    running = len(snapshot.running)
     return {
         "name": text.clean(study.name, 120),
         "question": text.clean(study.question, 1000),
         "metric": metric_name(study),
         "unit": study.budget.compute.unit,
         "target": str(study.ladder.target),
-        "state": "ended" if history.ended else f"{running} running" if running else "not running",
+        "state": _state(snapshot),
+        "paused": history.paused,
         "charged_share": text.share(account.charged, budget),
         "charged_percent": f"{min(100.0, 100 * account.charged / budget):.1f}",
         "reserved_percent": f"{min(100.0, 100 * account.reserved / budget):.1f}",
@@ -122,6 +122,16 @@ def frame(snapshot: Snapshot) -> dict[str, Any]:
         "better": "above" if study.score.maximized else "below",
         "dash": text.DASH,
     }
+
+
+def _state(snapshot: Snapshot) -> str:
+    history, running = snapshot.history, len(snapshot.running)
+    if history.ended:
+        return "ended"
+    runs = f"{running} running" if running else "nothing runs"
+    if history.paused:
+        return f"paused, {runs}"
+    return f"stopping, {runs}" if history.stopping else runs
 
 
 def overview_view(snapshot: Snapshot, asked: Asked) -> dict[str, Any]:
@@ -143,6 +153,7 @@ def overview_view(snapshot: Snapshot, asked: Asked) -> dict[str, Any]:
         "ended": [text.trial_line(record) for record in snapshot.finished[: -_LATEST - 1 : -1]],
         "decisions": _latest_decisions(snapshot),
         "smells": smells(snapshot),
+        "requests": [text.clean(told, 300) for told in list(history.requests.values())[:-7:-1]],
         "burn": burn_chart(snapshot),
         "sorts": _SORTS,
     }

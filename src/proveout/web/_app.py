@@ -22,6 +22,7 @@ from starlette.staticfiles import StaticFiles
 
 from proveout.errors import ProveoutError
 from proveout.report import frame
+from proveout.web._acts import act, read_form
 from proveout.web._gate import Gate, sealed
 from proveout.web._live import LiveStudy, standing
 from proveout.web._pages import TABS, Link, Pages, curves
@@ -49,6 +50,7 @@ class Dashboard:
 
     def __init__(self, studies: Sequence[LiveStudy], options: Options) -> None:
         self._studies = {live.slug: live for live in studies}
+        self._options = options
         self._pages = Pages(options.read_only, sealed(options.token, "form"))
         self.closing = asyncio.Event()
 
@@ -58,6 +60,7 @@ class Dashboard:
             Route("/", self.index),
             Route("/s/{slug}", self.to_overview),
             Route("/s/{slug}/", self.page),
+            Route("/s/{slug}/act", self.act, methods=["POST"]),
             Route("/s/{slug}/events", self.events),
             Route("/s/{slug}/ideas/{idea:path}", self.idea),
             Route("/s/{slug}/curves/{idea:path}", self.curves),
@@ -128,6 +131,20 @@ class Dashboard:
             raise HTTPException(400, "rung must be a whole number, counted from 0")
         found = curves(live.snapshot(), request.path_params["idea"], int(rung))
         return Response(json.dumps(found, allow_nan=False), media_type="application/json")
+
+    async def act(self, request: Request) -> Response:
+        """Hands in what a form asks for, and says what came of it."""
+        live = self._live(request)
+        if self._options.read_only:
+            raise HTTPException(403, "this dashboard was opened with --read-only: it shows")
+        form = await read_form(request)
+        if form is None:
+            raise HTTPException(413, "this is no form of ours, or larger than a request may be")
+        key = sealed(self._options.token, "form")
+        study = (await run_in_threadpool(live.snapshot)).study
+        reply = await run_in_threadpool(act, study, form, key)
+        page = self._pages.reply(Link(live.slug), reply.title, reply.sentence)
+        return HTMLResponse(page, reply.status)
 
     async def events(self, request: Request) -> Response:
         """Says `changed`, with the number of the last entry, whenever the ledger has grown."""

@@ -132,7 +132,13 @@ class Pages:
 
     def message(self, title: str, sentence: str) -> str:
         """A page that says one thing."""
-        return self._render("message.html", {"title": title, "sentence": sentence})
+        return self._render("message.html", {"title": title, "sentence": sentence, "back": "/"})
+
+    def reply(self, link: Link, title: str, sentence: str) -> str:
+        """What came of a form."""
+        back = link.page("overview")
+        view = {"title": title, "sentence": clean(sentence, 2000), "back": back}
+        return self._render("message.html", view)
 
     def _render(self, template: str, view: Mapping[str, Any]) -> str:
         text: str = self._environment.get_template(template).render(self._shared | dict(view))
