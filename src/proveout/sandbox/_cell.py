@@ -120,6 +120,7 @@ class Cell:
         """In the fork: give up everything that the job must not have. Raises OSError."""
         if self.level == "E":
             return
+        os.umask(0o022)  # what is made for the job is for its user to use
         reads = self._reads(start)
         if self.in_namespaces:
             self._move_in(start, reads)
