@@ -281,7 +281,7 @@ def test_a_lower_level_can_be_asked_for_from_outside(monkeypatch: pytest.MonkeyP
         Launcher()
 
 
-AS_A_USER = """
+ELSEWHERE = """
     import json, sys, tempfile
     from pathlib import Path
     from proveout.sandbox import Launcher
@@ -292,9 +292,8 @@ AS_A_USER = """
             place.mkdir()
             Path(folder, "held-out").write_text("secret")
             (place / "job.py").write_text(
-                "import os\\n"
                 "try:\\n    print(open('../held-out').read())\\n"
-                "except OSError:\\n    print('held', os.getuid())\\n"
+                "except OSError:\\n    print('held')\\n"
             )
             launcher.start_process(
                 "job", argv=("python", "job.py"), directory=place, environment={},
@@ -302,19 +301,28 @@ AS_A_USER = """
                 disk_bytes=10**8, log_bytes=1000,
             )
             (ended,) = launcher.poll(60)
-            print(json.dumps([highest, ended.isolation, (place / "log").read_text()]))
+            why = [[each.level, each.obstacle] for each in launcher.attempts]
+            print(json.dumps([highest, ended.isolation, (place / "log").read_text(), why]))
 """
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="the other tests are an ordinary user's then")
-def test_an_ordinary_user_without_rights(tmp_path: Path) -> None:
-    """Also where the interpreter lies in root's home, as on many a machine of one user."""
-    (tmp_path / "script.py").write_text(textwrap.dedent(AS_A_USER))
+@pytest.mark.parametrize(
+    ("who", "levels"),
+    [
+        # Also where the interpreter lies in root's home, as on many a machine of one user.
+        ("65533", {"B": "B", "C": "C"}),
+        ("65533-alone", {"B": "C", "C": "C"}),
+        ("container", {"B": "B", "C": "C"}),
+    ],
+)
+def test_as_somebody_else(tmp_path: Path, who: str, levels: dict[str, str]) -> None:
+    (tmp_path / "script.py").write_text(textwrap.dedent(ELSEWHERE))
     for folder in (tmp_path, *list(tmp_path.parents)[:-2]):
         folder.chmod(folder.stat().st_mode | 0o055)
     (tmp_path / "script.py").chmod(0o644)
     done = subprocess.run(
-        [sys.executable, str(Path(__file__).with_name("as_user.py")), "65533",
+        [sys.executable, str(Path(__file__).with_name("as_user.py")), who,
          str(tmp_path / "script.py")],
         env={"PATH": os.defpath, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         capture_output=True, text=True, timeout=120, cwd="/",
@@ -322,6 +330,6 @@ def test_an_ordinary_user_without_rights(tmp_path: Path) -> None:
     if "setgroups" in done.stderr or "unshare" in done.stderr:
         pytest.skip(f"this root cannot become another user: {done.stderr}")
     assert done.returncode == 0, done.stderr
-    for line in done.stdout.splitlines():
-        highest, isolation, log = json.loads(line)
-        assert (isolation, log) == (highest, "held 65533\n")
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert {row[0]: row[1] for row in rows} == levels, rows
+    assert {row[2] for row in rows} == {"held\n"}

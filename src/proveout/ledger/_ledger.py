@@ -36,6 +36,7 @@ from proveout.ledger._history import History, HistoryBuilder
 from proveout.ledger._records import TrialRecord
 
 LEDGER_FILE = "ledger.sqlite"
+_LOCK_SECONDS = 0.5
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS event (
@@ -232,6 +233,20 @@ def check_version(connection: sqlite3.Connection, file: Path) -> int:
     return int(version)
 
 
+def _lock_soon(file: IO[str]) -> None:
+    """A child of a controller that was just killed holds its files until it is executed."""
+    deadline = time.monotonic() + _LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
 def _take_lock(folder: Path) -> IO[str]:
     try:
         # Not inherited by children: the lock must end with the controller.
@@ -239,7 +254,7 @@ def _take_lock(folder: Path) -> IO[str]:
     except OSError as error:
         raise EnvironmentFailure(explain(error, folder)) from None
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _lock_soon(lock)
     except OSError:
         lock.seek(0)
         holder = lock.read().strip() or "unknown"

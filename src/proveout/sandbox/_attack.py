@@ -20,6 +20,8 @@ from typing import Any
 
 _PTRACE_SEIZE = 0x4206
 _NEW_USER_NAMESPACE = 0x10000000
+_READING = 1 << 2
+"""The one capability that a job may have: to read what it is shown."""
 _libc = ctypes.CDLL(None, use_errno=True)
 
 Attack = Callable[[dict[str, Any]], str]
@@ -137,7 +139,16 @@ def make_user_namespace(targets: dict[str, Any]) -> str:
 
 def become_root(targets: dict[str, Any]) -> str:
     os.setuid(0)
-    return "is root"
+    with open("/proc/self/status") as file:
+        rights = next(row.split()[1] for row in file if row.startswith("CapEff:"))
+    if int(rights, 16) & ~_READING:
+        return f"is root, with the capabilities {rights}"
+    raise OSError("root by name, without a right to anything")
+
+
+def change_kernel_setting(targets: dict[str, Any]) -> str:
+    os.close(os.open("/proc/sys/kernel/core_pattern", os.O_WRONLY))
+    return "could name a program that the kernel runs as root"
 
 
 def set_clock(targets: dict[str, Any]) -> str:
@@ -168,6 +179,7 @@ QUICK: dict[str, Attack] = {
     "mount a file system": mount_something,
     "make a user namespace": make_user_namespace,
     "become root": become_root,
+    "change a setting of the kernel": change_kernel_setting,
     "change the clock": set_clock,
 }
 

@@ -40,6 +40,8 @@ class Cell:
     group: _cgroup.Group | None = None
     owner: int = field(default_factory=os.geteuid)
     """What the supervisor runs as."""
+    reads_all: bool = False
+    """Whether the supervisor can give a job the right to read what only its owner may."""
     user_processes: int = 0
     """Processes of others that the kernel counts for the same user."""
     first: int | None = None
@@ -57,6 +59,14 @@ class Cell:
 
     def begin(self, start: ProcessStart) -> None:
         """Get ready for a job; the next fork of this process is in its namespace."""
+        if (
+            self.changes_user
+            and not self.reads_all
+            and not self._readable(start, self._reads(start))
+        ):
+            # Another user could not get at the interpreter or the job's folder: without rights,
+            # and behind the same walls, it stays this one.
+            self.uid, self.gid = self.owner, os.getegid()
         if self.changes_user:
             _owners.give(start.writes, self.uid, self.gid)
         if self.group is not None:
@@ -110,16 +120,18 @@ class Cell:
         """In the fork: give up everything that the job must not have. Raises OSError."""
         if self.level == "E":
             return
-        tools = _view.tools(start.argv[0], start.environment)
-        reads = [*start.reads, *tools]
+        os.umask(0o022)  # what is made for the job is for its user to use
+        reads = self._reads(start)
         if self.in_namespaces:
             self._move_in(start, reads)
-        exposed = [*self.runtime.paths, *reads, *([] if self.in_namespaces else [start.writes])]
-        self._drop_privileges(keep_reading=self.changes_user and not self._readable(exposed))
+        self._drop_privileges(keep_reading=self.changes_user and not self._readable(start, reads))
         _linux.die_with_parent()  # a change of user makes the kernel forget it
         _kernel.forbid_new_privileges()
         self._give_up_files(start, reads)
         _kernel.install_filter(self.filters[start.network])
+
+    def _reads(self, start: ProcessStart) -> list[str]:
+        return [*start.reads, *_view.tools(start.argv[0], start.environment)]
 
     def _move_in(self, start: ProcessStart, reads: list[str]) -> None:
         kinds = _kernel.NEW_MOUNTS | _kernel.NEW_IPC | _kernel.NEW_HOST_NAME | _kernel.NEW_CGROUP
@@ -140,17 +152,19 @@ class Cell:
             )
         )
 
-    def _readable(self, paths: list[str]) -> bool:
-        """Whether any user may read these; above them too, where the job has no view of its own."""
-        open_to_all = _owners.is_open if self.in_namespaces else _owners.is_open_from_the_root
-        return all(map(open_to_all, paths))
+    def _readable(self, start: ProcessStart, reads: list[str]) -> bool:
+        """Whether any user may get at what the job needs; at its folder too, where that matters."""
+        if self.in_namespaces:
+            return all(map(_owners.is_open, [*self.runtime.paths, *reads]))
+        own = os.path.dirname(start.writes)
+        return all(map(_owners.is_open_from_the_root, [*self.runtime.paths, *reads, own]))
 
     def _drop_privileges(self, *, keep_reading: bool) -> None:
         """No capability is left, but reading where the interpreter is its owner's alone.
 
         What can be read is then what the view or Landlock shows, and no more.
         """
-        reading = keep_reading and _kernel.has_capability(_kernel.DAC_READ_SEARCH)
+        reading = keep_reading and self.reads_all
         keep = 1 << _kernel.DAC_READ_SEARCH if reading else 0
         _kernel.bound_capabilities(keep)
         if self.changes_user:
@@ -193,7 +207,7 @@ def build(level: Level, runtime: _view.Runtime, home: _cgroup.Home | None) -> Ce
             level, runtime, uid, os.getegid(), 0, (b"", b""), user_processes=_processes_of(uid)
         )
     if _kernel.MACHINE is None:
-        raise OSError("isolation is built for Linux on x86_64 and aarch64")
+        raise OSError(_kernel.ELSEWHERE)
     group = None
     if level == "A":
         assert home is not None
@@ -214,6 +228,7 @@ def build(level: Level, runtime: _view.Runtime, home: _cgroup.Home | None) -> Ce
             _filter.for_this_machine(unix_sockets=True, network=True),
         ),
         group=group,
+        reads_all=_kernel.has_capability(_kernel.DAC_READ_SEARCH),
     )
     if cell.in_namespaces:
         cell._own_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
@@ -290,7 +305,10 @@ def _has_device(start: ProcessStart) -> bool:
 def _processes_of(uid: int) -> int:
     """Threads of a user, as RLIMIT_NPROC counts them."""
     total = 0
-    for name in os.listdir("/proc"):
+    names: list[str] = []
+    with contextlib.suppress(OSError):
+        names = os.listdir("/proc")
+    for name in names:
         if name.isdigit():
             with contextlib.suppress(OSError):
                 if os.stat(f"/proc/{name}").st_uid == uid:

@@ -59,6 +59,7 @@ _MACHINES = {
     ),
 }  # fmt: skip
 MACHINE = _MACHINES.get(platform.machine()) if os.uname().sysname == "Linux" else None
+ELSEWHERE = "isolation is built for Linux on x86_64 and aarch64"
 _MOUNT_SETATTR = 442  # the same everywhere, as all of Landlock's
 
 _libc = ctypes.CDLL(None, use_errno=True)

@@ -35,6 +35,8 @@ _ABSTRACT_SOCKETS, _SIGNALS = 1, 2
 
 def version() -> int:
     """The ABI that this kernel offers; 0 where it has none."""
+    if _kernel.MACHINE is None:
+        return 0
     try:
         return _kernel.call(_CREATE, None, ctypes.c_size_t(0), ctypes.c_uint32(_VERSION))
     except OSError:

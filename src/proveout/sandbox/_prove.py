@@ -8,7 +8,7 @@ import socket
 import sys
 from dataclasses import dataclass
 
-from proveout.sandbox import _cgroup, _supervisor, _view
+from proveout.sandbox import _cgroup, _kernel, _supervisor, _view
 from proveout.sandbox._records import (
     LEVELS,
     Attempt,
@@ -49,6 +49,8 @@ def prove(highest: Level, runtime: _view.Runtime, home: _cgroup.Home | str) -> P
 
 
 def _attempt(level: Level, runtime: _view.Runtime, home: _cgroup.Home | None) -> Attempt:
+    if _kernel.MACHINE is None:
+        return Attempt(level, (), _kernel.ELSEWHERE)
     try:
         with Targets() as targets:
             place = targets.prepare(level)

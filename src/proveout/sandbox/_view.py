@@ -85,7 +85,8 @@ def tools(command: str, environment: Mapping[str, str]) -> list[str]:
     """What a command needs beyond the system: its installation, and libraries it is told of."""
     paths = [environment.get("CUDA_HOME", "")]
     paths += environment.get("LD_LIBRARY_PATH", "").split(os.pathsep)
-    found = _which(command, environment)
+    own = command in ("python", "python3", sys.executable)  # the interpreter is shown already
+    found = None if own else _which(command, environment)
     if found is not None:
         real = os.path.realpath(found)
         folder = os.path.dirname(real)
@@ -211,11 +212,11 @@ def _write_settings(view: View, made: set[str]) -> None:
         "passwd": f"trial:x:{view.uid}:{view.gid}::/tmp:/bin/sh\n",
         "group": f"trial:x:{view.gid}:\n",
         "hosts": "127.0.0.1 localhost trial\n",
-        "hostname": "trial\n",
     }
     for name, text in texts.items():
-        with open(f"{_STAGE}/etc/{name}", "w") as file:
-            file.write(text)
+        file = os.open(f"{_STAGE}/etc/{name}", os.O_WRONLY | os.O_CREAT, 0o644)
+        os.write(file, text.encode())
+        os.close(file)
 
 
 def _outermost(paths: Iterable[str]) -> tuple[str, ...]:
