@@ -27,7 +27,7 @@ from proveout.loop._isolation import check_isolation
 from proveout.loop._open import Trees
 from proveout.loop._promotion import Promotions, give_back_disk
 from proveout.runners import Runner
-from proveout.scoring import Scored, Split, evaluator_of, keep_items
+from proveout.scoring import Scored, Split, evaluator_of, items_file, keep_items
 from proveout.study import Study
 from proveout.trials import (
     Audit,
@@ -42,6 +42,7 @@ from proveout.trials import (
     folder_bytes,
     keep_curve,
     prepare_trial,
+    remove,
     tail,
     trial_curve,
     trial_folder,
@@ -262,6 +263,7 @@ class Bench:
         if read.agrees:
             self._succeed(active, scored)
         else:
+            remove(items_file(self._study, active.trial, "promotion"))
             self._fail(active, Failure("not confirmed", read.why))
         self._record(read)
 
