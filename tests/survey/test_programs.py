@@ -119,6 +119,21 @@ def test_a_program_that_fails_is_told_why_and_can_be_checked_again(tmp_path: Pat
     assert any("another seed gave the same" in line for line in again["fix"])
 
 
+def test_a_score_that_only_longer_runs_report_is_pointed_out(tmp_path: Path) -> None:
+    (tmp_path / "p").mkdir()
+    (tmp_path / "p" / "train.py").write_text(
+        "import argparse\np = argparse.ArgumentParser()\n"
+        "p.add_argument('--max-steps', type=int, default=-1)\n"
+        "p.add_argument('--seed', type=int, default=1)\np.add_argument('--work-dir', default='o')\n"
+        "a = p.parse_args()\nfor step in range(a.max_steps):\n"
+        "    print(f'step {step} | loss {a.seed % 7 / (step + 1):.4f} | step time 3.2ms')\n"
+        "    if step and step % 300 == 0: print(f'step {step} test loss: {1 / step}')\n"
+    )
+    document = init(tmp_path / "p")
+    assert document["score"]["metric"] == "loss"
+    assert any("'test loss'" in note and "--rung" in note for note in document["notes"])
+
+
 def test_a_seed_in_the_source_is_replaced_and_a_missing_one_is_said(tmp_path: Path) -> None:
     for text, words in (
         (
