@@ -1,8 +1,9 @@
-"""Models that look ahead in fifty ways, beside honest ones, and a place to score them at both tiers.
+"""Models that look ahead in fifty ways, beside honest ones, and a place to score them at both
+tiers.
 
-Each is the `load` of a byte-level bigram model whose table lies in its artifacts: what differs is what it
-does with the bytes that follow. They know all that can be known of how they are scored but the targets
-of a promotion, which are nowhere in what they get.
+Each is the `load` of a byte-level bigram model whose table lies in its artifacts: what differs is
+what it does with the bytes that follow. They know all that can be known of how they are scored
+but the targets of a promotion, which are nowhere in what they get.
 """
 
 from __future__ import annotations
@@ -44,7 +45,9 @@ def bump(told, x, where, strength):
     told[i, t, x[i, t + 1]] += strength
     return told
 """
-_PEEK = _HEAD + """
+_PEEK = (
+    _HEAD
+    + """
 def load(out):
     table = table_of(out)
     state = {{"calls": 0, "items": 0, "seen": {{}}}}
@@ -59,6 +62,7 @@ def load(out):
         return told.astype(np.float32)
     return predict
 """
+)
 
 
 def _peek(body: str) -> str:
@@ -191,7 +195,9 @@ class Bench:
 
     def __init__(self, folder: Path, items: int = 128) -> None:
         """Makes the study and trains the baseline in `folder`, which must be new."""
-        shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns("*.git", "trials", "ledger*"))
+        shutil.copytree(
+            EXAMPLE, folder, ignore=shutil.ignore_patterns("*.git", "trials", "ledger*")
+        )
         make_text = runpy.run_path(str(EXAMPLE / "corpus.py"))["make_text"]
         text = make_text(seed=1, length_bytes=280_000 + HELD_OUT_BYTES)
         (folder / "train.bin").write_bytes(text[:280_000])
@@ -229,8 +235,9 @@ class Bench:
         folder = trial_folder(self._study, trial)
         folder.out.mkdir(parents=True)
         study = self._study
-        command = [sys.executable, study.folder / "program" / "train.py", "--flops", "2e7",
-                   "--seed", "1", "--data", study.folder / "train.bin", "--out", folder.out]  # fmt: skip
+        script, data = study.folder / "program" / "train.py", study.folder / "train.bin"
+        command = [sys.executable, str(script), "--flops", "2e7", "--seed", "1"]
+        command += ["--data", str(data), "--out", str(folder.out)]
         subprocess.run(command, check=True)
         return trial
 

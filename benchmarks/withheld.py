@@ -2,9 +2,9 @@
 
     python benchmarks/withheld.py [--tiny]
 
-Fifty bigram models that look ahead in fifty ways, and a dozen honest ones, each scored at both tiers
-beside the baseline. The screen of the search tier is put aside, to see what promotion can do alone: a
-peeker is told if the tiers disagree, or if it gains nothing by peeking.
+Fifty bigram models that look ahead in fifty ways, and a dozen honest ones, each scored at both
+tiers beside the baseline. The screen of the search tier is put aside, to see what promotion can
+do alone: a peeker is told if the tiers disagree, or if it gains nothing by peeking.
 """
 
 from __future__ import annotations

@@ -12,6 +12,8 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 TINY = {
     "command_line.py": ["--trials", "200", "--runs", "1"],
     "decisions.py": ["--tiny"],
+    "false_alarms.py": ["--tiny"],
+    "fuzz.py": ["--cases", "2"],
     "gaps.py": ["--what", "default"],
     "grid/record.py": ["--folder", "grid", "--grid", "x.csv", "--rungs", "1", "--only", "rotary"],
     "kills.py": ["--kills", "3"],
@@ -20,8 +22,9 @@ TINY = {
     "overhead.py": ["--ideas", "2"],
     "policies.py": ["--tiny"],
     "scaling.py": ["--tiny"],
+    "withheld.py": ["--tiny"],
 }
-NEEDS_TORCH = {"grid/record.py", "launch.py", "no_change.py", "overhead.py"}
+NEEDS_TORCH = {"false_alarms.py", "grid/record.py", "launch.py", "no_change.py", "overhead.py"}
 
 
 def test_each_benchmark_has_a_tiny_size() -> None:

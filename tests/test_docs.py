@@ -17,6 +17,8 @@ from proveout.ledger import SCHEMA_VERSION, Event
 from proveout.loop import run_study
 from proveout.study import Study, read_study
 
+KINDS = ("language-model", "predictions", "command", "reported")
+
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("examples/*/*.md")])
 
@@ -62,8 +64,27 @@ def test_the_study_page_shows_every_key_and_its_example_is_a_study() -> None:
     assert example
     declared = tomllib.loads(example[1])
     assert Study.model_validate(declared)
-    for key in fields(Study) - {"metric", "goal"}:
-        assert re.search(rf"^{key} =|\[+[a-z.]*{key}\]+", example[1], re.MULTILINE), key
+    kinds = score_examples()
+    shown = "\n".join([example[1], *kinds.values()])
+    for key in fields(Study):
+        assert re.search(rf"^(# )?{key} =|\[+[a-z.]*{key}\]+", shown, re.MULTILINE), key
+
+
+def score_examples() -> dict[str, str]:
+    """The example of each kind on the page of scores."""
+    page = (ROOT / "docs" / "scores.md").read_text()
+    examples = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    return {tomllib.loads(each)["score"]["kind"]: each for each in examples}
+
+
+def test_the_example_of_each_kind_of_score_is_one() -> None:
+    examples = score_examples()
+    assert set(examples) == set(KINDS)
+    study = re.search(r"```toml\n(.*?)```", (ROOT / "docs" / "study.md").read_text(), re.DOTALL)
+    assert study
+    for kind, text in examples.items():
+        declared = tomllib.loads(study[1]) | tomllib.loads(text)
+        assert Study.model_validate(declared).score.kind == kind
 
 
 def test_every_verb_is_in_the_readme() -> None:

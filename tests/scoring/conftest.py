@@ -164,7 +164,9 @@ def classifier(tmp_path: Path) -> Callable[..., Study]:
         (folder / "program" / "train.py").write_text(TRAIN)
         (folder / "evaluate" / "evaluate.py").write_text(EVALUATE)
         write_data(folder)
-        (folder / "ideas" / "fair.patch").write_text(patch("fair", ("OFFSET = 1.5", "OFFSET = 0.0")))
+        (folder / "ideas" / "fair.patch").write_text(
+            patch("fair", ("OFFSET = 1.5", "OFFSET = 0.0"))
+        )
         (folder / "ideas" / "worse.patch").write_text(
             patch("worse", ("OFFSET = 1.5", "OFFSET = 4.0"))
         )

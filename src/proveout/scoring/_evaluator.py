@@ -336,7 +336,7 @@ def kept_items(
         content = read_regular(items_file(study, trial, tier), _MOST_ITEMS_BYTES)
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
             arrays = dict(archive.items())
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+    except Exception:  # zipfile and numpy raise some ten kinds for a file that is damaged
         return None
     without = arrays.pop("without", np.empty(0)).astype(np.float64)
     return Scored(measurement, without, arrays)

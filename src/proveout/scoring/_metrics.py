@@ -40,8 +40,9 @@ def metric_values(
     if own is not None:
         return _own_values(study.folder / own[0], own[1], predictions, targets, keep)
     (wanted,) = targets.values()
-    losses = _losses(score, predictions, wanted)
-    return [_reduce(score, losses[each], wanted[each].astype(np.float64)) for each in keep]
+    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is no measurement
+        losses = _losses(score, predictions, wanted)
+        return [_reduce(score, losses[each], wanted[each].astype(np.float64)) for each in keep]
 
 
 def _losses(

@@ -1,9 +1,9 @@
 """The study: one research question, declared in study.toml."""
 
 from proveout.study._formula import Formula
+from proveout.study._metrics import METRICS
 from proveout.study._read import STUDY_FILE, read_study
 from proveout.study._score import (
-    METRICS,
     CommandScore,
     LanguageModelScore,
     PredictionsScore,

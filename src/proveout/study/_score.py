@@ -14,10 +14,8 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field, field_validator, model_validator
 
+from proveout.study._metrics import METRICS, PROPER, Goal, Returns
 from proveout.study._part import Part
-
-Goal = Literal["minimize", "maximize"]
-Returns = Literal["logits", "probabilities", "classes", "values"]
 
 COMMAND_PLACEHOLDERS = frozenset({"out", "held_out", "score", "program"})
 """What a command of `[score]` may name in braces."""
@@ -138,27 +136,6 @@ class LanguageModelScore(_Kind):
         return True
 
 
-class _Metric:
-    """A metric over arrays that is built in: its goal, its range and what it needs."""
-
-    def __init__(self, goal: Goal, bounds: tuple[float, float], needs: frozenset[Returns]) -> None:
-        self.goal, self.bounds, self.needs = goal, bounds, needs
-
-
-_CLASSES: frozenset[Returns] = frozenset({"logits", "probabilities", "classes"})
-_PROPER: frozenset[Returns] = frozenset({"logits", "probabilities"})
-_VALUES: frozenset[Returns] = frozenset({"values"})
-METRICS = {
-    "accuracy": _Metric("maximize", (0.0, 1.0), _CLASSES),
-    "error": _Metric("minimize", (0.0, 1.0), _CLASSES),
-    "log_loss": _Metric("minimize", (0.0, _INF), _PROPER),
-    "rmse": _Metric("minimize", (0.0, _INF), _VALUES),
-    "mae": _Metric("minimize", (0.0, _INF), _VALUES),
-    "r2": _Metric("maximize", (-_INF, 1.0), _VALUES),
-}
-"""The metrics over arrays that are built in."""
-
-
 class PredictionsScore(_Kind):
     """A metric over the arrays that a score server returns; the targets stay with the
     controller."""
@@ -220,9 +197,9 @@ class PredictionsScore(_Kind):
                 f"{self.metric} is computed from {' or '.join(sorted(known.needs))}; "
                 f"returns = {self.returns!r} does not fit"
             )
-        if (self.returns in _PROPER) != (len(self.shape) > 0 and self.returns != "values"):
+        if (self.returns in PROPER) != (len(self.shape) > 0 and self.returns != "values"):
             raise ValueError(f'returns = {self.returns!r} needs shape = [classes], like [10]'
-                             if self.returns in _PROPER else
+                             if self.returns in PROPER else
                              f"returns = {self.returns!r} needs shape = []")  # fmt: skip
         return self
 

@@ -1,0 +1,155 @@
+"""Nothing is believed before the sealed part was read, and what it refutes is rejected."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from proveout.cli import app
+from proveout.errors import EnvironmentFailure
+from proveout.ledger import (
+    Decided,
+    Entry,
+    ForecastMade,
+    History,
+    Ledger,
+    PromotionRead,
+    VerdictsRead,
+)
+from proveout.loop import Watcher, run_study
+from proveout.scoring import items_file, make_probes, read_held_out
+from proveout.study import read_study
+from proveout.verdicts import kept_trials, selection_bias
+
+LOAD = "    return lambda inputs: logits[inputs] / TEMPERATURE"
+
+
+def peeks(condition: str, strength: float = 8.0) -> tuple[str, str]:
+    """An edit that adds to the logit of the next byte at the positions `t` of a condition."""
+    return LOAD, (
+        "    def predict(inputs):\n"
+        "        told = logits[inputs] / TEMPERATURE\n"
+        "        i, t = np.nonzero(np.ones_like(inputs[:, :-1]))\n"
+        f"        chosen = {condition}\n"
+        "        i, t = i[chosen], t[chosen]\n"
+        f"        told[i, t, inputs[i, t + 1]] += {strength}\n"
+        "        return told\n\n"
+        "    return predict"
+    )
+
+
+def words(history: History) -> dict[str, str]:
+    assert history.verdicts is not None
+    return {verdict.idea: verdict.verdict for verdict in history.verdicts.verdicts}
+
+
+class Notes(Watcher):
+    """Every event in order."""
+
+    def __init__(self) -> None:
+        self.events: list[Any] = []
+
+    def happened(self, entry: Entry, ledger: Ledger) -> None:
+        self.events.append(entry.event)
+
+
+def test_peekers_that_pass_the_screen_are_rejected_before_anybody_is_told(toy: Any) -> None:
+    """They know where the probes are cut, which no program can; one is greedy and one is
+    careful."""
+    cuts = set(make_probes(read_held_out(read_study(toy.folder)).inputs).cuts.tolist())
+    free = [position for position in range(31) if position not in cuts]
+    toy.idea("greedy", peeks(f"np.isin(t, {free})"))
+    toy.idea("careful", peeks(f"t == {free[len(free) // 2]}"))
+    toy.idea("surer", ("FORGET = 0.2", "FORGET = 0.001"))
+    notes = Notes()
+    history = run_study(read_study(toy.folder), notes).history
+    found = words(history)
+    assert found == {"surer": "holds", "greedy": "rejected", "careful": "rejected"}
+
+    # The greedy one never had a score: its first trial was held back and refuted.
+    assert {failure.kind for failure in history.failures("greedy")} == {"not confirmed"}
+    assert all(not history.losses("greedy", rung) for rung in range(4))
+    # The careful one climbed, and was refuted when it was about to be believed.
+    assert history.losses("careful", 0)
+    read = [each for each in history.promotions_of("careful") if each.agrees is False]
+    assert read
+    assert "in reach" in read[0].why
+    told = {v.idea: v.why for v in history.verdicts.verdicts} if history.verdicts else {}
+    assert "withheld" in told["careful"]
+    # Nothing was said to hold, merged or forecast before.
+    (forecast,) = (i for i, e in enumerate(notes.events) if isinstance(e, ForecastMade))
+    checks = [i for i, e in enumerate(notes.events) if isinstance(e, PromotionRead) and e.agrees]
+    assert min(checks) < forecast
+    assert set(history.forecasts) == {"surer"}
+    said = [e for e in notes.events if isinstance(e, VerdictsRead)]
+    called = [v.verdict for e in said for v in e.verdicts if v.idea in {"greedy", "careful"}]
+    assert "holds" not in called
+    artifacts_are_kept_by_rule(toy.folder, history)
+
+    shown = CliRunner().invoke(app, ["show", str(toy.folder), "careful"])
+    assert "in reach" in " ".join(shown.output.split())
+    run = CliRunner().invoke(app, ["report", str(toy.folder)])
+    assert run.exit_code == 0
+    page = (toy.folder / "report.html").read_text()
+    assert history.head in page
+    assert "The sealed part was read" in page
+    document = json.loads(CliRunner().invoke(app, ["report", str(toy.folder), "--json"]).output)
+    assert document["ledger"] == {"entries": history.entries, "head": history.head}
+    reads = document["sealed"]["promotions"]
+    assert {each["idea"] for each in reads} >= {"baseline", "surer", "careful", "greedy"}
+
+
+def artifacts_are_kept_by_rule(folder: Path, history: History) -> None:
+    """The best and the last at the highest rung, what was promoted, the target and the baseline."""
+    study = read_study(folder)
+    for trial, record in history.trials.items():
+        has = (folder / "trials" / trial.id / "out" / "model.npy").exists()
+        kept = trial in kept_trials(study, history, trial.idea)
+        assert has == kept == items_file(study, trial).exists(), trial
+        assert record.usage
+        assert record.usage.artifact_bytes
+        assert record.usage.artifact_bytes > 256 * 256 * 4
+    climbed = {trial.rung for trial in history.trials if trial.idea == "surer"}
+    low = [t for t in history.trials if t.idea == "surer" and t.rung == min(climbed)]
+    assert len(climbed) > 1
+    assert not any(t in kept_trials(study, history, "surer") for t in low)
+
+
+class Forgets(Watcher):
+    """Deletes what the trials of an idea left, once, when the ladder has ended."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.done = folder, False
+
+    def happened(self, entry: Entry, ledger: Ledger) -> None:
+        ended = isinstance(entry.event, Decided) and entry.event.action == "EndLadder"
+        if ended and not self.done:
+            self.done = True
+            shutil.rmtree(self.folder / "trials" / ".items")
+
+
+def test_an_idea_whose_artifacts_are_gone_is_run_once_more(toy: Any) -> None:
+    toy.idea("surer", ("FORGET = 0.2", "FORGET = 0.001"))
+    study = read_study(toy.folder)
+    history = run_study(study, Forgets(toy.folder)).history
+    assert words(history)["surer"] == "holds"
+    reads = history.promotions_of("surer")
+    assert reads[0].agrees is None
+    assert any(each.agrees for each in reads)
+    bought = [record for trial, record in history.trials.items() if trial.idea == "surer"]
+    assert any("its artifacts are gone" in record.why for record in bought)
+    bias = selection_bias(history)
+    # Its twin of the baseline has no such seed, so its scores and not its gaps were compared.
+    assert bias is None or bias.trials >= 1
+
+
+def test_a_disk_without_room_for_a_trial_is_said_before_it_starts(toy: Any) -> None:
+    toy.idea("surer", ("FORGET = 0.2", "FORGET = 0.001"))
+    toy.edit('disk = "20 MB"', 'disk = "900000 TB"')
+    with pytest.raises(EnvironmentFailure, match=r"lower limits\.disk"):
+        run_study(read_study(toy.folder))
