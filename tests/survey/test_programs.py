@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import pty
 import shutil
 import subprocess
 import sys
@@ -164,3 +166,35 @@ def test_what_cannot_be_found_out_is_asked_for_by_its_flag(tmp_path: Path) -> No
     (tmp_path / "train.py").write_text("import sys\nprint(sys.argv)\n")
     with pytest.raises(UserError, match=r"--steps NAME.*--rung"):
         plan_study(survey(tmp_path), Wishes())
+
+
+def test_at_a_terminal_it_asks_for_what_it_cannot_find_out(tmp_path: Path) -> None:
+    program = tmp_path / "p"
+    program.mkdir()
+    (program / "train.py").write_text(
+        "import argparse\np = argparse.ArgumentParser()\n"
+        "p.add_argument('--mode', required=True)\n"
+        "p.add_argument('--patience', type=int, default=16)\n"
+        "p.add_argument('--seed', type=int, default=1)\n"
+        "p.add_argument('--out')\na = p.parse_args()\n"
+        "for i in range(a.patience):\n    print(f'{a.mode} cost: {a.seed % 5 + 1 / (i + 1):.4f}')\n"
+    )
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "proveout", "init", str(program)]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "TERM": "dumb"}
+    process = subprocess.Popen(
+        command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment, start_new_session=True
+    )
+    os.close(theirs)
+    os.write(ours, b"patience\nfast\n1\n")
+    said = b""
+    with contextlib.suppress(OSError):  # its end of the terminal closes with it
+        while chunk := os.read(ours, 4096):
+            said += chunk
+    os.close(ours)
+    assert process.wait(60) == 0, said.decode()
+    assert b"Which of" in said
+    assert b"A value for --mode" in said
+    study = read_study(tmp_path / "p-study")
+    assert study.program.parameters == {"mode": "fast"}
+    assert set(study.rungs[0].parameters) == {"patience"}

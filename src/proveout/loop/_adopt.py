@@ -136,7 +136,7 @@ def _larger(ours: Prober, first: Probe, plan: Plan) -> Probe | None:
 def _with_missed(
     plan: Plan, told: Reported | None, numbers: Sequence[Reported], larger: Sequence[Reported]
 ) -> Plan:
-    """Adds a note where a longer run reports a better score, which the smallest is too short for."""
+    """Adds a note where a longer run reports a better score, which the smallest cannot."""
     known = {each.name for each in numbers}
     rank = told.rank if told is not None and told.rank is not None else 1000
     missed = [
