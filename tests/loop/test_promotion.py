@@ -148,6 +148,30 @@ def test_an_idea_whose_artifacts_are_gone_is_run_once_more(toy: Any) -> None:
     assert bias is None or bias.trials >= 1
 
 
+def test_a_score_that_its_own_curve_contradicts_is_rejected_with_its_evidence(toy: Any) -> None:
+    line = '        metrics.write(json.dumps({"step": 1, "flops": flops, "loss": 1.0}) + "\\n")\n'
+    assert line in toy.train
+    points = (
+        "        for n in range(1, 11):\n"
+        '            point = {"step": n, "flops": flops * n / 10, "loss": 6.0 - n / 10}\n'
+        '            metrics.write(json.dumps(point) + "\\n")\n'
+    )
+    base = toy.train.replace(line, points)
+    (toy.folder / "program" / "train.py").write_text(base)
+    surer = base.replace("FORGET = 0.2", "FORGET = 0.001")
+    toy.idea_from("surer", surer, against=base)
+    toy.idea_from("liar", surer.replace("6.0 - n / 10", "60.0 - n / 10"), against=base)
+    toy.edit('compute = "4e9 flops"', 'compute = "1e8 flops"')
+    history = run_study(read_study(toy.folder)).history
+    assert words(history)["liar"] == "rejected"
+    assert words(history)["surer"] != "rejected"
+    (failure, *_) = history.failures("liar")
+    assert failure.kind == "implausible"
+    assert "curve" in failure.sentence
+    shown = CliRunner().invoke(app, ["show", str(toy.folder), "liar"])
+    assert "training loss at the end" in " ".join(shown.output.split())
+
+
 def test_a_disk_without_room_for_a_trial_is_said_before_it_starts(toy: Any) -> None:
     toy.idea("surer", ("FORGET = 0.2", "FORGET = 0.001"))
     toy.edit('disk = "20 MB"', 'disk = "900000 TB"')

@@ -18,6 +18,7 @@ from proveout.ledger import (
     History,
     HistoryBuilder,
     IdeaAdded,
+    PromotionRead,
     StudyOpened,
     TrialFailed,
     TrialScored,
@@ -31,6 +32,7 @@ from proveout.verdicts import (
     EndLadder,
     MakeForecast,
     Merge,
+    Promote,
     ScoreForecast,
     Stop,
     forecast,
@@ -64,6 +66,7 @@ class Simulation:
         self.study = _study(budget, seeds, policy)
         self.builder = HistoryBuilder()
         self.actions: list[Action] = []
+        self.outcomes: dict[str, list[bool | None]] = {}
         self._sequence = 0
         self.add(StudyOpened("sim", "0", budget, "flops", "", ""))
         self.add(IdeaAdded(Idea(BASELINE, "baseline", BASELINE, None)))
@@ -118,6 +121,9 @@ class Simulation:
                         self.buy(purchase.trial, purchase.why, purchase.audit)
                 case EndLadder():
                     self.add(Decided("EndLadder", action.why))
+                case Promote():
+                    for trial in action.trials:
+                        self.promote(trial)
                 case Merge():
                     self._merge(action)
                 case MakeForecast():
@@ -126,6 +132,12 @@ class Simulation:
                 case ScoreForecast():
                     self.add(score_forecast(self.study, self.history, action.idea))
         raise AssertionError("the study does not come to an end")
+
+    def promote(self, trial: Trial) -> None:
+        """Reads the sealed part: as `outcomes` has it for the idea, else in agreement."""
+        said = self.outcomes.get(trial.idea, [True])
+        agrees = said.pop(0) if len(said) > 1 else said[0]
+        self.add(PromotionRead(trial.id, trial.idea, agrees, "as it was told"))
 
     def _merge(self, merge: Merge) -> None:
         """A stack's true gap: four fifths of the sum, as gains rarely add up."""

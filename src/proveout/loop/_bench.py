@@ -26,7 +26,7 @@ from proveout.loop._formula import over_formula
 from proveout.loop._open import Trees
 from proveout.loop._promotion import Promotions, give_back_disk
 from proveout.runners import Runner
-from proveout.scoring import Scored, Split, evaluator_of, keep_items
+from proveout.scoring import Scored, Split, evaluator_of, items_file, keep_items
 from proveout.study import Study
 from proveout.trials import (
     Audit,
@@ -40,6 +40,7 @@ from proveout.trials import (
     folder_bytes,
     keep_curve,
     prepare_trial,
+    remove,
     tail,
     trial_curve,
     trial_folder,
@@ -251,6 +252,7 @@ class Bench:
         if read.agrees:
             self._succeed(active, scored)
         else:
+            remove(items_file(self._study, active.trial, "promotion"))
             self._fail(active, Failure("not confirmed", read.why))
         self._record(read)
 

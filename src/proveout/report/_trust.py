@@ -49,10 +49,11 @@ def _reads(study: Study, history: History) -> tuple[str, ...]:
     error = f"± {bias.standard_error:.4f}" if math.isfinite(bias.standard_error) else ""
     return (
         told,
-        f"Selection bias: the {bias.trials} selected trials that agreed gain "
+        f"Selection bias: the {bias.trials} selected trials that agreed have a gap of "
         f"{gap(bias.search_gap, 4)} {metric_name(study)} in the mean where they were selected and "
-        f"{gap(bias.sealed_gap, 4)} on the sealed part: they looked better than they are by "
-        f"{gap(sign * bias.bias, 4)} {error} (standard error from the items).",
+        f"of {gap(bias.sealed_gap, 4)} on the sealed part: a bias of {gap(sign * bias.bias, 4)} "
+        f"{error} (above zero, they looked better than they are; the standard error is from the "
+        "items).",
     )
 
 

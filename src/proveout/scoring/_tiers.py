@@ -66,8 +66,10 @@ def compare_tiers(
         jackknife(search.without - base_search.without),
         jackknife(sealed.without - base_sealed.without),
     )
-    told = f"a gap of {gap:.4g} on the search part and of {sealed_gap:.4g} on the sealed part"
-    told += f", {error:.2g} being the standard error of the difference"
+    told = (
+        f"a gap in the loss of {gap:.4g} on the search part and of {sealed_gap:.4g} on the sealed"
+    )
+    told += f" part (standard error of the difference {error:.2g})"
     agrees = sealed_gap - gap <= _SURE * error + 1e-9 * abs(ours)
     why = f"the tiers {'agree' if agrees else 'disagree'}: {told}"
     return TierCheck(agrees, why, gap, sealed_gap, error if math.isfinite(error) else None)
@@ -79,8 +81,7 @@ def _compare_levels(search: Scored, sealed: Scored, is_baseline: bool) -> TierCh
     agrees = is_baseline or withheld - ours <= _SURE * error + 1e-9 * abs(ours)
     why = (
         f"the tiers {'agree' if agrees else 'disagree'}: a loss of {ours:.4g} on the search part "
-        f"and of {withheld:.4g} on the sealed part, {error:.2g} being the standard error of the "
-        "difference"
+        f"and of {withheld:.4g} on the sealed part (standard error of the difference {error:.2g})"
     )
     return TierCheck(agrees, why, None, None, error if math.isfinite(error) else None)
 
