@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import pty
 import shutil
 import subprocess
 import sys
@@ -119,6 +121,21 @@ def test_a_program_that_fails_is_told_why_and_can_be_checked_again(tmp_path: Pat
     assert any("another seed gave the same" in line for line in again["fix"])
 
 
+def test_a_score_that_only_longer_runs_report_is_pointed_out(tmp_path: Path) -> None:
+    (tmp_path / "p").mkdir()
+    (tmp_path / "p" / "train.py").write_text(
+        "import argparse\np = argparse.ArgumentParser()\n"
+        "p.add_argument('--max-steps', type=int, default=-1)\n"
+        "p.add_argument('--seed', type=int, default=1)\np.add_argument('--work-dir', default='o')\n"
+        "a = p.parse_args()\nfor step in range(a.max_steps):\n"
+        "    print(f'step {step} | loss {a.seed % 7 / (step + 1):.4f} | step time 3.2ms')\n"
+        "    if step and step % 300 == 0: print(f'step {step} test loss: {1 / step}')\n"
+    )
+    document = init(tmp_path / "p")
+    assert document["score"]["metric"] == "loss"
+    assert any("'test loss'" in note and "--rung" in note for note in document["notes"])
+
+
 def test_a_seed_in_the_source_is_replaced_and_a_missing_one_is_said(tmp_path: Path) -> None:
     for text, words in (
         (
@@ -149,3 +166,35 @@ def test_what_cannot_be_found_out_is_asked_for_by_its_flag(tmp_path: Path) -> No
     (tmp_path / "train.py").write_text("import sys\nprint(sys.argv)\n")
     with pytest.raises(UserError, match=r"--steps NAME.*--rung"):
         plan_study(survey(tmp_path), Wishes())
+
+
+def test_at_a_terminal_it_asks_for_what_it_cannot_find_out(tmp_path: Path) -> None:
+    program = tmp_path / "p"
+    program.mkdir()
+    (program / "train.py").write_text(
+        "import argparse\np = argparse.ArgumentParser()\n"
+        "p.add_argument('--mode', required=True)\n"
+        "p.add_argument('--patience', type=int, default=16)\n"
+        "p.add_argument('--seed', type=int, default=1)\n"
+        "p.add_argument('--out')\na = p.parse_args()\n"
+        "for i in range(a.patience):\n    print(f'{a.mode} cost: {a.seed % 5 + 1 / (i + 1):.4f}')\n"
+    )
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "proveout", "init", str(program)]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "TERM": "dumb"}
+    process = subprocess.Popen(
+        command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment, start_new_session=True
+    )
+    os.close(theirs)
+    os.write(ours, b"patience\nfast\n1\n")
+    said = b""
+    with contextlib.suppress(OSError):  # its end of the terminal closes with it
+        while chunk := os.read(ours, 4096):
+            said += chunk
+    os.close(ours)
+    assert process.wait(60) == 0, said.decode()
+    assert b"Which of" in said
+    assert b"A value for --mode" in said
+    study = read_study(tmp_path / "p-study")
+    assert study.program.parameters == {"mode": "fast"}
+    assert set(study.rungs[0].parameters) == {"patience"}

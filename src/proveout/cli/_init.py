@@ -231,7 +231,7 @@ def _say_proof(study: Study, proof: Proof) -> None:
     seconds = study_seconds(probe, study)
     if seconds is not None:
         print(
-            f"the budget, {study.budget.compute}, takes about {duration(seconds)} on this machine"
+            f"the budget, {study.budget.compute}, takes at most {duration(seconds)} on this machine"
         )
     print("to put right:" if proof.fix else "nothing to put right")
     for line in proof.fix:

@@ -111,21 +111,44 @@ def adopt_program(
         numbers = reported(left.out, left.log)
         told, scored = _score(numbers, score, choose)
         curve = curve_of(numbers, plan.steps, plan.counts_flops, left.out, left.log)
-        seconds = _seconds(ours.of(study), first, plan)
+        larger = _larger(ours.of(study), first, plan)
+        if larger is not None:
+            there = ours.folder(larger.trial)
+            plan = _with_missed(plan, told, numbers, reported(there.out, there.log))
+    seconds = {0: first.exit.wall_seconds}
+    if larger is not None:
+        seconds[larger.trial.rung] = larger.exit.wall_seconds
     study = write(scored, seconds, curve)
     ideas = _starters(found, plan, folder / "ideas")
     return Adopted(study, found, plan, first, told, numbers, ideas)
 
 
-def _seconds(ours: Prober, first: Probe, plan: Plan) -> dict[int, float]:
-    """Time of the smallest trial; where that is short, of the top rung's to see how it grows."""
-    seconds = {0: first.exit.wall_seconds}
+def _larger(ours: Prober, first: Probe, plan: Plan) -> Probe | None:
+    """A trial at the top rung, where the smallest is short: to see how time grows, and what only a
+    longer run reports."""
     top = len(plan.rungs) - 2
-    if first.failure is None and seconds[0] < _SHORT_SECONDS and top > 0 and not plan.counts_flops:
-        probe = ours.run(top, scored=False)
-        if probe.failure is None:
-            seconds[top] = probe.exit.wall_seconds
-    return seconds
+    if first.failure is not None or first.exit.wall_seconds > _SHORT_SECONDS or top < 1:
+        return None
+    probe = ours.run(top, scored=False)
+    return probe if probe.failure is None else None
+
+
+def _with_missed(
+    plan: Plan, told: Reported | None, numbers: Sequence[Reported], larger: Sequence[Reported]
+) -> Plan:
+    """Adds a note where a longer run reports a better score, which the smallest cannot."""
+    known = {each.name for each in numbers}
+    rank = told.rank if told is not None and told.rank is not None else 1000
+    missed = [
+        e.name for e in larger if e.name not in known and e.rank is not None and e.rank < rank
+    ]
+    if not missed:
+        return plan
+    note = (
+        f"a larger run also reports {missed[0]!r}, for which the smallest rung is too short: give "
+        f"larger rungs with --rung, or a smaller interval with --set, and --score {missed[0]!r}"
+    )
+    return replace(plan, notes=(*plan.notes, note))
 
 
 def _own_output(probe: Probe, present: str) -> str | None:

@@ -36,7 +36,6 @@ from proveout.trials import (
     Failure,
     Isolation,
     Trial,
-    TrialFolder,
     Usage,
     check_disk,
     folder_bytes,
@@ -223,7 +222,7 @@ class Bench:
             active.trained, self._curve(active), tail(folder.log), self._claimable(active)
         )
         failure = failure or over_formula(self._study, active.trial, self._idea(active))
-        if failure is None and not _is_intact(folder):
+        if failure is None and not folder.is_intact:
             failure = Failure("unscorable", "its output folder is no longer a folder")
         if failure is not None:
             self._fail(active, failure)
@@ -352,11 +351,3 @@ class Bench:
             claimed_compute=self._curve(active).claimed_compute,
             artifact_bytes=active.artifact_bytes,
         )
-
-
-def _is_intact(folder: TrialFolder) -> bool:
-    """A program can make its own folder unusable; that is its failure and not the study's."""
-    try:
-        return folder.is_intact
-    except OSError:
-        return False

@@ -54,8 +54,9 @@ def _fix(study: Study, probe: Probe, again: Probe | None, other: Probe | None) -
         fix += _seeds(probe, again, other)
     if probe.exit.leftover_processes:
         fix.append(f"it left {probe.exit.leftover_processes} processes behind, which were ended")
-    kept = {study.program.out} if study.program.out else set()
-    if lost := [name for name in probe.wrote if name not in kept and name != "__pycache__"]:
+    kept = {study.program.out, "__pycache__"}
+    lost = [name for name in probe.wrote if name not in kept]
+    if lost and (study.program.out is None or probe.measurement is None):
         fix.append(
             f"it wrote {', '.join(lost)} in its own folder, which is lost with it; what is to be "
             "kept or scored must go to {out} (or say program.out)"
@@ -113,8 +114,8 @@ def _hints(probe: Probe) -> list[str]:
 
 
 def study_seconds(probe: Probe, study: Study) -> float | None:
-    """How long the whole budget takes on this machine at the smallest trial's speed; None where
-    that cannot be told."""
+    """How long the whole budget takes on this machine at most: at the smallest trial's speed, its
+    start included. None where that cannot be told."""
     slots = study.run.slots or len(study.run.devices) or usable_cores()
     if study.budget.compute.unit == "device-seconds":
         return study.budget.compute.amount / slots

@@ -67,7 +67,10 @@ class TrialFolder:
     @property
     def is_intact(self) -> bool:
         """Whether the output folder is still a folder of its own, as it was made."""
-        return self.out.is_dir() and not self.out.is_symlink()
+        try:
+            return self.out.is_dir() and not self.out.is_symlink()
+        except OSError:  # a program can take the permissions of its own folder away
+            return False
 
     def clear_work(self) -> None:
         """Removes the program's copy and its temporary files."""
