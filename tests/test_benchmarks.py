@@ -20,7 +20,7 @@ TINY = {
     "overhead.py": ["--ideas", "2"],
     "policies.py": ["--tiny"],
     "scaling.py": ["--tiny"],
-    "sources.py": ["--tiny"],
+    "sources.py": ["--tiny", "--arms", "all"],
 }
 NEEDS_TORCH = {"grid/record.py", "launch.py", "no_change.py", "overhead.py", "sources.py"}
 

@@ -19,6 +19,7 @@ from proveout.study import Study, read_study
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("examples/*/*.md")])
+PAGES += [ROOT / "AGENTS.md", ROOT / "skills" / "proveout" / "SKILL.md"]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -71,7 +72,7 @@ def test_every_verb_is_in_the_readme() -> None:
 
     text = (ROOT / "README.md").read_text()
     verbs = [c.name or c.callback.__name__ for c in app.registered_commands if c.callback]
-    for verb in [*verbs, "ideas list"]:
+    for verb in [*verbs, "ideas list", "ideas add"]:
         assert f"proveout {verb}" in text, verb
 
 
