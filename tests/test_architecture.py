@@ -92,8 +92,8 @@ def test_the_core_stands_on_its_declared_dependencies_alone() -> None:
         outside |= {module.split(".")[0] for module in imports(file)}
     outside -= set(sys.stdlib_module_names) | {"proveout", "__future__"}
     # The launcher warms torch where the program under research has it; nothing needs it. Optuna is
-    # imported when two reference policies or the sampler are asked for. Each is an extra, as are what
-    # language models and the MCP server need.
+    # imported when two reference policies or the sampler are asked for. Each is an extra, as
+    # is what language models and the MCP server need.
     extras = {"torch", "optuna", "cmaes", "pydantic_ai", "openai", "httpx2", "genai_prices", "mcp"}
     assert outside - extras <= CORE
 

@@ -67,6 +67,21 @@ def test_the_study_page_shows_every_key_and_its_example_is_a_study() -> None:
         assert re.search(rf"^{key} =|\[+[a-z.]*{key}\]+", example[1], re.MULTILINE), key
 
 
+def test_every_declaration_on_the_page_of_sources_is_one() -> None:
+    text = (ROOT / "docs" / "sources.md").read_text()
+    study = (ROOT / "docs" / "study.md").read_text()
+    example = re.search(r"```toml\n(.*?)```", study, re.DOTALL)
+    assert example
+    blocks = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    assert len(blocks) >= 6
+    for block in blocks:
+        declared = tomllib.loads(block)
+        whole = tomllib.loads(example[1])
+        for name in ("ideas", "llm"):
+            whole.pop(name)
+        assert Study.model_validate(whole | declared)
+
+
 def test_every_verb_is_in_the_readme() -> None:
     from proveout.cli import app
 

@@ -14,6 +14,7 @@ import pytest
 from proveout.errors import UserError
 from proveout.ledger import History, read_history
 from proveout.loop import Request, run_study, settle, submit
+from proveout.report import as_json, render_html
 from proveout.study import read_study
 from proveout.verdicts import origin_of, source_shares, yields
 
@@ -83,6 +84,10 @@ def test_a_study_without_a_catalog_finds_its_own_ideas_and_carries_the_best(toy:
     )
     assert sum(source_shares(study, history, None).values()) == pytest.approx(1.0)
     assert rows["sampler"].gain > 0
+    page = render_html(study, history, {})
+    assert "Where ideas came from" in page
+    assert "recombination" in page
+    assert as_json(study, history)["sources"][0]["source"] == "sampler"
 
 
 def test_merges_of_promising_ideas_are_proposed_and_proven(toy: Any) -> None:
