@@ -30,7 +30,7 @@ most = 6
 """
 
 
-def with_knobs(toy: Any, more: str = KNOBS, budget: str = "3e8 flops", slots: int = 2) -> Any:
+def with_knobs(toy: Any, more: str = KNOBS, budget: str = "2e8 flops", slots: int = 2) -> Any:
     """The toy with its two flaws as parameters."""
     program = toy.folder / "program" / "train.py"
     text = toy.train.replace("FORGET = 0.2\n", "").replace("TEMPERATURE = 1.3\n", "")
@@ -103,7 +103,7 @@ def test_merges_of_promising_ideas_are_proposed_and_proven(toy: Any) -> None:
 
 
 def test_a_study_killed_again_and_again_asks_each_question_once(toy: Any) -> None:
-    with_knobs(toy, budget="2e8 flops")
+    with_knobs(toy, budget="1e8 flops")
     command = [sys.executable, "-m", "proveout", "run", "--quiet", str(toy.folder)]
     for asks in (1, 3):
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
