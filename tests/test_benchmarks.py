@@ -23,8 +23,9 @@ TINY = {
     "overhead.py": ["--ideas", "2"],
     "policies.py": ["--tiny"],
     "scaling.py": ["--tiny"],
-    "sources.py": ["--tiny"],
+    "sources.py": ["--tiny", "--arms", "all"],
     "withheld.py": ["--tiny"],
+    "dashboard.py": ["--trials", "300", "--ideas", "20", "--viewers", "2", "--seconds", "1"],
 }
 NEEDS_TORCH = {
     "false_alarms.py", "grid/record.py", "launch.py", "no_change.py", "overhead.py", "sources.py",

@@ -21,6 +21,7 @@ KINDS = ("language-model", "predictions", "command", "reported")
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("examples/*/*.md")])
+PAGES += [ROOT / "AGENTS.md", ROOT / "skills" / "proveout" / "SKILL.md"]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -87,12 +88,27 @@ def test_the_example_of_each_kind_of_score_is_one() -> None:
         assert Study.model_validate(declared).score.kind == kind
 
 
+def test_every_declaration_on_the_page_of_sources_is_one() -> None:
+    text = (ROOT / "docs" / "sources.md").read_text()
+    study = (ROOT / "docs" / "study.md").read_text()
+    example = re.search(r"```toml\n(.*?)```", study, re.DOTALL)
+    assert example
+    blocks = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    assert len(blocks) >= 6
+    for block in blocks:
+        declared = tomllib.loads(block)
+        whole = tomllib.loads(example[1])
+        for name in ("ideas", "llm"):
+            whole.pop(name)
+        assert Study.model_validate(whole | declared)
+
+
 def test_every_verb_is_in_the_readme() -> None:
     from proveout.cli import app
 
     text = (ROOT / "README.md").read_text()
     verbs = [c.name or c.callback.__name__ for c in app.registered_commands if c.callback]
-    for verb in [*verbs, "ideas list"]:
+    for verb in [*verbs, "ideas list", "ideas add"]:
         assert f"proveout {verb}" in text, verb
 
 

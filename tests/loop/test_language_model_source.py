@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from proveout.errors import StudyError, UserError
+from proveout.ideas import Evidence, LanguageModelSource, Offer
 from proveout.ledger import History, read_history
 from proveout.loop import run_study
 from proveout.study import read_study
@@ -161,16 +162,24 @@ BAD = {
 }
 
 
+def propose(toy: Any, ask: int = 1) -> tuple[LanguageModelSource, Offer]:
+    """One question to the source by itself, over HTTP all the same."""
+    study = read_study(toy.folder)
+    assert study.llm is not None
+    source = LanguageModelSource(study, study.llm, toy.folder / "sources" / "llm")
+    files = {"train.py": toy.train, "notes.md": "not editable\n"}
+    return source, source.propose(Evidence(study, files, ask=ask), 1)
+
+
 @pytest.mark.parametrize("name", sorted(BAD))
 def test_an_answer_that_cannot_be_used_is_mended_with_the_error_at_hand(
     toy: Any, chat_server: Any, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     chat_server.script = [BAD[name], COOLER]
-    with_model(toy, chat_server, monkeypatch, most=1)
-    toy.edit('compute = "2e8 flops"', 'compute = "3e7 flops"')
-    history = run(toy)
-    assert "llm-cooler" in history.ideas
-    assert history.ideas["llm-cooler"].repairs == 1
+    source, offer = propose(with_model(toy, chat_server, monkeypatch))
+    assert [each.name for each in offer.proposals] == ["llm-cooler"]
+    assert offer.proposals[0].repairs == 1
+    assert source.cost_of(1).calls == 2
     told = chat_server.requests[1]["messages"]
     assert [each["role"] for each in told] == ["system", "user", "assistant", "user"]
     assert told[-1]["content"].startswith("That cannot be used")
@@ -220,19 +229,30 @@ TROUBLES = {
 
 
 @pytest.mark.parametrize("name", sorted(TROUBLES))
-def test_no_trouble_with_the_server_stops_the_study_or_leaks_the_key(
+def test_trouble_with_the_server_is_an_answer_without_ideas_and_leaks_no_key(
     toy: Any, chat_server: Any, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     step, said = TROUBLES[name]
     chat_server.script = [step]
+    timeout = '"0.5 s"' if name == "hang" else '"30 s"'
+    source, offer = propose(with_model(toy, chat_server, monkeypatch, timeout=timeout))
+    assert not offer.proposals
+    assert said in offer.trouble
+    paid = source.cost_of(1).usd
+    assert (paid == 0) == name.isdigit()  # what was refused costs nothing; what was lost does
+    assert_nowhere(toy.folder, KEY)
+
+
+def test_trouble_with_the_server_does_not_stop_a_study(
+    toy: Any, chat_server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chat_server.script = [http(500), hang, close, flood, not_json]
     toy.idea("cooler", ("TEMPERATURE = 1.3", "TEMPERATURE = 1.0"))
-    with_model(toy, chat_server, monkeypatch, timeout='"0.5 s"' if name == "hang" else '"9 s"')
-    toy.edit('compute = "2e8 flops"', 'compute = "1e8 flops"')
+    with_model(toy, chat_server, monkeypatch, timeout='"0.5 s"')
     history = run(toy)
     assert history.answers
     assert not any(answer.ideas for answer in history.answers)
-    assert said in history.answers[0].trouble
-    assert "cooler" in history.ideas
+    assert words(history)["cooler"] == "holds"
     assert sum(answer.usd for answer in history.answers) <= 1.0
     assert_nowhere(toy.folder, KEY)
 
@@ -288,9 +308,11 @@ def test_a_study_is_replayed_from_its_calls_without_a_server(
     chat_server.script = [SURER, COOLER]
     first = with_model(make_toy("first"), chat_server, monkeypatch)
     first.edit("slots = 2", "slots = 1")
+    first.edit('compute = "2e8 flops"', 'compute = "8e7 flops"')
     found = words(run(first))
     again = with_model(make_toy("again"), chat_server, monkeypatch, cached_only="true")
     again.edit("slots = 2", "slots = 1")
+    again.edit('compute = "2e8 flops"', 'compute = "8e7 flops"')
     shutil.copytree(first.folder / "sources", again.folder / "sources")
     monkeypatch.delenv("TOY_KEY")
     asked = len(chat_server.requests)

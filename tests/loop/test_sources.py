@@ -14,6 +14,7 @@ import pytest
 from proveout.errors import UserError
 from proveout.ledger import History, read_history
 from proveout.loop import Request, run_study, settle, submit
+from proveout.report import as_json, render_html
 from proveout.study import read_study
 from proveout.verdicts import origin_of, source_shares, yields
 
@@ -29,7 +30,7 @@ most = 6
 """
 
 
-def with_knobs(toy: Any, more: str = KNOBS, budget: str = "3e8 flops", slots: int = 2) -> Any:
+def with_knobs(toy: Any, more: str = KNOBS, budget: str = "2e8 flops", slots: int = 2) -> Any:
     """The toy with its two flaws as parameters."""
     program = toy.folder / "program" / "train.py"
     text = toy.train.replace("FORGET = 0.2\n", "").replace("TEMPERATURE = 1.3\n", "")
@@ -83,6 +84,10 @@ def test_a_study_without_a_catalog_finds_its_own_ideas_and_carries_the_best(toy:
     )
     assert sum(source_shares(study, history, None).values()) == pytest.approx(1.0)
     assert rows["sampler"].gain > 0
+    page = render_html(study, history, {})
+    assert "Where ideas came from" in page
+    assert "recombination" in page
+    assert as_json(study, history)["sources"][0]["source"] == "sampler"
 
 
 def test_merges_of_promising_ideas_are_proposed_and_proven(toy: Any) -> None:
@@ -98,7 +103,7 @@ def test_merges_of_promising_ideas_are_proposed_and_proven(toy: Any) -> None:
 
 
 def test_a_study_killed_again_and_again_asks_each_question_once(toy: Any) -> None:
-    with_knobs(toy, budget="2e8 flops")
+    with_knobs(toy, budget="1e8 flops")
     command = [sys.executable, "-m", "proveout", "run", "--quiet", str(toy.folder)]
     for asks in (1, 3):
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

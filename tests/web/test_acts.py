@@ -133,9 +133,11 @@ def make_slow(toy: Any) -> None:
     slow = toy.train.replace("import argparse\n", "import argparse\nimport time\n", 1)
     slow += "\ntime.sleep(0.3)\n"
     (toy.folder / "program" / "train.py").write_text(slow)
-    for name, old, new in (("surer", "FORGET = 0.2", "FORGET = 0.001"),
-                           ("sharper", "SMOOTHING = 1.0", "SMOOTHING = 0.1"),
-                           ("reseed", "default_rng(args.seed)", "default_rng(args.seed + 1)")):  # fmt: skip
+    for name, old, new in (
+        ("surer", "FORGET = 0.2", "FORGET = 0.001"),
+        ("sharper", "SMOOTHING = 1.0", "SMOOTHING = 0.1"),
+        ("reseed", "default_rng(args.seed)", "default_rng(args.seed + 1)"),
+    ):
         toy.idea_from(name, slow.replace(old, new), against=slow)
 
 

@@ -47,12 +47,12 @@ _EDIT = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 _WHOLE = re.compile(
-    r"^[#*\s]*FILE:[ \t*`]*(?P<path>[^\n`*]+?)[ \t*`]*\n+(?P<fence>`{3,}|~{3,})[^\n]*\n"
+    r"^[#* \t]*FILE:[ \t*`]*(?P<path>[^\n`*]+?)[ \t*`]*\n+(?P<fence>`{3,}|~{3,})[^\n]*\n"
     r"(?P<text>.*?)^(?P=fence)[ \t]*$",
     re.MULTILINE | re.DOTALL | re.IGNORECASE,
 )
 _HEADER = re.compile(
-    r"^[#*\s>-]*(?P<key>IDEA|HYPOTHESIS|PREDICTS|WHY|SET)[*]*[ \t]*:[*]*[ \t]*(?P<value>[^\n]*)$",
+    r"^[#* \t>-]*(?P<key>IDEA|HYPOTHESIS|PREDICTS|WHY|SET)[*]*[ \t]*:[*]*[ \t]*(?P<value>[^\n]*)$",
     re.MULTILINE | re.IGNORECASE,
 )
 _THOUGHT = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL)
@@ -204,7 +204,12 @@ def _path_of(
         path = re.sub(r"^(?:[#*\s]*FILE:)?", "", word, flags=re.IGNORECASE).strip(" `*#:\t")
         if path in files or (path and is_editable(path, editable)):
             return path
-        if word and not word.startswith(("```", "~~~")) and " " not in path and "." in path:
+        if (
+            word
+            and not word.startswith(("```", "~~~"))
+            and " " not in path
+            and set("./") & set(path)
+        ):
             return path  # a path that is wrong, which `_checked` names
     mine = [path for path in files if is_editable(path, editable)]
     if len(mine) == 1:

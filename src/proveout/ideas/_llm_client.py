@@ -18,6 +18,7 @@ from proveout.study import LanguageModel
 _LARGEST_ANSWER_BYTES = 8_000_000
 _KEYS = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY"}
 _KEYS |= dict.fromkeys(("google", "google-gla", "google-cloud"), "GOOGLE_API_KEY")
+_USUAL_PROMPT_BYTES = 130_000
 _TRY_AGAIN = frozenset({408, 409, 425, 429})
 
 
@@ -34,6 +35,8 @@ class Client:
         self._key = _key(declared, self._provider)
         self.secrets = (self._key,) if self._key else ()
         self.prices = _prices(declared, self._provider, self.name)
+        if declared.base_url is None and self._provider != "openai" and not declared.cached_only:
+            self._library_model()  # what is missing is said before the study begins
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[Reply] | None = None
 
@@ -95,9 +98,7 @@ class Client:
         """The model with a client of its own, and what closes it."""
         if self._declared.base_url is not None or self._provider == "openai":
             return self._openai()
-        from pydantic_ai.models import infer_model
-
-        model = infer_model(self._declared.model)
+        model = self._library_model()
         client = getattr(model, "client", None)
         if hasattr(client, "max_retries"):
             client.max_retries = 0  # type: ignore[union-attr]
@@ -106,6 +107,18 @@ class Client:
             """The library keeps its own clients."""
 
         return model, close
+
+    def _library_model(self) -> Any:
+        """The model as the library makes it from its own name of it."""
+        from pydantic_ai.exceptions import UserError as Misnamed
+        from pydantic_ai.models import infer_model
+
+        try:
+            return infer_model(self._declared.model)
+        except (ImportError, Misnamed, ValueError) as error:
+            raise UserError(
+                f"[llm] model {self._declared.model!r} cannot be used: {error}"
+            ) from None
 
     def _openai(self) -> tuple[Any, Any]:
         import httpx2
@@ -204,6 +217,9 @@ def _key(declared: LanguageModel, provider: str) -> str:
     named = declared.key or (_KEYS.get(provider) if declared.base_url is None else None)
     if named is None or declared.cached_only:
         return ""
+    own = _KEYS.get(provider)
+    if declared.base_url is None and provider != "openai" and own and named != own:
+        raise UserError(f"[llm] key: {provider} takes its key from {own}, not from {named}")
     key = os.environ.get(named, "").strip()
     if not key:
         raise UserError(
@@ -219,10 +235,13 @@ def _prices(declared: LanguageModel, provider: str, name: str) -> Prices:
     try:
         from genai_prices import Usage, calc_price
 
-        million = 1_000_000
-        known = calc_price(Usage(input_tokens=million), name, provider_id=provider.split("-")[0])
-        spent = calc_price(Usage(output_tokens=million), name, provider_id=provider.split("-")[0])
-        return Prices(float(known.total_price), float(spent.total_price))
+        # Some prices are higher for long prompts; a prompt has fewer tokens than bytes.
+        sample = 100_000 if declared.prompt_bytes <= _USUAL_PROMPT_BYTES else 1_000_000
+        at = provider.split("-")[0]
+        known = calc_price(Usage(input_tokens=sample), name, provider_id=at)
+        spent = calc_price(Usage(output_tokens=sample), name, provider_id=at)
+        factor = 1_000_000 / sample
+        return Prices(float(known.total_price) * factor, float(spent.total_price) * factor)
     except Exception:  # the library raises what it likes where it knows no price
         raise UserError(
             f"the price of {declared.model!r} is not known; give it in USD for a million tokens, "

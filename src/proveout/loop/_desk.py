@@ -193,13 +193,15 @@ class Desk:
 
     def _mend(self) -> None:
         """Has the newest failed idea of a source that can mend it made anew."""
+        history = self._ledger.history()
+        cheapest = min(rung.compute.amount for rung in self._study.rungs)
         if self._asking is not None:
             return
-        history = self._ledger.history()
         for name, idea in history.ideas.items():
             source = self._sources.get(origin_of(idea))
             mendable = isinstance(source, Repairing) and idea.repairs < _MENDED
-            if mendable and name not in history.withdrawn and _failed_first(history, name):
+            failed = mendable and name not in history.withdrawn and _failed_first(history, name)
+            if failed and room_for_ideas(self._study, history) >= cheapest:
                 assert source is not None
                 self._record(IdeaWithdrawn(name, "failed in its smallest run; it is being mended"))
                 self._ask(source, 1, f"{name} failed in its smallest run", repairs=name)

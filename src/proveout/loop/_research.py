@@ -201,6 +201,7 @@ class _Cycle:
 
     def _wait_for_ideas(self) -> None:
         """Until something has come in, if a source is at work: a trial's end, or an answer."""
+        self._tick()
         if not self._desk.is_asking or self._desk.has_news:
             return
         if not self._bench.is_idle:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -57,18 +58,22 @@ def server_for(study: Study) -> MCPServer[Any]:
             'the MCP server needs a library that is not installed: pip install "proveout[mcp]"'
         ) from None
     server: MCPServer[Any] = MCPServer("proveout", instructions=INSTRUCTIONS, log_level="ERROR")
+    lock = threading.Lock()  # the library calls tools in threads, side by side
     for tool in _tools(StudyView(study)):
-        server.tool()(_explained(tool, ToolError))
+        server.tool()(_explained(tool, ToolError, lock))
     return server
 
 
-def _explained(tool: Callable[..., Any], problem: type[Exception]) -> Callable[..., Any]:
+def _explained(
+    tool: Callable[..., Any], problem: type[Exception], lock: threading.Lock
+) -> Callable[..., Any]:
     """A tool whose errors are answers, so that nothing ends the server."""
 
     @functools.wraps(tool)
     def call(*given: Any, **named: Any) -> Any:
         try:
-            return tool(*given, **named)
+            with lock:
+                return tool(*given, **named)
         except (ProveoutError, OSError, ValueError) as error:
             raise problem(str(error)[:2000]) from None
 
