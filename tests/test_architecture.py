@@ -36,8 +36,8 @@ MAY_IMPORT["web"] = set(MAY_IMPORT)
 MAY_IMPORT["cli"] = set(MAY_IMPORT)
 
 CORE = {
-    "jinja2", "markupsafe", "matplotlib", "numpy", "pydantic", "pygments", "rich", "scipy", "tomlkit",
-    "typer", "yaml",
+    "jinja2", "markupsafe", "matplotlib", "numpy", "pydantic", "pygments", "rich", "scipy",
+    "tomlkit", "typer", "yaml",
 }  # fmt: skip
 
 EXTRAS = {

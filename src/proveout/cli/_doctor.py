@@ -24,9 +24,19 @@ _MEANINGS = {
 
 
 def doctor(
+    study: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Instead: check a study's ledger by its hash chain."),
+    ] = None,
+    noted: Annotated[
+        str, typer.Option(help="With --study: a head that was noted from a report.")
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Attack this machine's isolation at every level; say what held and what would raise it."""
+    if study is not None:
+        _check_ledger(study, noted, as_json)
+        return
     from proveout.sandbox import advice, examine
 
     examination = examine()
@@ -40,6 +50,25 @@ def doctor(
     else:
         _print(examination, told, cores, devices)
     if examination.level == "E":
+        raise typer.Exit(1)
+
+
+def _check_ledger(folder: Path, noted: str, as_json: bool) -> None:
+    """Prints whether a study's ledger is as it was written; exit code 1 where it is not."""
+    from dataclasses import asdict
+
+    from proveout.ledger import verify_ledger
+
+    check = verify_ledger(folder, noted=noted)
+    if as_json:
+        import json
+
+        print(json.dumps(asdict(check) | {"ok": check.ok}, indent=1))
+    elif check.ok:
+        print(f"the ledger's {check.entries} entries are as they were written; head {check.head}")
+    else:
+        print(f"the ledger is not as it was written: {check.why}")
+    if not check.ok:
         raise typer.Exit(1)
 
 

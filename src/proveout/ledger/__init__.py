@@ -1,15 +1,19 @@
 """The ledger: the append-only record of everything that happened and everything spent."""
 
+from proveout.ledger._beliefs import (
+    BaselineLaw,
+    ForecastMade,
+    ForecastScored,
+    Verdict,
+    VerdictsRead,
+)
 from proveout.ledger._chain import LedgerCheck
 from proveout.ledger._events import (
     SCHEMA_VERSION,
-    BaselineLaw,
     BudgetAdded,
     Decided,
     Entry,
     Event,
-    ForecastMade,
-    ForecastScored,
     IdeaAdded,
     IdeaRefused,
     IdeaRestored,
@@ -29,8 +33,6 @@ from proveout.ledger._events import (
     TrialInterrupted,
     TrialScored,
     TrialStarted,
-    Verdict,
-    VerdictsRead,
 )
 from proveout.ledger._follow import LedgerFollower
 from proveout.ledger._history import History, HistoryBuilder

@@ -7,12 +7,11 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from proveout.ideas import BASELINE, Idea
+from proveout.ledger._beliefs import ForecastMade, ForecastScored, VerdictsRead
 from proveout.ledger._events import (
     BudgetAdded,
     Decided,
     Entry,
-    ForecastMade,
-    ForecastScored,
     IdeaAdded,
     IdeaRefused,
     IdeaRestored,
@@ -32,7 +31,6 @@ from proveout.ledger._events import (
     TrialInterrupted,
     TrialScored,
     TrialStarted,
-    VerdictsRead,
 )
 from proveout.ledger._records import Account, State, TrialRecord
 from proveout.trials import Audit, Failure, Measurement, Trial, Usage

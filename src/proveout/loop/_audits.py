@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from statistics import fmean
 
-from proveout.ideas import BASELINE
+from proveout.ideas import BASELINE, Idea
 from proveout.ledger import History, TrialRecord
 from proveout.scoring import Reference, audit, curve_end, is_notable
 from proveout.study import Study
-from proveout.trials import Audit, Curve, Measurement, Trial, Usage, read_curve, trial_folder
+from proveout.trials import Audit, Curve, Measurement, Trial, Usage, trial_curve
 
 
 class Auditor:
@@ -51,7 +51,7 @@ class Auditor:
             each: record for each, record in history.trials.items()
             if each.idea == BASELINE and each.rung == trial.rung and record.measurement is not None
         }  # fmt: skip
-        ends = {each: self._curve_end(each) for each in twins}
+        ends = {each: self._curve_end(each, history.baseline) for each in twins}
         return Reference(
             cpu_seconds=_mean(_usages(twins.values(), "cpu_seconds")),
             artifact_bytes=_mean(_usages(twins.values(), "artifact_bytes")),
@@ -59,10 +59,9 @@ class Auditor:
             loss=_mean(history.losses(BASELINE, trial.rung).values()),
         )
 
-    def _curve_end(self, trial: Trial) -> float | None:
+    def _curve_end(self, trial: Trial, baseline: Idea) -> float | None:
         if trial not in self._curve_ends:
-            file = trial_folder(self._study, trial).metrics
-            self._curve_ends[trial] = curve_end(read_curve(file))
+            self._curve_ends[trial] = curve_end(trial_curve(self._study, trial, baseline))
         return self._curve_ends[trial]
 
 

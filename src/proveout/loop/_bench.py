@@ -7,7 +7,6 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from proveout.errors import ScoringFailed
 from proveout.ideas import Idea
@@ -20,6 +19,7 @@ from proveout.ledger import (
     TrialScored,
     TrialStarted,
 )
+from proveout.loop._active import Active, evaluator_for
 from proveout.loop._audits import Auditor
 from proveout.loop._endings import Endings
 from proveout.loop._formula import over_formula
@@ -27,10 +27,9 @@ from proveout.loop._isolation import check_isolation
 from proveout.loop._open import Trees
 from proveout.loop._promotion import Promotions, give_back_disk
 from proveout.runners import Runner
-from proveout.scoring import Scored, Split, evaluator_of, items_file, keep_items
+from proveout.scoring import Scored, items_file, keep_items
 from proveout.study import Study
 from proveout.trials import (
-    Audit,
     Curve,
     Exit,
     Failure,
@@ -59,22 +58,6 @@ _MOST_LOSSES = 3
 _POLL_SECONDS = 0.25
 
 
-@dataclass
-class _Active:
-    """A trial that occupies a slot, first in training and then in scoring."""
-
-    trial: Trial
-    device: str | None
-    trained: Exit | None = None
-    trained_at: float = 0.0
-    ending: Failure | None = None
-    """Why it is being ended early, if it is."""
-    artifact_bytes: int | None = None
-    scored: Scored | None = None
-    """Its score, while it waits to be scored again with its targets withheld."""
-    audits: tuple[Audit, ...] = ()
-
-
 class Bench:
     """Where trials run and are scored. Every start and every end goes through the ledger."""
 
@@ -92,17 +75,11 @@ class Bench:
         self._record = record
         self._tick = tick
         self._trees = Trees(study)
-        split = ledger.history().split
-        self._evaluator = evaluator_of(
-            study,
-            Split(split.search_items, split.sealed_items, split.near, split.seen)
-            if split
-            else None,
-        )
-        self._has_sealed = split is not None
+        self._evaluator = evaluator_for(study, ledger.history())
+        self._has_sealed = ledger.history().split is not None
         self._auditor = Auditor(study)
         self._promotions = Promotions(study, self._evaluator, self._trees, runner, record, tick)
-        self._active: dict[str, _Active] = {}
+        self._active: dict[str, Active] = {}
         self._losses: dict[Trial, int] = {}
         self._devices = deque(study.run.devices)
         self._endings = Endings(study)
@@ -181,7 +158,7 @@ class Bench:
             )
         )
         self._endings.began(trial)
-        self._active[trial.id] = _Active(trial, device)
+        self._active[trial.id] = Active(trial, device)
         self._runner.submit(job)
 
     def _check_isolation(self) -> None:
@@ -212,7 +189,7 @@ class Bench:
                 if active.ending is not None:
                     self._runner.cancel(active.trial.id)
 
-    def _after_training(self, active: _Active) -> None:
+    def _after_training(self, active: Active) -> None:
         assert active.trained is not None
         if active.ending is not None and active.trained.ended_by == "cancelled":
             self._fail(active, active.ending)
@@ -235,7 +212,7 @@ class Bench:
         else:
             self._runner.submit(job)
 
-    def _after_scoring(self, active: _Active, ended: Exit) -> None:
+    def _after_scoring(self, active: Active, ended: Exit) -> None:
         assert active.trained is not None
         try:
             scored = self._evaluator.measure(active.trial, active.trained, ended)
@@ -256,7 +233,7 @@ class Bench:
         else:
             self._succeed(active, scored)
 
-    def _after_promotion(self, active: _Active, scored: Scored, ended: Exit) -> None:
+    def _after_promotion(self, active: Active, scored: Scored, ended: Exit) -> None:
         history = self._ledger.history()
         read = self._promotions.compared(active.trial, scored, ended, history)
         if read.agrees:
@@ -266,7 +243,7 @@ class Bench:
             self._fail(active, Failure("not confirmed", read.why))
         self._record(read)
 
-    def _succeed(self, active: _Active, scored: Scored) -> None:
+    def _succeed(self, active: Active, scored: Scored) -> None:
         trial = active.trial
         keep_items(self._study, trial, scored)
         self._record(
@@ -282,14 +259,14 @@ class Bench:
         with contextlib.suppress(OSError):
             give_back_disk(self._study, self._ledger.history(), trial.idea)
 
-    def _fail(self, active: _Active, failure: Failure) -> None:
+    def _fail(self, active: Active, failure: Failure) -> None:
         # A full disk makes any program fail: that is the machine's fault, not the idea's.
         check_disk(self._study.folder)
         charged = self._charge(active, failure)
         self._record(TrialFailed(active.trial.id, charged, failure, self._usage(active)))
         self._release(active, keep_artifacts=False)
 
-    def _lost(self, active: _Active, ended: Exit) -> None:
+    def _lost(self, active: Active, ended: Exit) -> None:
         """Gives a trial back that ended with what watched it; it will be asked for again."""
         trial = active.trial
         if self._is_hopeless(trial):
@@ -300,7 +277,7 @@ class Bench:
         self._record(TrialInterrupted(trial.id, "the process that watches it ended"))
         self._release(active, keep_artifacts=False)
 
-    def _release(self, active: _Active, keep_artifacts: bool) -> None:
+    def _release(self, active: Active, keep_artifacts: bool) -> None:
         folder = trial_folder(self._study, active.trial)
         with contextlib.suppress(OSError):  # what cannot be removed is left; results are safe
             keep_curve(self._study, active.trial, self._idea(active))
@@ -311,21 +288,21 @@ class Bench:
             self._devices.append(active.device)
         del self._active[active.trial.id]
 
-    def _claimable(self, active: _Active) -> float:
+    def _claimable(self, active: Active) -> float:
         """What its curve may claim; where compute is time, the clock outside decides alone."""
         counts_flops = self._study.budget.compute.unit == "flops"
         return self._granted(active) if counts_flops else math.inf
 
-    def _granted(self, active: _Active) -> float:
+    def _granted(self, active: Active) -> float:
         return self._study.rung(active.trial.rung).compute.amount
 
-    def _idea(self, active: _Active) -> Idea:
+    def _idea(self, active: Active) -> Idea:
         return self._ledger.idea(active.trial.idea)
 
-    def _curve(self, active: _Active) -> Curve:
+    def _curve(self, active: Active) -> Curve:
         return trial_curve(self._study, active.trial, self._idea(active))
 
-    def _charge(self, active: _Active, failure: Failure | None = None) -> float:
+    def _charge(self, active: Active, failure: Failure | None = None) -> float:
         """What a trial costs, never more than was reserved for it.
 
         It is a function of the trial alone where compute is counted in FLOPs, so that a study
@@ -340,7 +317,7 @@ class Bench:
         reported = self._curve(active).claimed_compute or 0.0
         return min(granted, max(reported, _LEAST_CHARGE * granted))
 
-    def _usage(self, active: _Active) -> Usage:
+    def _usage(self, active: Active) -> Usage:
         assert active.trained is not None
         return Usage(
             wall_seconds=active.trained.wall_seconds,

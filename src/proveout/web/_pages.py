@@ -24,7 +24,7 @@ from proveout.report import (
     spending_view,
     trust_view,
 )
-from proveout.trials import Trial, read_curve, tail, trial_folder
+from proveout.trials import Trial, tail, trial_curve, trial_folder
 from proveout.web._live import LiveStudy
 
 TABS = {
@@ -168,8 +168,10 @@ def curves(snapshot: Snapshot, idea: str, rung: int) -> dict[str, Any]:
     found = []
     for arm in dict.fromkeys((idea, "baseline")):
         for seed in seeds[:_CURVES_OF_AN_ARM]:
-            file = trial_folder(snapshot.study, Trial(rung, seed, arm)).metrics
-            curve = read_curve(file)
+            record = snapshot.history.ideas.get(arm)
+            curve = (
+                trial_curve(snapshot.study, Trial(rung, seed, arm), record) if record else Curve()
+            )
             x, y = thinned(curve.compute, curve.loss)
             if x:
                 found.append({"name": f"{clean(arm, 60)}, seed {seed + 1}", "x": x, "y": y,

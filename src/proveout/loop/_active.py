@@ -1,0 +1,35 @@
+"""A trial under way, and the evaluator that will score it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from proveout.ledger import History
+from proveout.scoring import Evaluator, Scored, Split, evaluator_of
+from proveout.study import Study
+from proveout.trials import Audit, Exit, Failure, Trial
+
+
+@dataclass
+class Active:
+    """A trial that occupies a slot, first in training and then in scoring."""
+
+    trial: Trial
+    device: str | None
+    trained: Exit | None = None
+    trained_at: float = 0.0
+    ending: Failure | None = None
+    """Why it is being ended early, if it is."""
+    artifact_bytes: int | None = None
+    scored: Scored | None = None
+    """Its score, while it waits to be scored again with its targets withheld."""
+    audits: tuple[Audit, ...] = ()
+
+
+def evaluator_for(study: Study, history: History) -> Evaluator:
+    """The study's evaluator, with the held-out data divided as it was when the study began."""
+    made = history.split
+    if made is None:
+        return evaluator_of(study, None)
+    split = Split(made.search_items, made.sealed_items, made.near, made.seen)
+    return evaluator_of(study, split)
