@@ -168,10 +168,9 @@ def curves(snapshot: Snapshot, idea: str, rung: int) -> dict[str, Any]:
     found = []
     for arm in dict.fromkeys((idea, "baseline")):
         for seed in seeds[:_CURVES_OF_AN_ARM]:
-            record = snapshot.history.ideas.get(arm)
-            curve = (
-                trial_curve(snapshot.study, Trial(rung, seed, arm), record) if record else Curve()
-            )
+            if (record := snapshot.history.ideas.get(arm)) is None:
+                continue
+            curve = trial_curve(snapshot.study, Trial(rung, seed, arm), record)
             x, y = thinned(curve.compute, curve.loss)
             if x:
                 found.append({"name": f"{clean(arm, 60)}, seed {seed + 1}", "x": x, "y": y,
