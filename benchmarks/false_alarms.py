@@ -54,6 +54,7 @@ def byte_lm_study(folder: Path, rungs: int, only: Iterable[str] = ()) -> Study:
         blocks = [*blocks[:-1], last][: max(1, rungs)]
         if not rungs:
             blocks = [blocks[0].replace("1e10", f"{STEPS_FLOPS:g}")]
+            head = head.replace("items = 256", "items = 32\nsealed_items = 128")
         (folder / "study.toml").write_text(f"{head}{''.join(blocks)}[budget]{tail}")
     return read_study(folder)
 
@@ -151,12 +152,12 @@ def main() -> None:
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--tiny", action="store_true")
     arguments = parser.parse_args()
-    few = ("swiglu", "label-smoothing") if arguments.tiny else ()
+    few = ("label-smoothing",) if arguments.tiny else ()
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.folder or Path(temporary)
         if arguments.reseeded:
             reseeded = reseeded_study(
-                folder / "bigram", 4 if arguments.tiny else arguments.reseeded
+                folder / "bigram", 2 if arguments.tiny else arguments.reseeded
             )
             run_study(reseeded)
             show("honest randomness", promote_everything(reseeded))

@@ -135,10 +135,13 @@ def _near_copies(
     text: Bytes, begins: NDArray[np.int64], lengths: NDArray[np.int64], search: Bytes
 ) -> set[int]:
     known = np.unique(np.concatenate([run_hashes(row, _NEAR_RUN_BYTES) for row in search]))
-    near = set()
+    near: set[int] = set()
+    if not len(known):  # windows shorter than a run
+        return near
     for index, (begin, length) in enumerate(zip(begins, lengths, strict=True)):
         runs = run_hashes(text[begin : begin + length], _NEAR_RUN_BYTES)
-        if len(runs) and np.isin(runs, known).mean() > _NEAR_SHARE:
+        places = np.searchsorted(known, runs).clip(max=len(known) - 1)
+        if len(runs) and (known[places] == runs).mean() > _NEAR_SHARE:
             near.add(index)
     return near
 
@@ -153,8 +156,11 @@ def _seen(
     ends = [text[begins[i] + lengths[i] - _SEEN_RUN_BYTES : begins[i] + lengths[i]] for i in long]
     hashes = np.array([run_hashes(end, _SEEN_RUN_BYTES)[0] for end in ends])
     found = np.zeros(len(long), dtype=bool)
+    table = np.zeros(1 << 20, dtype=bool)  # most runs are ruled out by 20 of their bits
+    table[hashes >> np.uint64(44)] = True
     for chunk in chunks:
-        found |= np.isin(hashes, run_hashes(chunk, _SEEN_RUN_BYTES))
+        runs = run_hashes(chunk, _SEEN_RUN_BYTES)
+        found |= np.isin(hashes, runs[table[runs >> np.uint64(44)]])
     return set(long[found].tolist())
 
 
