@@ -11,10 +11,8 @@ from hypothesis import strategies as st
 from proveout.scaling import best_size, power_line
 
 
-@given(st.floats(3.0, 90.0), st.floats(0.01, 10.0), st.randoms(use_true_random=False))
-def test_the_minimum_of_a_parabola_is_found_wherever_it_lies(
-    best: float, curvature: float, random: object
-) -> None:
+@given(st.floats(3.0, 90.0), st.floats(0.01, 10.0))
+def test_the_minimum_of_a_parabola_is_found_wherever_it_lies(best: float, curvature: float) -> None:
     sizes = [2.0, 8.0, 32.0, 128.0]
     losses = [1.5 + curvature * (math.log(s) - math.log(best)) ** 2 for s in sizes]
     found = best_size(sizes[::-1], losses[::-1])
@@ -27,7 +25,7 @@ def test_the_minimum_of_a_parabola_is_found_wherever_it_lies(
 
 def test_the_least_at_an_end_is_not_taken_for_the_best() -> None:
     found = best_size([1, 2, 4], [3.0, 2.0, 1.0])
-    assert (found.size, found.inside) == (pytest.approx(4), False)
+    assert (found.size, found.inside) == (4.0, False)
     assert best_size([1, 2, 4], [1.0, 1.0, 1.0]).loss == 1.0
 
 

@@ -30,15 +30,16 @@ def best_size(sizes: Sequence[float], losses: Sequence[float]) -> BestSize:
     `sizes` and `losses` [runs] are of one compute, in any order; at least one of each.
     """
     order = np.argsort(np.asarray(sizes, dtype=float))
-    x = np.log(np.asarray(sizes, dtype=float)[order])
+    ordered = np.asarray(sizes, dtype=float)[order]
+    x = np.log(ordered)
     y = np.asarray(losses, dtype=float)[order]
     least = int(np.argmin(y))
     if least in (0, len(y) - 1):
-        return BestSize(math.exp(x[least]), float(y[least]), inside=False)
+        return BestSize(float(ordered[least]), float(y[least]), inside=False)
     around = slice(least - 1, least + 2)
     a, b, c = np.polyfit(x[around] - x[least], y[around], 2)
     if not a > 0:  # all three the same
-        return BestSize(math.exp(x[least]), float(y[least]), inside=True)
+        return BestSize(float(ordered[least]), float(y[least]), inside=True)
     at = float(np.clip(-b / (2 * a), x[least - 1] - x[least], x[least + 1] - x[least]))
     return BestSize(math.exp(x[least] + at), float(a * at * at + b * at + c), inside=True)
 

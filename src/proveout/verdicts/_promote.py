@@ -88,7 +88,7 @@ def _once_more(study: Study, history: History, idea: str) -> Trial | None:
     taken = [
         trial.replicate for trial in history.trials if (trial.idea, trial.rung) == (idea, rung)
     ]
-    price = study.rung(rung).compute.amount
+    price = study.price(rung)
     if price > history.account.left + ROUNDING * history.account.budget:
         return None
     return Trial(rung, max(taken) + 1, idea)
