@@ -5,9 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from proveout.ideas import JobEnd, Workplace
 from proveout.loop._open import SOURCES, repository_of
@@ -62,7 +61,8 @@ class LocalWorkplace(Workplace):
                 memory_bytes=declared.memory,
                 disk_bytes=declared.disk,
             ),
-            **_confinement(declared),
+            reads=tuple(_may_read(self._study, declared, argv)),
+            network=declared.network,
         )
         with LocalRunner(slots=1, preload=()) as runner:
             runner.submit(job)
@@ -92,6 +92,11 @@ class LocalWorkplace(Workplace):
         return TrialFolder(self._study.folder / SOURCES / "agent" / str(ask))
 
 
-def _confinement(declared: AgentCommand) -> dict[str, Any]:
-    """The job's switch for the network, where the runner has one."""
-    return {"network": declared.network} if "network" in Job.__dataclass_fields__ else {}
+def _may_read(study: Study, declared: AgentCommand, argv: Sequence[str]) -> Iterator[Path]:
+    """Beside its own folder: the training data, what study.toml grants, and the files that its
+    command names."""
+    for name in (*study.program.data, *declared.reads):
+        yield (study.folder / name).resolve()
+    for word in argv:
+        if Path(word).is_absolute() and Path(word).exists():
+            yield Path(word).resolve()

@@ -83,6 +83,9 @@ class AgentCommand(_Part):
     command: str
     network: bool = False
     """Whether it may use the network."""
+    reads: tuple[str, ...] = ()
+    """Files and folders, relative to study.toml, that it may read beside the program and what its
+    command names: where the agent is installed, and its settings."""
     environment: tuple[str, ...] = ()
     """Names of environment variables that it is given, such as the one with its key."""
     wall_time: Seconds = 900.0
