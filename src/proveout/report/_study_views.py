@@ -12,6 +12,7 @@ from proveout.report._facts import carried, failures_by_kind, metric_name, rung_
 from proveout.report._meanings import ISOLATION, TRUST
 from proveout.report._parts import forecast_cells, money
 from proveout.report._snapshot import Snapshot
+from proveout.report._sources import HEAD, has_sources, source_rows
 from proveout.report._trust import trust_lines
 from proveout.report._views import burn_chart
 from proveout.units import compact
@@ -64,7 +65,8 @@ def _loss_table(snapshot: Snapshot, name: str | None) -> list[tuple[str, ...]]:
 
 def spending_view(snapshot: Snapshot) -> dict[str, Any]:
     """Where the budget went."""
-    went = money(snapshot.study, snapshot.history, snapshot.verdicts)
+    study, history = snapshot.study, snapshot.history
+    went = money(study, history, snapshot.verdicts)
     dearest: dict[str, float] = {}
     for idea, records in snapshot.records_of.items():
         dearest[idea] = sum(record.charged for record in records)
@@ -73,6 +75,10 @@ def spending_view(snapshot: Snapshot) -> dict[str, Any]:
     return {
         "went": went,
         "burn": burn_chart(snapshot),
+        "source_head": HEAD,
+        "sources": source_rows(study, history, snapshot.verdicts)
+        if has_sources(study, history)
+        else (),
         "dearest": [
             (idea, text.clean(idea, 60), len(snapshot.records_of[idea]), compact(dearest[idea]),
              text.share(dearest[idea], budget), _word(snapshot, idea))
