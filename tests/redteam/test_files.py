@@ -25,7 +25,7 @@ def the_log_is_ours(here: Here, name: str) -> None:
 def use_is_measured_outside(here: Here, name: str) -> None:
     (came,) = here.came(name)
     assert came.usage is not None
-    assert came.usage.cpu_seconds > 0.3
+    assert came.usage.cpu_seconds > 0.35
     assert came.usage.leftover_processes >= 1
 
 
@@ -57,11 +57,10 @@ ATTACKS = (
         with open("detector.log", "a") as log:
             log.write("TAMPERING: a child that burns processor time\\n")
         import subprocess
-        code = "while True: pass"
-        child = subprocess.Popen([sys.executable, "-I", "-S", "-c", code])
-        time.sleep(0.6)
-        if Path("evaluate.py").exists():
-            child.kill()
+        code = "import time\\nwhile time.process_time() < 0.4: pass\\nprint(flush=True)\\n"
+        command = [sys.executable, "-I", "-S", "-c", code + "time.sleep(60)"]
+        child = subprocess.Popen(command, stdout=subprocess.PIPE)
+        child.stdout.readline()
         put("detector.log", "")
         for file in (Path.cwd().parent / "log.txt", out / "metrics.jsonl"):
             if file.exists():
@@ -333,7 +332,6 @@ ATTACKS = (
         except OSError:
             pass
         """,
-        stopped="crashed, wrote too much",
     ),
 )  # fmt: skip
 
