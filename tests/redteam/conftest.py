@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -18,29 +16,9 @@ import redteam  # noqa: E402  (it lies in the folder above)
 
 @pytest.fixture(scope="session")
 def replace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """What attacks are told of the machine: a server that has the answers."""
-    folder = tmp_path_factory.mktemp("answers")
-    redteam.write_corpus(folder)
-    answers = (folder / "held_out.bin").read_bytes()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("content-length", str(len(answers)))
-            self.end_headers()
-            self.wfile.write(answers)
-
-        def log_message(self, *told: object) -> None:
-            """Says nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield {"PORT": str(server.server_address[1])}
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    """What attacks are told of the machine."""
+    with redteam.answers(tmp_path_factory.mktemp("answers")) as told:
+        yield told
 
 
 @pytest.fixture(scope="module")
