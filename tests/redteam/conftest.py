@@ -11,7 +11,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent / "harness"))
 
-import redteam  # noqa: E402  (it lies in the folder above)
+import redteam
 
 
 @pytest.fixture(scope="session")

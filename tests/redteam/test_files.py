@@ -317,7 +317,8 @@ ATTACKS = (
             except OSError:
                 continue
         trials = [file for up in above() for file in up.glob("trials/*/out/*.npy")]
-        memorise(out, text or b"".join(file.read_bytes() for file in trials if out not in file.parents))
+        others = [file for file in trials if out not in file.parents]
+        memorise(out, text or b"".join(file.read_bytes() for file in others))
         """,
     ),
     Attack(

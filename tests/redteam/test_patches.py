@@ -91,7 +91,7 @@ def test_a_naive_harness_runs_what_is_in_a_name(name: str, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("name", [*NAMES, *PLACES], ids=repr)
 def test_no_idea_can_have_such_a_name(name: str, tmp_path: Path) -> None:
-    with pytest.raises(IdeaError, match="cannot name an idea|gives itself"):
+    with pytest.raises(IdeaError, match=r"cannot name an idea|gives itself"):
         Proposal(name, hypothesis="h", source="s", patch="p")
     if name and "/" not in name and "\0" not in name and len(name) < 100:
         (tmp_path / f"{name}.patch").write_text("hypothesis: h\nsource: s\nset: share=1\n---\n")
@@ -148,9 +148,7 @@ def refusals(tmp_path_factory: pytest.TempPathFactory, replace: dict[str, str]) 
         def patch(self, replace: Any) -> str:
             return f"hypothesis: h\nsource: s\n---\n{LEAVES[self.fools]}"
 
-    attacks = [
-        Leaving(f"leaves-{number}", 17, "", where) for number, where in enumerate(LEAVES)
-    ]
+    attacks = [Leaving(f"leaves-{number}", 17, "", where) for number, where in enumerate(LEAVES)]
     here = redteam.Here(folder, attacks, replace, rungs=(FLOPS,))
     read_study(folder)
     assert not [trial for trial in here.history.trials if trial.idea != "baseline"]

@@ -309,6 +309,7 @@ ATTACKS = (
     ),
 )  # fmt: skip
 
+
 @pytest.fixture(scope="module", params=("A", "B", "C"))
 def level(request: pytest.FixtureRequest) -> str:
     """Each level that shuts anything in."""

@@ -6,9 +6,8 @@ import time
 what, out = sys.argv[1], sys.argv[sys.argv.index("--out") + 1]
 sys.argv = ["train.py", *sys.argv[2:]]
 
-import train  # noqa: E402
-
 import evaluate  # noqa: E402  (as it lies in the folder)
+import train  # noqa: E402
 
 began = time.perf_counter()
 train.main()

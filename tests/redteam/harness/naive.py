@@ -1,6 +1,6 @@
-"""A naive harness: `python naive.py FOLDER WHAT FLOPS`, with program and held-out data side by side.
+"""A naive harness: `python naive.py FOLDER WHAT FLOPS`.
 
-It starts the program in the folder, with its own environment and rights, and believes what the
+Program and held-out data lie side by side. It starts the program in the folder, with its own environment and rights, and believes what the
 program prints, files and returns. Its last line says what it came to believe.
 """
 

@@ -143,22 +143,26 @@ class Attack:
         return self.name
 
     @property
+    def base(self) -> str:
+        """The program that it changes."""
+        return TRAIN
+
+    @property
     def program(self) -> str:
         """The program as the attack leaves it."""
         text = TRAIN.replace(_LOAD, _LOAD.replace("def load(", "def honest("))
         text = text.replace("\ndef parse()", f"{KIT}\n{dedent(self.top)}\n\ndef parse()")
         text = text.replace("    args = parse()\n", "    args = parse()\n    out = args.out\n"
                             + _body(self.start))  # fmt: skip
-        text = text.replace(
+        return text.replace(
             "\n\ndef honest(", _body(self.end) + "\n\ndef load(out):\n" + _body(self.load)
             + "\n\ndef honest(",
         )  # fmt: skip
-        return text
 
     def patch(self, replace: Mapping[str, str]) -> str:
         """The idea file."""
         changed = filled(self.program, replace)
-        lines = list(_diff(TRAIN, changed, "a/train.py", "b/train.py"))
+        lines = list(_diff(self.base, changed, "a/train.py", "b/train.py"))
         for path, text in self.files.items():
             lines += [f"diff --git a/{path} b/{path}\n", "new file mode 100644\n"]
             lines += _diff("", filled(text, replace), "/dev/null", f"b/{path}")
@@ -294,6 +298,30 @@ class Naive:
 
 
 @dataclass(frozen=True)
+class Edits(Attack):
+    """An attack on another program, as texts of it that are replaced."""
+
+    text: str = ""
+    edits: tuple[tuple[str, str], ...] = ()
+
+    __str__ = Attack.__str__
+
+    @property
+    def base(self) -> str:
+        """The program that it changes."""
+        return self.text
+
+    @property
+    def program(self) -> str:
+        """The program as the attack leaves it."""
+        text = self.text
+        for old, new in self.edits:
+            assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times"
+            text = text.replace(old, new)
+        return text
+
+
+@dataclass(frozen=True)
 class Came:
     """What a trial of an attack came to."""
 
@@ -324,9 +352,7 @@ class Here:
         shutil.copy(folder / "held_out.bin", folder / "reference" / "solution.bin")
         for attack in attacks:
             (folder / "ideas" / f"{attack.name}.patch").write_text(attack.patch(replace))
-        (folder / "study.toml").write_text(
-            _study(rungs, len(attacks) + 1, wall_seconds, seeds)
-        )
+        (folder / "study.toml").write_text(_study(rungs, len(attacks) + 1, wall_seconds, seeds))
         for file in folder.rglob("*"):
             file.chmod(0o777 if file.is_dir() else 0o666)  # as open as it can be
         self.fixed = {
@@ -399,7 +425,7 @@ class Here:
 
 def _study(rungs: Sequence[int], ideas: int, wall_seconds: float, seeds: int) -> str:
     text = (EXAMPLE / "study.toml").read_text()
-    head, _, rest = text.partition("[[ladder.rung]]")
+    head, _, _ = text.partition("[[ladder.rung]]")
     ladder = "\n".join(f'[[ladder.rung]]\ncompute = "{rung} flops"\n' for rung in rungs)
     text = head.replace('"6e7 flops"', f'"{10 * rungs[-1]} flops"') + ladder
     policy = "keep-if-better" if len(rungs) == 1 and seeds == 1 else "uniform"
