@@ -22,7 +22,8 @@ TEXT = (PROGRAM / "train.py").read_text()
 TRAP = """
 class Trap:
     def __reduce__(self):
-        code = "import sys; sys.modules['evaluate'].bits_per_byte = lambda program, out: 0.01"
+        code = "import sys; its = sys.modules['evaluate'].np"
+        code += "; its.take_along_axis = lambda *words, **options: its.zeros(1)"
         return exec, ("try:\\n    " + code + "\\nexcept KeyError: pass",)
 
 

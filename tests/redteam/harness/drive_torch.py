@@ -32,7 +32,7 @@ def believe(what: str) -> float:
         "--out",
         "out",
     ]
-    assert train.main(arguments.split()) == 0
+    assert train.main(arguments) == 0
     if what == "curve":
         return json.loads(Path("out/metrics.jsonl").read_text().splitlines()[-1])["loss"]
     return evaluate.bits_per_byte(train, "out")

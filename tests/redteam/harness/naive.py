@@ -1,7 +1,8 @@
 """A naive harness: `python naive.py FOLDER WHAT FLOPS`.
 
-Program and held-out data lie side by side. It starts the program in the folder, with its own environment and rights, and believes what the
-program prints, files and returns. Its last line says what it came to believe.
+Program and held-out data lie side by side. It starts the program there with its own environment
+and rights, and believes what the program prints, files and returns. Its last line says what it
+came to believe.
 """
 
 from __future__ import annotations
