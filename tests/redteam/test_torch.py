@@ -22,9 +22,9 @@ TEXT = (PROGRAM / "train.py").read_text()
 TRAP = """
 class Trap:
     def __reduce__(self):
-        code = "import sys; its = sys.modules['evaluate'].np"
-        code += "; its.take_along_axis = lambda *words, **options: its.zeros(1)"
-        return exec, ("try:\\n    " + code + "\\nexcept KeyError: pass",)
+        code = "import numpy, sys; sys.modules['evaluate'].np.take_along_axis = "
+        code += "lambda *words, **options: numpy.zeros(1)"
+        return exec, ("try:\\n    " + code + "\\nexcept KeyError: pass", {})
 
 
 def save(model: Model"""
