@@ -1,0 +1,49 @@
+"""Where attacks are made: against a naive harness, and against proveout."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent / "harness"))
+
+import redteam
+
+
+@pytest.fixture(scope="session")
+def replace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """What attacks are told of the machine."""
+    with redteam.answers(tmp_path_factory.mktemp("answers")) as told:
+        yield told
+
+
+@pytest.fixture(scope="module")
+def naive(tmp_path_factory: pytest.TempPathFactory, replace: dict[str, str]) -> Any:
+    """The naive harness."""
+    return redteam.Naive(tmp_path_factory.mktemp("naive"), replace)
+
+
+@pytest.fixture(scope="module", params=[""])
+def level(request: pytest.FixtureRequest) -> str:
+    """The highest level there is; files of attacks on the walls ask for each."""
+    asked: str = request.param
+    return asked
+
+
+@pytest.fixture(scope="module")
+def here(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    replace: dict[str, str],
+    level: str,
+) -> redteam.Here:
+    """A study with all attacks of a file, at its end. `STUDY` in the file says what is other."""
+    attacks, options = request.module.ATTACKS, getattr(request.module, "STUDY", {})
+    folder = tmp_path_factory.mktemp(f"study{level}") / "study"
+    for above in (folder.parent, *list(folder.parents)[1:3]):
+        above.chmod(0o755)  # no permission of a folder above is to be what stops an attack
+    return redteam.run_at(level, lambda: redteam.Here(folder, attacks, replace, **options))
