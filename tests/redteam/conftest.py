@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from proveout.trials import remove
+
 sys.path.insert(0, str(Path(__file__).parent / "harness"))
 
 import redteam
@@ -40,10 +42,13 @@ def here(
     tmp_path_factory: pytest.TempPathFactory,
     replace: dict[str, str],
     level: str,
-) -> redteam.Here:
+) -> Iterator[redteam.Here]:
     """A study with all attacks of a file, at its end. `STUDY` in the file says what is other."""
     attacks, options = request.module.ATTACKS, getattr(request.module, "STUDY", {})
     folder = tmp_path_factory.mktemp(f"study{level}") / "study"
     for above in (folder.parent, *list(folder.parents)[1:3]):
         above.chmod(0o755)  # no permission of a folder above is to be what stops an attack
-    return redteam.run_at(level, lambda: redteam.Here(folder, attacks, replace, **options))
+    try:
+        yield redteam.run_at(level, lambda: redteam.Here(folder, attacks, replace, **options))
+    finally:
+        remove(folder)  # some of it is nested deeper than what cleans up after tests can go

@@ -18,11 +18,13 @@ from proveout.trials import (
     TrialFolder,
     clean_environment,
     copy_program,
+    read_regular,
     remove,
     tail,
 )
 
 _POLL_SECONDS = 0.2
+_MOST_LOG_BYTES = 4_000_000
 
 
 class LocalWorkplace(Workplace):
@@ -80,9 +82,13 @@ class LocalWorkplace(Workplace):
         folder = self._folder(ask)
         folder.clear_work()
         with contextlib.suppress(OSError):
-            told = folder.log.read_bytes()
+            try:
+                told = read_regular(folder.log, _MOST_LOG_BYTES)
+            except OSError:  # the command has put something else in its place
+                told = b""
             for secret in secrets:
                 told = told.replace(secret.encode(), b"[removed]")
+            remove(folder.log)
             folder.log.write_bytes(told)
 
     def close(self) -> None:

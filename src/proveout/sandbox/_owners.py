@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import stat
+import subprocess
 
 
 def is_open(path: str) -> bool:
@@ -55,6 +56,13 @@ def remove_of(uid: int, folder: str) -> None:
                 if entry.stat(follow_symlinks=False).st_uid != uid:
                     continue
                 if entry.is_dir(follow_symlinks=False):
-                    shutil.rmtree(entry.path)
+                    _remove(entry.path)
                 else:
                     os.unlink(entry.path)
+
+
+def _remove(folder: str) -> None:
+    try:
+        shutil.rmtree(folder)
+    except RecursionError:  # nested on purpose; `rm` goes to any depth
+        subprocess.run(["rm", "-rf", "--", folder], check=False)

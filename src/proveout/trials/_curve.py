@@ -12,11 +12,12 @@ import re
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from proveout.errors import UserError
 from proveout.study import CurveSource, Formula
-from proveout.trials._files import open_regular
+from proveout.trials._files import files_below, open_regular
 from proveout.trials._tensorboard import scalars
 
 _LARGEST_BYTES = 4_000_000
@@ -86,19 +87,12 @@ def newest(out: Path, pattern: str) -> Path | None:
         return out / pattern
     wanted = re.compile(_translated(pattern))
     found: list[tuple[float, str]] = []
-    looked = 0
-    for folder, folders, files in os.walk(out):
-        folders.sort()
-        looked += len(files) + len(folders)
-        if looked > _MOST_ENTRIES:
-            break
-        for name in files:
-            file = os.path.join(folder, name)  # noqa: PTH118 - a program may leave thousands
-            if wanted.fullmatch(os.path.relpath(file, out)):
-                with contextlib.suppress(OSError):  # it may be gone by now
-                    status = os.lstat(file)
-                    if stat.S_ISREG(status.st_mode):
-                        found.append((status.st_mtime, file))
+    for entry in islice(files_below(out), _MOST_ENTRIES):
+        if wanted.fullmatch(os.path.relpath(entry.path, out)):
+            with contextlib.suppress(OSError):  # it may be gone by now
+                status = entry.stat(follow_symlinks=False)
+                if stat.S_ISREG(status.st_mode):
+                    found.append((status.st_mtime, entry.path))
     return Path(max(found)[1]) if found else None
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import stat
+import uuid
+from collections.abc import Iterator
 from io import FileIO
+from itertools import islice
 from pathlib import Path
 
 
@@ -36,24 +40,37 @@ def read_regular(file: Path, most_bytes: int) -> bytes:
         return stream.read(most_bytes) or b""
 
 
+def files_below(folder: Path) -> Iterator[os.DirEntry[str]]:
+    """What lies below a folder and is no folder, however deep; links are not followed.
+
+    What cannot be looked at, or has a path longer than the system takes, is left out.
+    """
+    waiting = [os.fspath(folder)]
+    while waiting:
+        try:
+            entries = list(os.scandir(waiting.pop()))
+        except OSError:
+            continue
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                waiting.append(entry.path)
+            else:
+                yield entry
+
+
 def folder_bytes(folder: Path, most_files: int = 100_000) -> int:
     """The size of the regular files below a folder; links are not followed."""
-    total, files = 0, 0
-    for here, _, names in os.walk(folder):
-        for name in names:
-            try:
-                status = os.lstat(os.path.join(here, name))  # noqa: PTH118 - for speed
-            except OSError:
-                continue
+    total = 0
+    for entry in islice(files_below(folder), most_files):
+        with contextlib.suppress(OSError):
+            status = entry.stat(follow_symlinks=False)
             total += status.st_size if stat.S_ISREG(status.st_mode) else 0
-        files += len(names)
-        if files > most_files:
-            break
     return total
 
 
 def remove(path: Path) -> None:
-    """Removes a file, a link (not what it leads to) or a folder, whatever its permissions.
+    """Removes a file, a link (not what it leads to) or a folder, whatever its permissions and
+    however deep it is.
 
     Raises:
         OSError: it cannot be removed.
@@ -63,11 +80,38 @@ def remove(path: Path) -> None:
         return
     try:
         shutil.rmtree(path)
-    except OSError:
-        # A program may have taken its folders' permissions away; they are still ours.
-        path.chmod(0o700)
-        for folder, below, _ in os.walk(path):
-            for name in below:
-                if not (Path(folder) / name).is_symlink():
-                    (Path(folder) / name).chmod(0o700)
-        shutil.rmtree(path)
+    except (OSError, RecursionError):
+        _remove_hostile(path)
+
+
+def _remove_hostile(folder: Path) -> None:
+    """Removes a folder whose folders may forbid it or be nested deeper than a path can tell: each
+    is moved up to the top before it is emptied."""
+    folder.chmod(0o700)
+    top = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        while entries := list(os.scandir(top)):
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    _empty_into(top, entry.name)
+                    os.rmdir(entry.name, dir_fd=top)
+                else:
+                    os.unlink(entry.name, dir_fd=top)
+    finally:
+        os.close(top)
+    folder.rmdir()
+
+
+def _empty_into(top: int, name: str) -> None:
+    """Empties a folder in the folder `top`: its own folders are moved there."""
+    os.chmod(name, 0o700, dir_fd=top)
+    here = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=top)
+    try:
+        for entry in list(os.scandir(here)):
+            if entry.is_dir(follow_symlinks=False):
+                os.chmod(entry.name, 0o700, dir_fd=here)
+                os.rename(entry.name, uuid.uuid4().hex, src_dir_fd=here, dst_dir_fd=top)
+            else:
+                os.unlink(entry.name, dir_fd=here)
+    finally:
+        os.close(here)

@@ -233,10 +233,12 @@ def keep_curve(study: Study, trial: Trial, idea: Idea) -> None:
     """Keeps a finished trial's curve, which lies among artifacts that will be removed."""
     if study.curve == CurveSource():
         return
+    kept = trial_folder(study, trial).curve
+    remove(kept)  # what has its name by now is the program's, perhaps a link
     curve = trial_curve(study, trial, idea)
     points = zip(curve.compute, curve.loss, strict=True)
     lines = (json.dumps({"flops": compute, "loss": loss}) + "\n" for compute, loss in points)
-    trial_folder(study, trial).curve.write_text("".join(lines), encoding="utf-8")
+    kept.write_text("".join(lines), encoding="utf-8")
 
 
 def clean_environment(study: Study, folder: TrialFolder, device: str | None) -> dict[str, str]:

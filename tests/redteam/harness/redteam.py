@@ -26,6 +26,7 @@ from proveout.ledger import History, read_history, verify_ledger
 from proveout.loop import run_study
 from proveout.study import read_study
 from proveout.trials import Failure, Measurement, Usage, tail
+from proveout.trials._files import files_below
 
 HARNESS = Path(__file__).parent
 EXAMPLE = HARNESS.parents[2] / "examples" / "bigram"
@@ -342,6 +343,7 @@ class Here:
         rungs: Sequence[int] = (FLOPS,),
         wall_seconds: float = 20.0,
         seeds: int = 1,
+        more: str = "",
     ) -> None:
         self.folder, self.attacks = folder, {each.name: each for each in attacks}
         (folder / "program").mkdir(parents=True)
@@ -352,7 +354,7 @@ class Here:
         shutil.copy(folder / "held_out.bin", folder / "reference" / "solution.bin")
         for attack in attacks:
             (folder / "ideas" / f"{attack.name}.patch").write_text(attack.patch(replace))
-        (folder / "study.toml").write_text(_study(rungs, len(attacks) + 1, wall_seconds, seeds))
+        (folder / "study.toml").write_text(_study(rungs, len(attacks) + 1, wall_seconds, seeds) + more)
         for file in folder.rglob("*"):
             file.chmod(0o777 if file.is_dir() else 0o666)  # as open as it can be
         self.fixed = {
@@ -401,7 +403,7 @@ class Here:
         assert read_history(self.folder).head == self.history.head
         for file, content in self.fixed.items():
             assert file.read_bytes() == content
-        assert not list(self.folder.rglob("pwned*"))
+        assert not [file for file in files_below(self.folder) if file.name.startswith("pwned")]
         assert self.history.account.budget == read_study(self.folder).budget.compute.amount
         if attack.check is not None:
             attack.check(self, name)
