@@ -56,9 +56,9 @@ def find(name):
 
 
 def above():
-    """This folder and every folder above it that is no folder of the system's."""
+    """This folder and three above it: up to the study's, and never out of the test's own."""
     here = Path.cwd()
-    return [here, *(folder for folder in here.parents if len(folder.parts) > 3)]
+    return [here, *(folder for folder in here.parents[:3] if len(folder.parts) > 3)]
 
 
 def put(name, text):
