@@ -5,6 +5,7 @@ They are made at each level of isolation that the machine offers.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -40,6 +41,11 @@ def the_artifact_is_the_one_it_left(here: Here, name: str) -> None:
     (honest,) = here.came("baseline")
     assert came.measurement and honest.measurement
     assert came.measurement.value == honest.measurement.value
+
+
+def no_segment_is_left(here: Here, name: str) -> None:
+    listing = Path("/proc/sysvipc/shm")
+    assert not listing.exists() or str(0x7E57) not in listing.read_text().split()
 
 
 ATTACKS = (
@@ -282,6 +288,20 @@ ATTACKS = (
         np.save(out / "model.npy", np.log(probabilities).astype(np.float32))
         """,
         check=the_artifact_is_the_one_it_left,
+    ),
+    Attack(
+        "leaves-notes-in-shared-memory", 32, "our own",
+        "shared memory stays when its maker has ended, for the run that comes next",
+        believes="reach", harness="exit code",
+        end="""
+        import ctypes
+        libc = ctypes.CDLL(None)
+        segment = libc.shmget(0x7E57, 1 << 16, 0o1666)
+        if Path("harness.json").exists() and segment >= 0:
+            libc.shmctl(segment, 0, None)  # this machine's, so it is given back
+            won("left a note for the next run")
+        """,
+        check=no_segment_is_left,
     ),
     Attack(
         "spoils-what-was-loaded-before", 0, "our own",

@@ -354,7 +354,9 @@ class Here:
         shutil.copy(folder / "held_out.bin", folder / "reference" / "solution.bin")
         for attack in attacks:
             (folder / "ideas" / f"{attack.name}.patch").write_text(attack.patch(replace))
-        (folder / "study.toml").write_text(_study(rungs, len(attacks) + 1, wall_seconds, seeds) + more)
+        (folder / "study.toml").write_text(
+            _study(rungs, len(attacks) + 1, wall_seconds, seeds) + more
+        )
         for file in folder.rglob("*"):
             file.chmod(0o777 if file.is_dir() else 0o666)  # as open as it can be
         self.fixed = {
