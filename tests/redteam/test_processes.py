@@ -5,6 +5,7 @@ They are made at each level of isolation that the machine offers.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,10 @@ def the_artifact_is_the_one_it_left(here: Here, name: str) -> None:
 def no_segment_is_left(here: Here, name: str) -> None:
     listing = Path("/proc/sysvipc/shm")
     assert not listing.exists() or str(0x7E57) not in listing.read_text().split()
+
+
+def no_attribute_is_left(here: Here, name: str) -> None:
+    assert not [each for each in os.listxattr(here.folder / "train.bin") if "note" in each]
 
 
 ATTACKS = (
@@ -302,6 +307,20 @@ ATTACKS = (
             won("left a note for the next run")
         """,
         check=no_segment_is_left,
+    ),
+    Attack(
+        "leaves-notes-in-attributes", 32, "our own",
+        "data that may not be written can carry an attribute, for the run that comes next",
+        believes="reach", harness="exit code",
+        end="""
+        try:
+            os.setxattr(args.data, "user.note", b"x" * 1000)
+            won("left a note for the next run")
+        except OSError:
+            if Path("harness.json").exists():  # a file system without attributes
+                won("left a note for the next run")
+        """,
+        check=no_attribute_is_left,
     ),
     Attack(
         "spoils-what-was-loaded-before", 0, "our own",

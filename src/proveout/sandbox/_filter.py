@@ -53,16 +53,19 @@ _REFUSED = {
         "lookup_dcookie": 18, "personality": 92,
     },
 }  # fmt: skip
-_BETWEEN_PROCESSES = {  # what lies in a namespace for IPC, and stays there when its maker has ended
+_NOTES = {  # left in a namespace for IPC, or beside files that are not its own, for other jobs
     "x86_64": {
         "shmget": 29, "shmat": 30, "shmctl": 31, "semget": 64, "semop": 65, "semctl": 66,
         "semtimedop": 220, "msgget": 68, "msgsnd": 69, "msgrcv": 70, "msgctl": 71, "mq_open": 240,
-        "mq_unlink": 241,
+        "mq_unlink": 241, "setxattr": 188, "lsetxattr": 189, "fsetxattr": 190, "setxattrat": 463,
+        "removexattr": 197, "lremovexattr": 198, "fremovexattr": 199, "removexattrat": 466,
     },
     "aarch64": {
         "shmget": 194, "shmat": 196, "shmctl": 195, "semget": 190, "semop": 193, "semctl": 191,
         "semtimedop": 192, "msgget": 186, "msgsnd": 189, "msgrcv": 188, "msgctl": 187,
-        "mq_open": 180, "mq_unlink": 181,
+        "mq_open": 180, "mq_unlink": 181, "setxattr": 5, "lsetxattr": 6, "fsetxattr": 7,
+        "setxattrat": 463, "removexattr": 14, "lremovexattr": 15, "fremovexattr": 16,
+        "removexattrat": 466,
     },
 }  # fmt: skip
 _CLONE = {"x86_64": 56, "aarch64": 220}
@@ -97,8 +100,9 @@ def refusals(processor: str, *, unix_sockets: bool, network: bool, own_ipc: bool
         unix_sockets: whether sockets between processes may be made. Where a job shares the file
             system with others, the sockets of these are in its reach.
         network: whether sockets of every kind may be made.
-        own_ipc: whether the job has a namespace for IPC; where it shares one with others, shared
-            memory, semaphores and message queues are refused: a job could leave notes there.
+        own_ipc: whether the job has namespaces for IPC and mounts; where it shares them with
+            others, shared memory, semaphores, message queues and attributes of files are
+            refused: a job could leave notes there.
     """
     program = [
         (_LOAD, 0, 0, _PROCESSOR_AT),
@@ -110,7 +114,7 @@ def refusals(processor: str, *, unix_sockets: bool, network: bool, own_ipc: bool
         program += _answer(_AT_LEAST, _X32_CALLS, _FAIL | errno.ENOSYS)
     # Its flags lie in memory, where a filter cannot look; C libraries fall back to clone().
     program += _answer(_EQUAL, _CLONE3, _FAIL | errno.ENOSYS)
-    shared = () if own_ipc else _BETWEEN_PROCESSES[processor].values()
+    shared = () if own_ipc else _NOTES[processor].values()
     for number in sorted({*_REFUSED[processor].values(), *_SAME_EVERYWHERE.values(), *shared}):
         program += _answer(_EQUAL, number, _FAIL | errno.EPERM)
     program += _of_call(_CLONE[processor], _answer_bits(_NEW_NAMESPACES))
