@@ -184,6 +184,7 @@ ATTACKS = (
     Attack(
         "reads-the-memory-of-the-harness", 20, "our own",
         "the harness holds the answers in memory that its user's processes may read",
+        traces=True,
         end="""
         import re
         text, others = b"", {os.getppid()}
@@ -208,6 +209,7 @@ ATTACKS = (
         "traces-the-harness", 20, "our own",
         "the program may attach to the process that judges it, and change what it decides",
         believes="reach", harness="exit code",
+        traces=True,
         end="""
         import ctypes
         libc, others = ctypes.CDLL(None, use_errno=True), {os.getppid()}
