@@ -66,7 +66,7 @@ def believed(attack: Any, told: dict[str, Any]) -> str:
     }  # fmt: skip
     key = keys.get(attack.believes)
     if key is None:
-        return attack.believes
+        return str(attack.believes)
     value = told[key]
     return f"{key} {value:.4g}" if isinstance(value, int | float) else f"{key} {value}"
 

@@ -5,6 +5,8 @@ They are made at each level of isolation that the machine offers.
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -40,6 +42,15 @@ def the_artifact_is_the_one_it_left(here: Here, name: str) -> None:
     (honest,) = here.came("baseline")
     assert came.measurement and honest.measurement
     assert came.measurement.value == honest.measurement.value
+
+
+def no_segment_is_left(here: Here, name: str) -> None:
+    listing = Path("/proc/sysvipc/shm")
+    assert not listing.exists() or str(0x7E57) not in listing.read_text().split()
+
+
+def no_attribute_is_left(here: Here, name: str) -> None:
+    assert not [each for each in os.listxattr(here.folder / "train.bin") if "note" in each]
 
 
 ATTACKS = (
@@ -173,6 +184,7 @@ ATTACKS = (
     Attack(
         "reads-the-memory-of-the-harness", 20, "our own",
         "the harness holds the answers in memory that its user's processes may read",
+        traces=True,
         end="""
         import re
         text, others = b"", {os.getppid()}
@@ -197,6 +209,7 @@ ATTACKS = (
         "traces-the-harness", 20, "our own",
         "the program may attach to the process that judges it, and change what it decides",
         believes="reach", harness="exit code",
+        traces=True,
         end="""
         import ctypes
         libc, others = ctypes.CDLL(None, use_errno=True), {os.getppid()}
@@ -282,6 +295,34 @@ ATTACKS = (
         np.save(out / "model.npy", np.log(probabilities).astype(np.float32))
         """,
         check=the_artifact_is_the_one_it_left,
+    ),
+    Attack(
+        "leaves-notes-in-shared-memory", 32, "our own",
+        "shared memory stays when its maker has ended, for the run that comes next",
+        believes="reach", harness="exit code",
+        end="""
+        import ctypes
+        libc = ctypes.CDLL(None)
+        segment = libc.shmget(0x7E57, 1 << 16, 0o1666)
+        if Path("harness.json").exists() and segment >= 0:
+            libc.shmctl(segment, 0, None)  # this machine's, so it is given back
+            won("left a note for the next run")
+        """,
+        check=no_segment_is_left,
+    ),
+    Attack(
+        "leaves-notes-in-attributes", 32, "our own",
+        "data that may not be written can carry an attribute, for the run that comes next",
+        believes="reach", harness="exit code",
+        end="""
+        try:
+            os.setxattr(args.data, "user.note", b"x" * 1000)
+            won("left a note for the next run")
+        except OSError:
+            if Path("harness.json").exists():  # a file system without attributes
+                won("left a note for the next run")
+        """,
+        check=no_attribute_is_left,
     ),
     Attack(
         "spoils-what-was-loaded-before", 0, "our own",

@@ -224,8 +224,10 @@ def build(level: Level, runtime: _view.Runtime, home: _cgroup.Home | None) -> Ce
         gid=uid if uid != os.geteuid() else os.getegid(),
         landlock=_landlock.version(),
         filters=(
-            _filter.for_this_machine(unix_sockets=level != "C", network=False),
-            _filter.for_this_machine(unix_sockets=True, network=True),
+            _filter.for_this_machine(
+                unix_sockets=level != "C", network=False, own_ipc=level != "C"
+            ),
+            _filter.for_this_machine(unix_sockets=True, network=True, own_ipc=level != "C"),
         ),
         group=group,
         reads_all=_kernel.has_capability(_kernel.DAC_READ_SEARCH),

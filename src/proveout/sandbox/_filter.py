@@ -53,6 +53,21 @@ _REFUSED = {
         "lookup_dcookie": 18, "personality": 92,
     },
 }  # fmt: skip
+_NOTES = {  # left in a namespace for IPC, or beside files that are not its own, for other jobs
+    "x86_64": {
+        "shmget": 29, "shmat": 30, "shmctl": 31, "semget": 64, "semop": 65, "semctl": 66,
+        "semtimedop": 220, "msgget": 68, "msgsnd": 69, "msgrcv": 70, "msgctl": 71, "mq_open": 240,
+        "mq_unlink": 241, "setxattr": 188, "lsetxattr": 189, "fsetxattr": 190, "setxattrat": 463,
+        "removexattr": 197, "lremovexattr": 198, "fremovexattr": 199, "removexattrat": 466,
+    },
+    "aarch64": {
+        "shmget": 194, "shmat": 196, "shmctl": 195, "semget": 190, "semop": 193, "semctl": 191,
+        "semtimedop": 192, "msgget": 186, "msgsnd": 189, "msgrcv": 188, "msgctl": 187,
+        "mq_open": 180, "mq_unlink": 181, "setxattr": 5, "lsetxattr": 6, "fsetxattr": 7,
+        "setxattrat": 463, "removexattr": 14, "lremovexattr": 15, "fremovexattr": 16,
+        "removexattrat": 466,
+    },
+}  # fmt: skip
 _CLONE = {"x86_64": 56, "aarch64": 220}
 _SOCKET = {"x86_64": 41, "aarch64": 198}
 _CLONE3 = 435
@@ -77,7 +92,7 @@ _NUMBER_AT, _PROCESSOR_AT, _ARGUMENTS_AT = 0, 4, 16
 _ALLOW, _KILL, _FAIL = 0x7FFF0000, 0x80000000, 0x00050000
 
 
-def refusals(processor: str, *, unix_sockets: bool, network: bool) -> bytes:
+def refusals(processor: str, *, unix_sockets: bool, network: bool, own_ipc: bool = True) -> bytes:
     """The filter for a processor, as an array of `struct sock_filter`.
 
     Args:
@@ -85,6 +100,9 @@ def refusals(processor: str, *, unix_sockets: bool, network: bool) -> bytes:
         unix_sockets: whether sockets between processes may be made. Where a job shares the file
             system with others, the sockets of these are in its reach.
         network: whether sockets of every kind may be made.
+        own_ipc: whether the job has namespaces for IPC and mounts; where it shares them with
+            others, shared memory, semaphores, message queues and attributes of files are
+            refused: a job could leave notes there.
     """
     program = [
         (_LOAD, 0, 0, _PROCESSOR_AT),
@@ -96,7 +114,8 @@ def refusals(processor: str, *, unix_sockets: bool, network: bool) -> bytes:
         program += _answer(_AT_LEAST, _X32_CALLS, _FAIL | errno.ENOSYS)
     # Its flags lie in memory, where a filter cannot look; C libraries fall back to clone().
     program += _answer(_EQUAL, _CLONE3, _FAIL | errno.ENOSYS)
-    for number in sorted({*_REFUSED[processor].values(), *_SAME_EVERYWHERE.values()}):
+    shared = () if own_ipc else _NOTES[processor].values()
+    for number in sorted({*_REFUSED[processor].values(), *_SAME_EVERYWHERE.values(), *shared}):
         program += _answer(_EQUAL, number, _FAIL | errno.EPERM)
     program += _of_call(_CLONE[processor], _answer_bits(_NEW_NAMESPACES))
     for number, argument in _ONLY_ITSELF[processor].values():
@@ -136,9 +155,9 @@ def _families(unix_sockets: bool) -> _Instructions:
     return [*allowed, (_RETURN, 0, 0, _FAIL | errno.EACCES)]
 
 
-def for_this_machine(*, unix_sockets: bool, network: bool) -> bytes:
+def for_this_machine(*, unix_sockets: bool, network: bool, own_ipc: bool) -> bytes:
     """The filter that jobs of this machine get."""
     processors = {audit: name for name, audit in _AUDIT.items()}
     assert _kernel.MACHINE is not None
     processor = processors[_kernel.MACHINE.audit]
-    return refusals(processor, unix_sockets=unix_sockets, network=network)
+    return refusals(processor, unix_sockets=unix_sockets, network=network, own_ipc=own_ipc)
