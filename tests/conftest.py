@@ -66,19 +66,29 @@ class Toy:
         return file
 
 
+def write_toy(folder: Path) -> Toy:
+    """Writes a toy study without ideas into a new folder."""
+    (folder / "program").mkdir(parents=True)
+    (folder / "program" / "train.py").write_text(TRAIN)
+    (folder / "program" / "notes.md").write_text("not editable\n")
+    (folder / "ideas").mkdir()
+    shutil.copy(EXAMPLE / "study.toml", folder)
+    write_corpus(folder)
+    return Toy(folder)
+
+
+@pytest.fixture(scope="session")
+def toy_in() -> Callable[[Path], Toy]:
+    """`toy_in(folder)`, for fixtures that last longer than a test."""
+    return write_toy
+
+
 @pytest.fixture
 def make_toy(tmp_path: Path) -> Callable[..., Toy]:
     """Makes toy studies: `make_toy("name")`."""
 
     def make(name: str = "toy") -> Toy:
-        folder = tmp_path / name
-        (folder / "program").mkdir(parents=True)
-        (folder / "program" / "train.py").write_text(TRAIN)
-        (folder / "program" / "notes.md").write_text("not editable\n")
-        (folder / "ideas").mkdir()
-        shutil.copy(EXAMPLE / "study.toml", folder)
-        write_corpus(folder)
-        return Toy(folder)
+        return write_toy(tmp_path / name)
 
     return make
 

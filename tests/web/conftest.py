@@ -109,31 +109,45 @@ def serve_folder() -> Callable[..., contextlib.AbstractContextManager[Site]]:
     return serving
 
 
+def record(toy: Any, maker: str) -> Any:
+    """Makes a toy's ledger of the synthetic events that the report's tests use."""
+    text = toy.file.read_text()
+    head, rest = text.split("[ladder]", 1)
+    toy.file.write_text(head + LADDER + "[seeds]" + rest.split("[seeds]", 1)[1])
+    entries: list[Any] = []
+    say = MADE["Maker"].say
+
+    def say_and_keep(self: Any, event: Any, seconds: float = 1.0) -> None:
+        entries.append(event)
+        say(self, event, seconds)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(MADE["Maker"], "say", say_and_keep)
+        MADE[maker]()
+    with Ledger(toy.folder) as ledger:
+        for event in entries:
+            with contextlib.suppress(ValueError):  # no ledger would hold a NaN
+                ledger.append(event)
+    return toy
+
+
 @pytest.fixture
 def recorded(toy: Any) -> Callable[[str], Any]:
-    """Makes a study on disk of the synthetic events that the report's tests use."""
+    """`recorded("make_history")`: a study of synthetic events, for one test alone."""
+    return lambda maker: record(toy, maker)
 
-    def record(maker: str) -> Any:
-        text = toy.file.read_text()
-        head, rest = text.split("[ladder]", 1)
-        toy.file.write_text(head + LADDER + "[seeds]" + rest.split("[seeds]", 1)[1])
-        entries: list[Any] = []
-        say = MADE["Maker"].say
 
-        def say_and_keep(self: Any, event: Any, seconds: float = 1.0) -> None:
-            entries.append(event)
-            say(self, event, seconds)
+@pytest.fixture(scope="session")
+def shown(toy_in: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A study of synthetic events that no test changes."""
+    return record(toy_in(tmp_path_factory.mktemp("shown") / "toy"), "make_history")
 
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(MADE["Maker"], "say", say_and_keep)
-            MADE[maker]()
-        with Ledger(toy.folder) as ledger:
-            for event in entries:
-                with contextlib.suppress(ValueError):  # no ledger would hold a NaN
-                    ledger.append(event)
-        return toy
 
-    return record
+@pytest.fixture(scope="session")
+def site(shown: Any) -> Iterator[Site]:
+    """A server in front of `shown`, for all tests that only look."""
+    with serving(shown.folder) as up:
+        yield up
 
 
 @pytest.fixture

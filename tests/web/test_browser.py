@@ -37,27 +37,24 @@ class Listener:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_page_is_accessible_and_fits(
-    scheme: str, recorded: Callable[[str], Any], serve_folder: Any, chromium: Any
-) -> None:
-    with serve_folder(recorded("make_history").folder) as site:
-        context = chromium.new_context(color_scheme=scheme, bypass_csp=True)
-        listener = Listener(context, f"{site.host}:{site.port}")
-        page = context.new_page()
-        page.goto(site.address)
-        for name in PAGES:
-            page.goto(f"{site.base}/{name}")
-            for width in (390, 1280):
-                page.set_viewport_size({"width": width, "height": 900})
-                assert page.evaluate("document.documentElement.scrollWidth") <= width, name
-                screenshot(page, f"{name.replace('/', '-') or 'overview'}-{scheme}-{width}")
-            page.add_script_tag(path=str(AXE))
-            found = page.evaluate("axe.run()")["violations"]
-            bad = [(each["id"], each["nodes"][0]["html"]) for each in found
-                   if each["impact"] in TOO_BAD]  # fmt: skip
-            assert not bad, name
-        assert listener.said == []
-        assert listener.elsewhere == []
+def test_every_page_is_accessible_and_fits(scheme: str, site: Any, chromium: Any) -> None:
+    context = chromium.new_context(color_scheme=scheme, bypass_csp=True)
+    listener = Listener(context, f"{site.host}:{site.port}")
+    page = context.new_page()
+    page.goto(site.address)
+    for name in PAGES:
+        page.goto(f"{site.base}/{name}")
+        for width in (390, 1280):
+            page.set_viewport_size({"width": width, "height": 900})
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, name
+            screenshot(page, f"{name.replace('/', '-') or 'overview'}-{scheme}-{width}")
+        page.add_script_tag(path=str(AXE))
+        found = page.evaluate("axe.run()")["violations"]
+        bad = [(each["id"], each["nodes"][0]["html"]) for each in found
+               if each["impact"] in TOO_BAD]  # fmt: skip
+        assert not bad, name
+    assert listener.said == []
+    assert listener.elsewhere == []
 
 
 def test_the_page_follows_a_study_that_runs(toy: Any, serve_folder: Any, chromium: Any) -> None:

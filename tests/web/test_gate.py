@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +11,6 @@ import pytest
 
 ADDRESSES = ("/", "/s/toy/", "/s/toy/ladder", "/s/toy/ideas/rotary", "/s/toy/events",
              "/s/toy/curves/rotary?rung=0", "/static/page.js")  # fmt: skip
-
-
-@pytest.fixture
-def site(recorded: Callable[[str], Any], serve_folder: Any) -> Any:
-    with serve_folder(recorded("make_history").folder) as up:
-        yield up
 
 
 def test_without_the_token_nothing_is_shown(site: Any) -> None:

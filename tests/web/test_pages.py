@@ -5,10 +5,8 @@ from __future__ import annotations
 import html
 import re
 import shutil
-from collections.abc import Callable
+import time
 from typing import Any
-
-import pytest
 
 from proveout.ledger import Decided, Ledger, read_history
 from proveout.report import as_json
@@ -17,19 +15,13 @@ from proveout.study import read_study
 PAGES = ("", "ladder", "scaling", "spending", "trust")
 
 
-@pytest.fixture
-def site(recorded: Callable[[str], Any], serve_folder: Any) -> Any:
-    with serve_folder(recorded("make_history").folder) as up:
-        yield up
-
-
 def words(text: str) -> str:
     """A page's text without its tags."""
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", text)).split())
 
 
-def test_the_overview_has_every_verdict_as_the_ledger_has_it(site: Any, toy: Any) -> None:
-    document = as_json(read_study(toy.folder), read_history(toy.folder))
+def test_the_overview_has_every_verdict_as_the_ledger_has_it(site: Any, shown: Any) -> None:
+    document = as_json(read_study(shown.folder), read_history(shown.folder))
     text = site.page().text
     page = words(text)
     lines = {link: words(line) for line in re.findall(r'<tr id="row-.*?</tr>', text, re.DOTALL)
@@ -47,16 +39,16 @@ def test_the_overview_has_every_verdict_as_the_ledger_has_it(site: Any, toy: Any
     assert "rejected by an audit: cheater" in page
 
 
-def test_the_ladder_has_a_cell_for_every_trial(site: Any, toy: Any) -> None:
-    history = read_history(toy.folder)
+def test_the_ladder_has_a_cell_for_every_trial(site: Any, shown: Any) -> None:
+    history = read_history(shown.folder)
     text = site.page("ladder").text
     assert text.count('<span class="cell ') == len(history.trials)
     failed = sum(record.state == "failed" for record in history.trials.values())
     assert text.count('<span class="cell failed"') == failed
 
 
-def test_an_idea_has_its_numbers_its_failures_and_its_lineage(site: Any, toy: Any) -> None:
-    history = read_history(toy.folder)
+def test_an_idea_has_its_numbers_its_failures_and_its_lineage(site: Any, shown: Any) -> None:
+    history = read_history(shown.folder)
     page = site.page("ideas/rotary").text
     for record in history.trials.values():
         if record.trial.idea == "rotary" and record.measurement:
@@ -73,10 +65,10 @@ def test_forecasts_stand_beside_what_was_measured(site: Any) -> None:
     assert "-0.410" in page and "inside" in page
 
 
-def test_spending_adds_up_to_the_account(site: Any, toy: Any) -> None:
+def test_spending_adds_up_to_the_account(site: Any, shown: Any) -> None:
     from proveout.units import compact
 
-    history = read_history(toy.folder)
+    history = read_history(shown.folder)
     page = words(site.page("spending").text)
     assert f"{compact(history.account.charged)} were charged" in page
     assert f"{compact(history.account.left)} are left" in page
@@ -123,15 +115,15 @@ def read_history_names(site: Any) -> list[str]:
     return [unquote(html.unescape(link)) for link in links]
 
 
-def test_a_change_of_the_ledger_is_on_the_next_page(site: Any, toy: Any) -> None:
-    import time
-
-    assert "a new reason" not in site.page().text
-    with Ledger(toy.folder) as ledger:
-        ledger.append(Decided("buy", "a new reason"))
-    deadline = time.monotonic() + 20
-    while "a new reason" not in site.page().text:
-        assert time.monotonic() < deadline
+def test_a_change_of_the_ledger_is_on_the_next_page(recorded: Any, serve_folder: Any) -> None:
+    toy = recorded("make_history")
+    with serve_folder(toy.folder) as site:
+        assert "a new reason" not in site.page().text
+        with Ledger(toy.folder) as ledger:
+            ledger.append(Decided("buy", "a new reason"))
+        deadline = time.monotonic() + 20
+        while "a new reason" not in site.page().text:
+            assert time.monotonic() < deadline
 
 
 def test_a_folder_of_studies_lists_them_all(
@@ -155,8 +147,6 @@ def test_a_study_whose_folder_goes_away_is_said_so(recorded: Any, serve_folder: 
     with serve_folder(toy.folder) as site:
         assert site.page().status == 200
         shutil.rmtree(toy.folder)
-        import time
-
         deadline = time.monotonic() + 20
         while (answer := site.page()).status == 200:
             assert time.monotonic() < deadline
