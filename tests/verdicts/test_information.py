@@ -72,6 +72,16 @@ def rungs_of(played: Played, arm: int) -> list[int]:
 
 
 class TestWhatItBuys:
+    def test_nothing_is_adopted_on_the_word_of_one_scale(self) -> None:
+        """So large a gain, so near the target, leaves no doubt; but one rung proves nothing."""
+        world = world_of(line(-1.2, -1.2), sd=1e-4)
+        board = replace(filled(world, {**WELL_KNOWN, (1, 3): 6}), target=4e11)
+        choice = PLAIN.choose(board, 2)
+        assert cells(choice) == [(1, 2)]
+        assert "does its gain last" in choice.picks[0].why
+        seen = replace(filled(world, {**WELL_KNOWN, (1, 3): 6, (1, 2): 1}), target=4e11)
+        assert not PLAIN.choose(seen, 2).picks
+
     def test_it_starts_at_the_cheapest_rung_with_the_baseline(self) -> None:
         found = cells(PLAIN.choose(empty(5), 6))
         assert found[0] == (0, 0)

@@ -58,7 +58,10 @@ class InformationPolicy:
         belief = believe_board(board)
         if self.audits and (pick := _audit(board, belief)) is not None:
             return Choice((pick,), pick.why)
-        return _Market(board, belief).buy(slots)
+        choice = _Market(board, belief).buy(slots)
+        if not choice.picks and board.idle and (second := _second_scale(board, belief)):
+            return Choice(second, second[-1].why)
+        return choice
 
     def keeps(self, board: Board) -> Flags:
         """Ideas with a gain to expect at the target, and likelier than not to have one: where the
@@ -233,6 +236,26 @@ def _first_looks(board: Board, slots: int) -> tuple[Pick, ...]:
         if len(picks) < slots and price * (len(picks) + 1) <= board.left:
             picks.append(Pick(int(arm), rung, 0, first_reason(board, int(arm), rung)))
     return tuple(picks)
+
+
+def _second_scale(board: Board, belief: Belief) -> tuple[Pick, ...]:
+    """A run at another rung of an idea that would be adopted on the word of one, beside the
+    baseline's there: no belief, however sure, makes up for a scale that was never looked at."""
+    measured = belief.cells.runs > 0
+    adopted = (belief.mean_at_target < -belief.smallest) & (belief.helps > 0.5)
+    alone = adopted & (measured.sum(axis=1) == 1) & ~board.closed[1:] & ~belief.cells.identical
+    for idea in np.flatnonzero(alone):
+        arm, here = int(idea) + 1, int(np.flatnonzero(measured[idea])[0])
+        unseen = np.flatnonzero(~board.bought[arm].any(axis=1))
+        above = unseen[unseen > here]
+        for rung in (*above.tolist(), *unseen[unseen < here][::-1].tolist()):
+            first = not board.bought[0, rung].any()
+            if board.price[rung] * (1 + first) > board.left:
+                continue
+            own = Pick(arm, rung, 0, idea_reason(board, belief, arm, rung, 0))
+            base = Pick(0, rung, 0, baseline_reason(board, rung, 0))
+            return (base, own) if first else (own,)
+    return ()
 
 
 def _audit(board: Board, belief: Belief) -> Pick | None:
