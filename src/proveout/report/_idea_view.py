@@ -11,7 +11,7 @@ from proveout.ledger import TrialRecord, Verdict
 from proveout.report import _text as text
 from proveout.report._chart import Axes, Band, Dots, Line, chart
 from proveout.report._facts import metric_name, rung_name, seed_gaps
-from proveout.report._parts import diff_shown, idea_facts, idea_rungs
+from proveout.report._parts import diff_shown, idea_facts
 from proveout.report._snapshot import Snapshot
 from proveout.report._trust import evidence_lines
 from proveout.report._views import look_of
@@ -41,7 +41,6 @@ def idea_view(
         "numbers": _numbers(snapshot, verdict),
         "facts": idea_facts(row.record) if row.record else [],
         "chart": gap_chart(snapshot, idea, verdict),
-        "rungs": idea_rungs(snapshot.study, snapshot.history, idea, verdict),
         "trials": [_trial(snapshot, record) for record in records[:_SHOWN_TRIALS]],
         "trials_left_out": max(0, len(records) - _SHOWN_TRIALS),
         "failures": [_failure(record, excerpts) for record in records if record.failure],

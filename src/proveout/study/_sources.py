@@ -4,33 +4,15 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Callable
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from proveout.errors import UserError
+from proveout.study._part import Bytes, Seconds, with_unit
 from proveout.study._part import Part as _Part
-from proveout.units import parse_bytes, parse_seconds, parse_usd
+from proveout.units import parse_usd
 
-
-def _with_unit(parse: Callable[[str], float]) -> BeforeValidator:
-    def read(value: object) -> object:
-        if not isinstance(value, str):
-            raise ValueError(
-                f'{value!r} has no unit; write it in quotes, like "5 USD", "5 min" or "2 GB"'
-            )
-        try:
-            return parse(value)
-        except UserError as error:
-            raise ValueError(str(error)) from None
-
-    return BeforeValidator(read)
-
-
-Usd = Annotated[float, _with_unit(parse_usd)]
-Seconds = Annotated[float, _with_unit(parse_seconds)]
-Bytes = Annotated[int, _with_unit(parse_bytes)]
+Usd = Annotated[float, with_unit(parse_usd)]
 
 
 class Range(_Part):

@@ -6,17 +6,17 @@ import re
 import shlex
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import Field, field_validator
 
-from proveout.errors import UserError
 from proveout.study._formula import Formula
+from proveout.study._part import Bytes, Seconds, with_unit
 from proveout.study._part import Part as _Part
 from proveout.study._score import Score
 from proveout.study._settings import CurveSource, SettingsFile, Value, as_formula
 from proveout.study._sources import AgentCommand, LanguageModel, Recombination, Sampler
-from proveout.units import Compute, compact, parse_bytes, parse_compute, parse_seconds
+from proveout.units import Compute, compact, parse_compute
 
 PolicyName = Literal[
     "information", "keep-if-better", "uniform", "successive-halving", "asha", "hyperband"
@@ -32,26 +32,7 @@ _TIME_OVERRUN = 1.25
 PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
-def _with_unit(parse: Any) -> BeforeValidator:
-    def read(value: object) -> object:
-        if isinstance(value, Compute):
-            return value
-        if not isinstance(value, str):
-            raise ValueError(
-                f"{value!r} has no unit; write an amount with its unit in quotes, "
-                'like "1e10 flops", "5 min" or "2 GB"'
-            )
-        try:
-            return parse(value)
-        except UserError as error:
-            raise ValueError(str(error)) from None
-
-    return BeforeValidator(read)
-
-
-ComputeAmount = Annotated[Compute, _with_unit(parse_compute)]
-Seconds = Annotated[float, _with_unit(parse_seconds)]
-Bytes = Annotated[int, _with_unit(parse_bytes)]
+ComputeAmount = Annotated[Compute, with_unit(parse_compute)]
 
 
 class Program(_Part):
