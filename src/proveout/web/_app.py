@@ -103,7 +103,7 @@ class Dashboard:
             lines.append({"slug": slug, "href": Link(slug).page("overview"), "why": why,
                           "held": held, "ideas": len(snapshot.rows) if snapshot else 0,
                           "frame": shown})  # fmt: skip
-        return HTMLResponse(self._pages.index(self._studies, lines))
+        return HTMLResponse(self._pages.index(lines))
 
     def to_overview(self, request: Request) -> Response:
         """An address typed without its last stroke."""

@@ -93,7 +93,7 @@ class Pages:
     def _environment(self) -> Any:
         return page_environment(Path(__file__).parent / "templates")
 
-    def index(self, studies: Mapping[str, LiveStudy], lines: list[dict[str, Any]]) -> str:
+    def index(self, lines: list[dict[str, Any]]) -> str:
         """All studies of a folder."""
         return self._render("index.html", {"lines": lines, "title": "Studies"})
 
