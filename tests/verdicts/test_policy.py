@@ -19,6 +19,7 @@ from proveout.verdicts import (
     Stop,
     Wait,
     board_of,
+    is_proven,
     judge,
     plan,
 )
@@ -253,3 +254,16 @@ def test_a_trial_that_was_ended_early_is_evidence_of_harm(simulate: Simulate) ->
     assert verdict.rungs == 2
     assert verdict.probability_helps is not None
     assert verdict.probability_helps < 0.1
+
+
+def test_a_stack_that_gains_nothing_at_the_target_is_no_new_baseline(simulate: Simulate) -> None:
+    gains = simulate({"one": steady(-0.3), "nothing": steady(0.0)})
+    assert "new baseline: proven at the target" in gains.run().why
+
+    # It gains on every rung, and nothing at the target.
+    world = simulate({"one": lambda x: -0.3 if x < 11.9 else 0.02, "nothing": steady(0.0)})
+    why = world.run().why
+    (scored,) = world.history.forecasts_scored.values()
+    assert not is_proven(scored)
+    assert "not proven" in why
+    assert "the baseline stays" in why

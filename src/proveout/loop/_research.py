@@ -40,6 +40,7 @@ from proveout.verdicts import (
     Stop,
     Wait,
     forecast,
+    is_proven,
     judge,
     members_of,
     plan,
@@ -230,8 +231,10 @@ class _Cycle:
             case MakeForecast():
                 record(forecast(study, history, action.idea))
             case ScoreForecast():
-                _crown(study, history, action.idea)
-                record(score_forecast(study, history, action.idea))
+                scored = score_forecast(study, history, action.idea)
+                if is_proven(scored):  # before it is on record: who finds the one finds the other
+                    _crown(study, history, action.idea)
+                record(scored)
 
     def _buy(self, buy: Buy) -> None:
         """Fills the free slots. What one trial is bought for its own start says."""

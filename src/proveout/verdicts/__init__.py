@@ -18,7 +18,7 @@ from proveout.verdicts._compound import members_of
 from proveout.verdicts._decide import Run, decide
 from proveout.verdicts._decision import Decision, IdeaDecision
 from proveout.verdicts._early import Hopeless, PastTrial, Tenths, hopeless, mean_tenths, tenths
-from proveout.verdicts._forecast import forecast, score_forecast
+from proveout.verdicts._forecast import forecast, is_proven, score_forecast
 from proveout.verdicts._information import InformationPolicy
 from proveout.verdicts._named import POLICIES, policy_named
 from proveout.verdicts._optuna import Asha, Hyperband
@@ -79,6 +79,7 @@ __all__ = [
     "forecast",
     "hopeless",
     "is_broken",
+    "is_proven",
     "judge",
     "kept_trials",
     "mean_tenths",

@@ -22,6 +22,7 @@ from proveout.verdicts._actions import (
     Wait,
 )
 from proveout.verdicts._board import Board
+from proveout.verdicts._forecast import is_proven
 from proveout.verdicts._named import policy_named
 from proveout.verdicts._promote import next_check
 from proveout.verdicts._reference import mean_gaps
@@ -120,7 +121,13 @@ def finale(study: Study, history: History, best: str, slots: int) -> Action:
         if not measured:
             return Stop("the run at the target failed, so its forecast cannot be scored", ok=False)
         return ScoreForecast(best, "the target run is in")
-    return Stop(f"{best} is the new baseline: proven at the target")
+    if is_proven(scored[best]):
+        return Stop(f"{best} is the new baseline: proven at the target")
+    gap = scored[best].measured_gap * (-1 if study.score.maximized else 1)
+    return Stop(
+        f"{best} is not proven: measured {gap:+.3g} at the target, with a standard error of "
+        f"{scored[best].standard_error:.2g}; the baseline stays"
+    )
 
 
 def finale_price(study: Study) -> float:

@@ -12,6 +12,9 @@ from proveout.study import Study
 from proveout.verdicts._baseline import baseline_laws, predict_baseline
 from proveout.verdicts._rules import Standing
 
+_NINE_TO_ONE = 1.2816
+"""So many standard errors a normal variate exceeds one time in ten."""
+
 
 def forecast(study: Study, history: History, idea: str) -> ForecastMade:
     """The measured gap and baseline to expect at the target, from the rungs of the ladder alone.
@@ -55,6 +58,12 @@ def score_forecast(study: Study, history: History, idea: str) -> ForecastScored:
         inside80=made.interval80[0] <= measured <= made.interval80[1],
         crps=_predict(study, history, idea).crps(measured),
     )
+
+
+def is_proven(scored: ForecastScored) -> bool:
+    """Whether the run at the target shows a gain by itself, at nine to one: what was carried there
+    was chosen for what it gained below."""
+    return scored.measured_gap + _NINE_TO_ONE * scored.standard_error < 0
 
 
 def _predict(study: Study, history: History, idea: str) -> Predictive:
