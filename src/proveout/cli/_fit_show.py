@@ -89,9 +89,14 @@ def _parameters(fit: Fit, separator: str = "  ") -> str:
 
 
 def plus_minus(value: float, error: float | None) -> str:
-    """A number with its standard error to two digits: `1.690 ± 0.031`, `(4.1 ± 0.2)e7`."""
+    """A number with its standard error to two digits: `1.690 ± 0.031`, `(4.1 ± 0.2)e7`.
+
+    Where it is lost in its error, both are given whole: `1.9e10 ± 5.8e17`.
+    """
     if error is None or not math.isfinite(error) or error <= 0:
         return f"{compact(value)} ± ?" if error is None else compact(value)
+    if 0 < abs(value) < 0.01 * error:
+        return f"{value:.2g} ± {error:.2g}".replace("e+", "e")
     if not 1e-3 <= max(abs(value), error) < 1e5 or error >= 100:
         power = math.floor(math.log10(max(abs(value), error)))
         return f"({_pair(value / 10.0**power, error / 10.0**power)})e{power}"
