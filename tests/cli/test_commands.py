@@ -14,12 +14,15 @@ import subprocess
 import sys
 import termios
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from proveout.ledger import Ledger, read_history
+from proveout.loop import run_study
+from proveout.study import read_study
 
 DONE, FAILED, USER_MISTAKE, WORK_LEFT = range(4)
 
@@ -38,6 +41,25 @@ def command(proveout: Path) -> Any:
 @pytest.fixture
 def small(toy: Any) -> Any:
     """A study of two ideas, one good, one that crashes."""
+    return with_two_ideas(toy)
+
+
+@pytest.fixture(scope="session")
+def _ran(toy_in: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    toy = with_two_ideas(toy_in(tmp_path_factory.mktemp("ran") / "toy"))
+    run_study(read_study(toy.folder))
+    return toy
+
+
+@pytest.fixture
+def ran(_ran: Any, tmp_path: Path) -> Any:
+    """The study of `small`, run to its end; a copy for each test."""
+    shutil.copytree(_ran.folder, tmp_path / "ran")
+    return replace(_ran, folder=tmp_path / "ran")
+
+
+def with_two_ideas(toy: Any) -> Any:
+    """The toy study with a good idea and one that crashes."""
     toy.idea("surer", ("FORGET = 0.2", "FORGET = 0.001"))
     toy.idea(
         "crash", ("    counts = np.full", "    raise RuntimeError('boom')\n    counts = np.full")
@@ -141,9 +163,8 @@ def test_a_folder_without_a_study_says_how_to_get_one(
     assert "proveout init" in done.stderr
 
 
-def test_an_unknown_idea_lists_those_there_are(small: Any, command: Any) -> None:
-    command("run", small.folder)
-    done = command("show", small.folder, "sruer")
+def test_an_unknown_idea_lists_those_there_are(ran: Any, command: Any) -> None:
+    done = command("show", ran.folder, "sruer")
     assert done.returncode == USER_MISTAKE
     assert "surer" in done.stderr
 
@@ -214,14 +235,13 @@ def test_a_reader_that_goes_away_costs_no_trial(small: Any, proveout: Path, comm
 
 
 def test_an_edited_rule_is_read_at_once_and_an_edited_ladder_refused(
-    small: Any, command: Any
+    ran: Any, command: Any
 ) -> None:
-    command("run", small.folder)
-    small.edit("[limits]", "[policy]\nsmallest_gap = 0.9\n\n[limits]")
-    for verb in ("verdicts", "run", "verdicts"):
-        assert "holds" not in command(verb, small.folder).stdout.partition("no idea holds")[0]
-    small.edit('compute = "6e6 flops"', 'compute = "7e6 flops"')
-    done = command("verdicts", small.folder)
+    ran.edit("[limits]", "[policy]\nsmallest_gap = 0.9\n\n[limits]")
+    for verb in ("verdicts", "run"):
+        assert "holds" not in command(verb, ran.folder).stdout.partition("no idea holds")[0]
+    ran.edit('compute = "6e6 flops"', 'compute = "7e6 flops"')
+    done = command("verdicts", ran.folder)
     assert done.returncode == USER_MISTAKE
     assert "changed in [ladder]" in done.stderr
 
@@ -259,19 +279,15 @@ def in_a_mount(script: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_read_only_study_is_said_so_and_can_still_be_read(small: Any, proveout: Path) -> None:
+def test_a_read_only_study_is_said_so_and_can_still_be_read(ran: Any, proveout: Path) -> None:
     if shutil.which("unshare") is None:
         pytest.skip("no unshare on this machine")
-    first = subprocess.run([proveout, "run", small.folder], capture_output=True, text=True)
-    assert first.returncode == DONE
-    remount = (
-        f"mount --bind {small.folder} {small.folder} && mount -o remount,ro,bind {small.folder}"
-    )
-    done = in_a_mount(f"{remount} && {proveout} run {small.folder}")
+    remount = f"mount --bind {ran.folder} {ran.folder} && mount -o remount,ro,bind {ran.folder}"
+    done = in_a_mount(f"{remount} && {proveout} run {ran.folder}")
     assert done.returncode == FAILED, done.stderr
     assert "writable" in done.stderr
     assert "Traceback" not in done.stderr
-    read = in_a_mount(f"{remount} && {proveout} verdicts {small.folder}")
+    read = in_a_mount(f"{remount} && {proveout} verdicts {ran.folder}")
     assert "holds" in read.stdout, read.stderr
 
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from proveout.loop import Outcome, run_study
+from proveout.study import read_study
 
 SURER = ("FORGET = 0.2", "FORGET = 0.001")
 SUREST = ("FORGET = 0.2", "FORGET = 0.0001")
@@ -26,6 +31,33 @@ GREEDY = ("args.share * args.flops", "3 * args.flops")
 @pytest.fixture
 def research_toy(toy: Any) -> Any:
     """A toy study with ideas of every kind."""
+    return with_ideas(toy)
+
+
+@pytest.fixture(scope="session")
+def researched(toy_in: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Outcome]:
+    """The study of `research_toy`, run to its end: to be looked at, not to be changed."""
+    toy = with_ideas(toy_in(tmp_path_factory.mktemp("researched") / "toy"))
+    return toy, run_study(read_study(toy.folder))
+
+
+@pytest.fixture(scope="session")
+def _surer_ran(toy_in: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    toy = toy_in(tmp_path_factory.mktemp("ran") / "toy")
+    toy.idea("surer", SURER)
+    run_study(read_study(toy.folder))
+    return toy
+
+
+@pytest.fixture
+def surer_ran(_surer_ran: Any, tmp_path: Path) -> Any:
+    """A study of one good idea that has been run to its end; a copy for each test."""
+    shutil.copytree(_surer_ran.folder, tmp_path / "ran")
+    return replace(_surer_ran, folder=tmp_path / "ran")
+
+
+def with_ideas(toy: Any) -> Any:
+    """The toy study with ideas of every kind."""
     toy.idea("surer", SURER)
     toy.idea("surest", SUREST)
     toy.idea("cooler", COOLER)

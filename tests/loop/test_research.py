@@ -39,9 +39,10 @@ def events(toy: Any) -> list[tuple[str, dict[str, Any]]]:
     return [(kind, json.loads(body)) for kind, body in rows]
 
 
-def test_a_study_from_ideas_to_a_forecast_that_is_scored(research_toy: Any) -> None:
-    toy = research_toy
-    outcome = run(toy)
+def test_a_study_from_ideas_to_a_forecast_that_is_scored(
+    researched: tuple[Any, Outcome], tmp_path: Path
+) -> None:
+    toy, outcome = researched
     history = outcome.history
 
     assert outcome.finished
@@ -85,7 +86,7 @@ def test_a_study_from_ideas_to_a_forecast_that_is_scored(research_toy: Any) -> N
     assert scored.inside80 == (low <= gap <= high)
 
     # The new baseline is a commit that can be checked out.
-    checkout = toy.folder / "checkout"
+    checkout = tmp_path / "checkout"
     subprocess.run(
         ["git", "clone", "-q", "-b", "new-baseline", toy.folder / "program.git", checkout],
         check=True,
@@ -95,9 +96,10 @@ def test_a_study_from_ideas_to_a_forecast_that_is_scored(research_toy: Any) -> N
     assert "FORGET = 0.2" not in text
 
 
-def test_a_trial_leaves_its_spec_its_log_and_its_curve_and_nothing_else(research_toy: Any) -> None:
-    toy = research_toy
-    history = run(toy).history
+def test_a_trial_leaves_its_spec_its_log_and_its_curve_and_nothing_else(
+    researched: tuple[Any, Outcome],
+) -> None:
+    toy, history = researched[0], researched[1].history
     trials = toy.folder / "trials"
     folders = {trial.id for trial in history.trials} | {".items"}
     assert {path.name for path in trials.iterdir()} == folders
@@ -113,9 +115,11 @@ def test_a_trial_leaves_its_spec_its_log_and_its_curve_and_nothing_else(research
         assert str(spec["seed"]) in spec["command"]
 
 
-def test_idea_and_baseline_share_their_seeds_and_rungs_do_not(research_toy: Any) -> None:
-    study = read_study(research_toy.folder)
-    history = run(research_toy).history
+def test_idea_and_baseline_share_their_seeds_and_rungs_do_not(
+    researched: tuple[Any, Outcome],
+) -> None:
+    study = read_study(researched[0].folder)
+    history = researched[1].history
     seeds: dict[tuple[int, int], set[int]] = {}
     for trial, record in history.trials.items():
         assert record.seed == trial_seed(study, trial)
@@ -124,20 +128,22 @@ def test_idea_and_baseline_share_their_seeds_and_rungs_do_not(research_toy: Any)
     assert len({min(shared) for shared in seeds.values()}) == len(seeds)
 
 
-def test_the_account_is_the_sum_of_what_each_trial_was_charged(research_toy: Any) -> None:
-    history = run(research_toy).history
+def test_the_account_is_the_sum_of_what_each_trial_was_charged(
+    researched: tuple[Any, Outcome],
+) -> None:
+    history = researched[1].history
     assert history.account.reserved == 0
     assert history.account.charged == sum(r.charged for r in history.trials.values())
     for record in history.trials.values():
         assert 0 < record.charged <= record.reserved
 
 
-def test_a_finished_study_is_not_run_again(research_toy: Any) -> None:
-    run(research_toy)
-    before = events(research_toy)
-    again = run(research_toy)
+def test_a_finished_study_is_not_run_again(researched: tuple[Any, Outcome]) -> None:
+    toy = researched[0]
+    before = events(toy)
+    again = run(toy)
     assert again.finished
-    assert events(research_toy) == before
+    assert events(toy) == before
 
 
 FAILURES = {
@@ -460,9 +466,8 @@ def test_a_changed_question_is_refused_and_a_larger_budget_is_not(research_toy: 
         run(toy)
 
 
-def test_a_changed_corpus_is_refused(toy: Any) -> None:
-    toy.idea("surer", ("FORGET = 0.2", "FORGET = 0.001"))
-    run(toy)
+def test_a_changed_corpus_is_refused(surer_ran: Any) -> None:
+    toy = surer_ran
     for name in ("train.bin", "held_out.bin"):
         file = toy.folder / name
         before = file.read_bytes()
@@ -483,9 +488,8 @@ def test_a_baseline_that_fails_stops_the_study_and_says_why(toy: Any) -> None:
     assert "no luck" in outcome.why
 
 
-def test_a_changed_program_is_refused_with_what_to_do(toy: Any) -> None:
-    toy.idea("surer", ("FORGET = 0.2", "FORGET = 0.001"))
-    run(toy)
+def test_a_changed_program_is_refused_with_what_to_do(surer_ran: Any) -> None:
+    toy = surer_ran
     program = toy.folder / "program" / "train.py"
     program.write_text(toy.train.replace("FORGET = 0.2", "FORGET = 0.3"))
     with pytest.raises(StudyError, match="begin another study"):
@@ -517,11 +521,11 @@ def test_a_half_written_idea_does_not_stop_a_live_study(toy: Any) -> None:
         run(toy)
 
 
-def test_an_idea_added_later_climbs_too(toy: Any) -> None:
-    toy.idea("surer", ("FORGET = 0.2", "FORGET = 0.001"))
-    first = run(toy)
+def test_an_idea_added_later_climbs_too(surer_ran: Any) -> None:
+    toy = surer_ran
+    first = read_history(toy.folder)
     toy.idea("cooler", ("TEMPERATURE = 1.3", "TEMPERATURE = 1.0"))
     second = run(toy)
-    assert words(first.history).keys() == {"surer"}
+    assert words(first).keys() == {"surer"}
     assert words(second.history)["cooler"] == "holds"
     assert any(idea.kind == "stack" for idea in second.history.ideas.values())
