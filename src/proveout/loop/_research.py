@@ -29,6 +29,7 @@ from proveout.loop._interrupts import Interrupts
 from proveout.loop._open import Record, add_ideas, modules_to_preload, open_study, repository_of
 from proveout.runners import LocalRunner, Runner
 from proveout.study import Study
+from proveout.trackers import Followers
 from proveout.verdicts import (
     Action,
     Buy,
@@ -100,7 +101,12 @@ def run_study(
         EnvironmentFailure: the machine lets us down; what has finished is in the ledger.
     """
     watcher = watcher or Watcher()
-    with _explained(study.folder), Interrupts() as interrupts, Ledger(study.folder) as ledger:
+    with (
+        _explained(study.folder),
+        Interrupts() as interrupts,
+        Ledger(study.folder) as ledger,
+        Followers(study) as followers,
+    ):
 
         def record(event: Event) -> None:
             entry = ledger.append(event)
@@ -111,10 +117,12 @@ def run_study(
 
         def tick() -> None:
             watcher.tick(ledger)
+            followers.tend()
             if interrupts.requested:
                 raise _Interrupted
 
         open_study(study, ledger, record)
+        followers.tend()
         if (held := ledger.history()).paused or held.stopping:
             record(StudyResumed("`proveout run` was started"))
         asked = sources(study, ledger.history())
@@ -130,6 +138,7 @@ def run_study(
                     why = ledger.history().stopping
                     return Outcome(ledger.history(), finished=False, ok=True, why=why)
             except _Interrupted:
+                followers.hurry()
                 bench.abandon("interrupted from outside")
                 cycle.put_verdicts_on_record()
                 return Outcome(ledger.history(), finished=False, ok=True, why="interrupted")
