@@ -72,9 +72,7 @@ def follow(folder: Path, number: int) -> None:
     leash = Leash()
     study = read_study(folder)
     destination = study.tracker[number]
-    file = _held(sent_file(study, destination), leash)
-    if file is None:
-        return
+    file = _held(sent_file(study, destination))
     sender = leash.sender = Sender(study, destination, file)
     follower, pause = LedgerFollower(study.folder), 0.0
     while True:
@@ -93,15 +91,17 @@ def follow(folder: Path, number: int) -> None:
         leash.wait(max(pause, _LOOK_SECONDS))
 
 
-def _held(file: Path, leash: Leash) -> SentFile | None:
-    """The file of what was sent, once the process of a run before has let go of it."""
-    while not leash.stopped:
+def _held(file: Path) -> SentFile:
+    """The file of what was sent, once the process of a run before has let go of it. The leash is
+    what ends this, if nothing else does."""
+    while True:
         with contextlib.suppress(BlockingIOError):
             return SentFile(file)
-        leash.wait(_LOOK_SECONDS)
-    return None
+        time.sleep(_LOOK_SECONDS)
 
 
 if __name__ == "__main__":
     os.nice(10)  # trials come first
+    # Trackers import torch where it is there, to take tensors: a second and 300 MB for nothing.
+    sys.modules["torch"] = None  # type: ignore[assignment]
     follow(Path(sys.argv[1]), int(sys.argv[2]))

@@ -17,7 +17,7 @@ from proveout.trackers._kinds import TRACKERS, check_installed
 _FIRST_PAUSE_SECONDS = 5.0
 _LONGEST_PAUSE_SECONDS = 300.0
 _HURRIED_SECONDS = 1.0
-_GRACE_SECONDS = 2.0
+_GRACE_SECONDS = 5.0
 """A process ends itself when its time is up; after so much more it is ended."""
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
+import time
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -31,17 +33,8 @@ class TensorBoardTracker(Tracker):
         folder = self._root / run.name
         if folder.exists():  # begun before, and not known to be whole
             remove(folder)
-        events, at = _Events(folder), run.finished_at
-        events.parameters(run, at)
-        events.text("about", _listed(run.about, run.tags), 0, at)
-        points = zip(run.curve.compute, run.curve.loss, strict=True)
-        for step, (compute, loss) in enumerate(points):
-            events.scalar("curve/compute", compute, step, at)
-            if loss is not None:
-                events.scalar("curve/loss", loss, step, at)
-        for name, value in run.numbers.items():
-            events.scalar(name, value, 0, at)
-        events.close()
+        with contextlib.closing(_Events(folder)) as events:
+            _write(events, run)
 
     def summarize(self, summary: Summary) -> None:
         """One point more of each number, and the table as text."""
@@ -65,14 +58,19 @@ class _Events:
 
     def __init__(self, folder: Path) -> None:
         from tensorboardX import summary
-        from tensorboardX.event_file_writer import EventsWriter
         from tensorboardX.proto.event_pb2 import Event
+        from tensorboardX.record_writer import RecordWriter
 
         folder.mkdir(parents=True, exist_ok=True)
         self._summary: Any = summary
         self._event: Any = Event
-        # Two files that are begun in one second must not have one name.
-        self._writer: Any = EventsWriter(str(folder / "events"), f".{os.getpid()}.{id(self)}")
+        # TensorBoard reads the files of a folder by name: the time comes first, and two that are
+        # begun in one second have two names.
+        name = f"events.out.tfevents.{time.time():.0f}.proveout.{uuid.uuid4().hex[:8]}"
+        self._records: Any = RecordWriter(str(folder / name))
+        self._records.write(
+            Event(wall_time=time.time(), file_version="brain.Event:2").SerializeToString()
+        )
 
     def scalar(self, name: str, value: float, step: int, at: float) -> None:
         self._write(self._summary.scalar(name, value), step, at)
@@ -88,13 +86,31 @@ class _Events:
 
     def _write(self, summary: Any, step: int, at: float | None) -> None:
         times = {} if at is None else {"wall_time": at}
-        self._writer.write_event(self._event(summary=summary, step=step, **times))
+        event = self._event(summary=summary, step=step, **times)
+        self._records.write(event.SerializeToString())
 
     def flush(self) -> None:
-        self._writer.flush()
+        self._records.flush()
 
     def close(self) -> None:
-        self._writer.close()
+        try:
+            self.flush()
+        finally:
+            with contextlib.suppress(OSError):  # said by `flush`, if anything is amiss
+                self._records.close()
+
+
+def _write(events: _Events, run: Run) -> None:
+    at = run.finished_at
+    events.parameters(run, at)
+    events.text("about", _listed(run.about, run.tags), 0, at)
+    points = zip(run.curve.compute, run.curve.loss, strict=True)
+    for step, (compute, loss) in enumerate(points):
+        events.scalar("curve/compute", compute, step, at)
+        if loss is not None:
+            events.scalar("curve/loss", loss, step, at)
+    for name, value in run.numbers.items():
+        events.scalar(name, value, 0, at)
 
 
 def _listed(text: str, tags: Mapping[str, str]) -> str:

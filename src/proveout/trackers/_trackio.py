@@ -67,9 +67,14 @@ class TrackioTracker(Tracker):
         import trackio
 
         assert self._card is not None, "open it first"
-        if self._address is None:
-            runs = trackio.Api().runs(self._card.project)
-            for each in [one for one in runs if one.name == f"{name}-{self._card.key}"]:
+        if self._address is not None:
+            return
+        try:
+            runs = list(trackio.Api().runs(self._card.project))
+        except ValueError:  # the project is not there yet
+            return
+        for each in runs:
+            if each.name == f"{name}-{self._card.key}":
                 each.delete()
 
     def summarize(self, summary: Summary) -> None:
