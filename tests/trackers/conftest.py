@@ -41,6 +41,11 @@ class Known:
 
     folder: Path
 
+    @property
+    def file(self) -> Path:
+        """Its study.toml."""
+        return self.folder / "study.toml"
+
     def say(self, *events: Event) -> None:
         """Puts events on record."""
         with Ledger(self.folder) as ledger:

@@ -87,9 +87,8 @@ def test_a_tracker_that_hangs_changes_nothing_in_a_study(make_toy: Any, deaf_add
 
 def test_a_call_that_never_comes_back_is_ended(known: Any, bad_server: Any) -> None:
     pytest.importorskip("mlflow", reason="mlflow is not installed")
-    file = known.folder / "study.toml"
     table = f'[[tracker]]\nkind = "mlflow"\naddress = "{bad_server("drip")}"\n'
-    file.write_text(f"{file.read_text()}\n{table}")
+    known.file.write_text(f"{known.file.read_text()}\n{table}")
     code = (
         "import os, sys, pathlib, proveout.trackers.__main__ as it\n"
         "it._CALL_SECONDS = 3\n"

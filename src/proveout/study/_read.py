@@ -24,8 +24,9 @@ STUDY_FILE = "study.toml"
 
 _FORMULA_TOLERANCE = 0.02
 
-_SECRET = re.compile(r"\w*(api_?key|token|password|secret)\w*\s*=", re.IGNORECASE)
+_SECRET = re.compile(r"\w*(api_?key|token|password|secret)\s*=", re.IGNORECASE)
 _USER_INFO = re.compile(r"://[^/@\s]*@")
+_QUERY = re.compile(r"(://[^\s?#\"']*)[?#][^\s\"']*")
 
 
 class Mistake(NamedTuple):
@@ -92,7 +93,7 @@ def _without_secrets(line: str) -> str:
     """A line as it may be printed, and so end up in a log."""
     if _SECRET.match(line):
         return f"{line.partition('=')[0].rstrip()} = ..."
-    return _USER_INFO.sub("://...@", line)
+    return _QUERY.sub(r"\1?...", _USER_INFO.sub("://...@", line))
 
 
 def _mistakes(error: ValidationError, declared: dict[str, Any]) -> list[Mistake]:

@@ -11,7 +11,8 @@ from proveout.study._part import Part, Seconds
 
 TrackerKind = Literal["tensorboard", "mlflow", "wandb", "trackio"]
 
-_USER_INFO = re.compile(r"://[^/@\s]*@")
+_SECRET = re.compile(r"://[^/@\s]*@|[?#]")
+"""A user name or a password, or a query that may hold a token."""
 
 
 class Destination(Part):
@@ -32,11 +33,11 @@ class Destination(Part):
     @field_validator("address")
     @classmethod
     def _holds_no_key(cls, address: str | None) -> str | None:
-        if address is not None and _USER_INFO.search(address):
+        if address is not None and _SECRET.search(address):
             # Not quoted: what stands there is a secret.
             raise ValueError(
-                "the address holds a user name or a password, and study.toml goes into the ledger; "
-                "give them in the environment, as the tracker's own documentation says"
+                "the address holds a user name, a password or a query, and study.toml goes into "
+                "the ledger; give keys in the environment, as the tracker's documentation says"
             )
         return address
 
