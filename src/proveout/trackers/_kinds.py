@@ -34,15 +34,19 @@ def check_installed(destination: Destination) -> None:
 
 def folder_of(study: Study, destination: Destination) -> Path:
     """Where a destination's files go."""
-    return study.folder / (destination.folder or f"{TRACKERS}/{destination.kind}")
+    return study.folder / _folder(destination)
 
 
-def place_of(study: Study, destination: Destination) -> str:
-    """The address or the folder, for people."""
+def _folder(destination: Destination) -> str:
+    return destination.folder or f"{TRACKERS}/{destination.kind}"
+
+
+def place_of(destination: Destination) -> str:
+    """The address, or the folder as study.toml has it, for people."""
     if destination.address is not None:
         return destination.address
     hosted = destination.kind == "wandb" and not destination.offline
-    return "the W&B server" if hosted else str(folder_of(study, destination))
+    return "its server" if hosted else _folder(destination)
 
 
 def name_of(destination: Destination) -> str:

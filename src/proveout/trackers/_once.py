@@ -32,7 +32,7 @@ def send_study(study: Study, history: History, destination: Destination) -> Deli
             another call goes on from there.
     """
     check_installed(destination)
-    place = place_of(study, destination)
+    place = place_of(destination)
     try:
         file = SentFile(sent_file(study, destination))
     except BlockingIOError:

@@ -142,6 +142,6 @@ def tracker_states(study: Study, history: History) -> tuple[TrackerState, ...]:
         sent = read_sent(sent_file(study, each))
         done = len(ended & sent.trials)
         states.append(
-            TrackerState(each.kind, place_of(study, each), done, len(ended) - done, sent.trouble)
+            TrackerState(each.kind, place_of(each), done, len(ended) - done, sent.trouble)
         )
     return tuple(states)
