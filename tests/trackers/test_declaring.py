@@ -72,7 +72,7 @@ def test_trackers_may_be_added_on_the_way(known: Any) -> None:
     declared(known, 'kind = "tensorboard"')
     said = CliRunner().invoke(app, ["status", str(known.folder)])
     assert said.exit_code == 0
-    assert "tensorboard: 3 of 3 trials not written to" in said.output
+    assert "tensorboard: 0 of 3 trials written to trackers/tensorboard" in said.output
     assert f"proveout report {known.folder} --to tensorboard" in said.output.replace("\n", "")
     sent = CliRunner().invoke(app, ["report", str(known.folder), "--to", "tensorboard"])
     assert sent.exit_code == 0

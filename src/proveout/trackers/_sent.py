@@ -123,13 +123,23 @@ class TrackerState:
 
     def line(self, folder: Path) -> str:
         """For people, with what to do."""
-        if not self.waiting and not self.trouble:
-            return f"{self.kind}: {self.sent} trials written to {self.place}"
-        told = f" ({self.trouble})" if self.trouble else ""
-        return (
-            f"{self.kind}: {self.waiting} of {self.sent + self.waiting} trials not written to "
-            f"{self.place}{told}; send them with: proveout report {folder} --to {self.kind}"
-        )
+        send, total = f"proveout report {folder} --to {self.kind}", self.sent + self.waiting
+        if self.trouble and self.waiting:
+            return (
+                f"{self.kind}: {self.waiting} of {total} trials not written to {self.place} "
+                f"({self.trouble}); send them with: {send}"
+            )
+        if self.trouble:
+            return (
+                f"{self.kind}: {total} trials written to {self.place}, but not the table of "
+                f"verdicts ({self.trouble}); send it with: {send}"
+            )
+        if self.waiting:
+            return (
+                f"{self.kind}: {self.sent} of {total} trials written to {self.place}; "
+                f"`proveout run` writes the others, or: {send}"
+            )
+        return f"{self.kind}: {self.sent} trials written to {self.place}"
 
 
 def tracker_states(study: Study, history: History) -> tuple[TrackerState, ...]:

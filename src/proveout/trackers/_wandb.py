@@ -11,6 +11,8 @@ from proveout.trials import remove
 
 _LONGEST_TAG = 64
 _WAIT_SECONDS = 30
+_SENDING_SECONDS = 60
+"""For what one run has not sent when it ends; after that it is sent again."""
 
 
 class WandbTracker(Tracker):
@@ -38,7 +40,8 @@ class WandbTracker(Tracker):
         told: dict[str, Any] = {} if self._address is None else {"base_url": self._address}
         settings = wandb.Settings(
             console="off", silent=True, disable_git=True, disable_code=True, save_code=False,
-            x_disable_stats=True, x_disable_meta=True, init_timeout=_WAIT_SECONDS, **told,
+            x_disable_stats=True, x_disable_meta=True, init_timeout=_WAIT_SECONDS,
+            finish_timeout=_SENDING_SECONDS, finish_timeout_raises=True, **told,
         )  # fmt: skip
         return wandb.init(
             project=self._project, id=key, name=name, dir=self._folder, settings=settings,
