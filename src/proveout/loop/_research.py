@@ -105,7 +105,7 @@ def run_study(
         _explained(study.folder),
         Interrupts() as interrupts,
         Ledger(study.folder) as ledger,
-        Followers(study) as followers,
+        Followers(study, impatient=lambda: interrupts.requested) as followers,
     ):
 
         def record(event: Event) -> None:
@@ -138,7 +138,6 @@ def run_study(
                     why = ledger.history().stopping
                     return Outcome(ledger.history(), finished=False, ok=True, why=why)
             except _Interrupted:
-                followers.hurry()
                 bench.abandon("interrupted from outside")
                 cycle.put_verdicts_on_record()
                 return Outcome(ledger.history(), finished=False, ok=True, why="interrupted")

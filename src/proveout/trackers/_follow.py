@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
@@ -17,6 +18,7 @@ from proveout.trackers._kinds import TRACKERS, check_installed
 _FIRST_PAUSE_SECONDS = 5.0
 _LONGEST_PAUSE_SECONDS = 300.0
 _HURRIED_SECONDS = 1.0
+_LOOK_SECONDS = 0.05
 _GRACE_SECONDS = 5.0
 """A process ends itself when its time is up; after so much more it is ended."""
 
@@ -35,16 +37,16 @@ class Followers:
 
     They read the ledger, which is their queue: it has no end that could be full, nothing in it is
     lost, and a study with a tracker that hangs is the same as one without. One that has ended is
-    started again, after a pause that doubles.
+    started again, after a pause that doubles. `impatient` says whether somebody wants out.
 
     Raises:
         UserError: a tracker's library is not installed; says what to install.
     """
 
-    def __init__(self, study: Study) -> None:
+    def __init__(self, study: Study, impatient: Callable[[], bool] = lambda: False) -> None:
         for each in study.tracker:
             check_installed(each)
-        self._study = study
+        self._study, self._impatient = study, impatient
         self._followers = [_Follower(i, each.wait) for i, each in enumerate(study.tracker)]
 
     def __enter__(self) -> Self:
@@ -75,25 +77,27 @@ class Followers:
         except OSError:  # no room for one more process or for its folder: later, perhaps
             follower.start_at = time.monotonic() + follower.pause_seconds
 
-    def hurry(self) -> None:
-        """Makes the end wait a second at most: somebody wants out, and the next run goes on."""
-        for each in self._followers:
-            each.wait_seconds = min(each.wait_seconds, _HURRIED_SECONDS)
-
     def __exit__(self, *error: object) -> None:
-        """Waits for what is still to be written, as long as each tracker is given."""
+        """Waits for what is still to be written, as long as each tracker is given; a second where
+        somebody wants out, for the next run goes on."""
         running = [(each, each.process) for each in self._followers if each.process is not None]
         began = time.monotonic()
+        for each, process in running:
+            _let_go(process, f"{self._patience(each)}\n")
         try:
-            for each, process in running:
-                _let_go(process, f"{each.wait_seconds}\n")
-            for each, process in running:
-                left = began + each.wait_seconds + _GRACE_SECONDS - time.monotonic()
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(max(0.0, left))
+            while any(
+                process.poll() is None
+                and time.monotonic() < began + self._patience(each) + _GRACE_SECONDS
+                for each, process in running
+            ):
+                time.sleep(_LOOK_SECONDS)
         finally:
             for _, process in running:
                 _sweep(process)
+
+    def _patience(self, follower: _Follower) -> float:
+        wait = follower.wait_seconds
+        return min(wait, _HURRIED_SECONDS) if self._impatient() else wait
 
 
 def _let_go(process: subprocess.Popen[str], last_word: str = "") -> None:
