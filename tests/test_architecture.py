@@ -29,6 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "replay": {"verdicts"},
     "interpret": {"trials", "ledger", "verdicts"},
     "report": {"study", "ideas", "trials", "ledger", "verdicts", "interpret"},
+    "trackers": {"study", "ideas", "trials", "ledger", "report"},
 }
 MAY_IMPORT["loop"] = set(MAY_IMPORT)
 MAY_IMPORT["mcp"] = set(MAY_IMPORT)
@@ -41,8 +42,8 @@ CORE = {
 }  # fmt: skip
 
 EXTRAS = {
-    "cmaes", "genai_prices", "httpx2", "mcp", "openai", "optuna", "pydantic_ai", "starlette",
-    "torch", "uvicorn",
+    "cmaes", "genai_prices", "httpx2", "mcp", "mlflow", "openai", "optuna", "pydantic_ai",
+    "starlette", "tensorboardX", "torch", "trackio", "uvicorn", "wandb",
 }  # fmt: skip
 
 

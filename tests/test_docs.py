@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from proveout.ideas import read_catalog
 from proveout.ledger import SCHEMA_VERSION, Event
 from proveout.loop import run_study
-from proveout.study import Study, read_study
+from proveout.study import Study, TrackerKind, read_study
 
 KINDS = ("language-model", "predictions", "command", "reported")
 
@@ -101,6 +101,17 @@ def test_every_declaration_on_the_page_of_sources_is_one() -> None:
         for name in ("ideas", "llm"):
             whole.pop(name)
         assert Study.model_validate(whole | declared)
+
+
+def test_the_declaration_on_the_page_of_trackers_is_one() -> None:
+    text = (ROOT / "docs" / "trackers.md").read_text()
+    example = re.search(r"```toml\n(.*?)```", (ROOT / "docs" / "study.md").read_text(), re.DOTALL)
+    (block,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    assert example
+    study = Study.model_validate(tomllib.loads(example[1]) | tomllib.loads(block))
+    assert {each.kind for each in study.tracker} == {"tensorboard", "mlflow", "wandb"}
+    for kind in TrackerKind.__args__:  # type: ignore[attr-defined]
+        assert f"| `{kind}` | `pip install 'proveout[{kind}]'` |" in text
 
 
 def test_every_verb_is_in_the_readme() -> None:

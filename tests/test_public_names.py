@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOMS = (
     "ideas", "ledger", "loop", "mcp", "replay", "report", "runners", "sandbox", "scaling",
-    "scoring", "study", "survey", "trials", "verdicts", "web",
+    "scoring", "study", "survey", "trackers", "trials", "verdicts", "web",
 )  # fmt: skip
 LIST = Path(__file__).with_name("public_names.txt")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import subprocess
 import sys
@@ -208,6 +209,51 @@ def test_an_agent_that_hangs_is_ended(toy: Any) -> None:
     with_agent(toy, "import time; time.sleep(600)", 'wall_time = "1 s"')
     history = run(toy)
     assert "left no IDEA.md (it was ended by wall-time" in history.answers[0].trouble
+
+
+def lines_of_processes(words: str) -> list[str]:
+    found = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            line = file.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            found += [line] if words in line else []
+    return found
+
+
+def until(true: Any, seconds: float = 60.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_kill_while_an_agent_works_leaves_no_process_and_its_ask_is_made_again(toy: Any) -> None:
+    # What an agent starts may well be in a session of its own.
+    hangs = (
+        "import subprocess, sys\n"
+        "command = [sys.executable, '-c', 'import time; time.sleep(600)', __file__]\n"
+        "subprocess.run(command, start_new_session=True)"
+    )
+    with_agent(toy, hangs, 'price = "0.25 USD"')
+    script = str(toy.folder / "agent.py")
+    controller = subprocess.Popen(
+        [sys.executable, "-m", "proveout", "run", str(toy.folder)], stdout=subprocess.DEVNULL
+    )
+    try:
+        until(lambda: any("sleep(600)" in line for line in lines_of_processes(script)))
+    finally:
+        controller.kill()
+        controller.wait()
+    until(lambda: not lines_of_processes(script))
+
+    (toy.folder / "agent.py").write_text(AGENT.replace("+ MORE", ""))
+    history = run(toy)
+    assert history.ideas["agent-cool"].origin == "agent"
+    assert [answer.ideas for answer in history.answers] == [("agent-cool",)]
+    assert history.answers[0].usd == 0.5  # it was started twice, and may have been paid twice
+    left = {path.name for path in (toy.folder / "sources" / "agent" / "1").iterdir()}
+    assert left == {"log.txt", "runs"}
+    assert not lines_of_processes(str(toy.folder))
 
 
 def test_a_variable_that_an_agent_needs_and_is_not_set_is_the_users_mistake(toy: Any) -> None:

@@ -115,7 +115,9 @@ def read_history_names(site: Any) -> list[str]:
     return [unquote(html.unescape(link)) for link in links]
 
 
-def test_a_change_of_the_ledger_is_on_the_next_page(recorded: Any, serve_folder: Any) -> None:
+def test_a_change_of_the_ledger_or_of_study_toml_is_on_the_next_page(
+    recorded: Any, serve_folder: Any
+) -> None:
     toy = recorded("make_history")
     with serve_folder(toy.folder) as site:
         assert "a new reason" not in site.page().text
@@ -123,6 +125,10 @@ def test_a_change_of_the_ledger_is_on_the_next_page(recorded: Any, serve_folder:
             ledger.append(Decided("buy", "a new reason"))
         deadline = time.monotonic() + 20
         while "a new reason" not in site.page().text:
+            assert time.monotonic() < deadline
+        assert "Does it show?" not in site.page().text
+        toy.edit('name = "bigram"', 'name = "bigram"\nquestion = "Does it show?"')
+        while "Does it show?" not in site.page().text:
             assert time.monotonic() < deadline
 
 

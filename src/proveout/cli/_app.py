@@ -18,6 +18,7 @@ from proveout.cli._ideas import ideas_app
 from proveout.cli._init import init
 from proveout.cli._ladder import ladder
 from proveout.cli._mcp import mcp
+from proveout.cli._send import Wanted, send
 from proveout.cli._serve import serve
 from proveout.errors import EnvironmentFailure, ProveoutError, UserError
 
@@ -102,6 +103,7 @@ def run(
         print(f"\nstopped at once; go on with: proveout run {folder}")
         raise typer.Exit(_WORK_LEFT) from None
     _print_result(study, outcome.history)
+    _print_trackers(study, outcome.history, folder)
     if not outcome.finished:
         print(f"\nstopped with work left; go on with: proveout run {folder}")
         raise typer.Exit(_WORK_LEFT)
@@ -113,16 +115,21 @@ def run(
 @app.command()
 def status(folder: Folder, as_json: AsJson = False) -> None:
     """Where a study stands: trials, budget, the last decision."""
+    from dataclasses import asdict
+
     from proveout.report import as_json as to_json
     from proveout.report import has_sources, sources_table, status_text
+    from proveout.trackers import tracker_states
 
     study, history = _read(folder)
     if as_json:
         document = to_json(study, history)
         keys = ("study", "account", "counts", "decisions", "sources")
-        _print_json({key: document[key] for key in keys})
+        sent = [asdict(each) for each in tracker_states(study, history)]
+        _print_json({key: document[key] for key in keys} | {"trackers": sent})
     else:
         print(status_text(study, history))
+        _print_trackers(study, history, folder)
         if has_sources(study, history):
             print()
             _console().print(sources_table(study, history))
@@ -200,11 +207,22 @@ def report(
         str, typer.Option(help="html, md, json; or png or svg for a folder of figures.")
     ] = "html",
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+    to: Annotated[
+        str | None, typer.Option(help="Send the study to tensorboard, mlflow, wandb or trackio.")
+    ] = None,
+    address: Annotated[str | None, typer.Option(help="Of --to: the tracker's server.")] = None,
+    project: Annotated[str | None, typer.Option(help="Of --to: the project there.")] = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Of --to wandb: files only.")] = False,
 ) -> None:
-    """Write the report: one self-contained file that works offline."""
+    """Write the report: one self-contained file that works offline; or send the study."""
     from proveout.report import as_json as to_json
     from proveout.report import save_figures, write_html, write_markdown
 
+    if to is not None:
+        send(folder, Wanted(to, address, out, project, offline))
+        return
+    if address or project or offline:
+        raise UserError("--address, --project and --offline say where --to sends; give --to KIND")
     study, history = _read(folder)
     if as_json or (format == "json" and out is None):
         _print_json(to_json(study, history))
@@ -280,6 +298,13 @@ def _print_result(study: Study, history: History) -> None:
     with _explained(path):
         write_html(study, history, _diffs(study, history, history.ideas), path)
     print(f"\nreport: {_shortest(path)}")
+
+
+def _print_trackers(study: Study, history: History, folder: Path) -> None:
+    from proveout.trackers import tracker_states
+
+    for each in tracker_states(study, history):
+        print(each.line(folder))
 
 
 def _shortest(path: Path) -> Path:

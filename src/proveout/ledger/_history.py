@@ -57,6 +57,8 @@ class History:
     ended: StudyEnded | None = None
     compounding: bool = False
     """Whether the ladder has ended since the last idea was added or the study was changed."""
+    began_at: float = 0.0
+    """When the first event happened, in seconds since 1970."""
     active_seconds: float = 0.0
     """Time from the first to the last event, pauses of more than an hour left out."""
     split: SplitMade | None = None
@@ -145,6 +147,7 @@ class HistoryBuilder:
         self._reserved = 0.0
         self._running = 0
         self._active_seconds = 0.0
+        self._began_at = 0.0
         self._last_at: float | None = None
         self._split: SplitMade | None = None
         self._promotions: dict[str, PromotionRead] = {}
@@ -183,6 +186,7 @@ class HistoryBuilder:
         """Adds the next entry."""
         if self._last_at is not None and 0 < entry.at - self._last_at < 3600:
             self._active_seconds += entry.at - self._last_at
+        self._began_at = self._began_at or entry.at
         self._last_at = entry.at
         self.entries, self._head = self.entries + 1, entry.hash
         match entry.event:
@@ -272,6 +276,7 @@ class HistoryBuilder:
             verdicts=self._verdicts,
             ended=self._ended,
             compounding=self._compounding,
+            began_at=self._began_at,
             active_seconds=self._active_seconds,
             split=self._split,
             promotions=MappingProxyType(dict(self._promotions)),

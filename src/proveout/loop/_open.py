@@ -28,6 +28,7 @@ from proveout.ledger import (
 )
 from proveout.scoring import make_split
 from proveout.study import STUDY_FILE, Study
+from proveout.trackers import TRACKERS
 from proveout.trials import remove
 
 REPOSITORY = "program.git"
@@ -39,10 +40,12 @@ _LEDGER_FILES = tuple(LEDGER_FILE + suffix for suffix in ("", "-wal", "-shm"))
 INBOX = "inbox"
 SOURCES = "sources"
 _OWN_FILES = (
-    STUDY_FILE, REPOSITORY, "trials", "lock", INBOX, SOURCES, *_REPORTS, *_LEDGER_FILES,
+    STUDY_FILE, REPOSITORY, "trials", "lock", INBOX, SOURCES, TRACKERS, *_REPORTS, *_LEDGER_FILES,
 )  # fmt: skip
 
-_MAY_CHANGE = frozenset({"name", "question", "budget", "ideas", "llm", "policy", "limits", "run"})
+_MAY_CHANGE = frozenset(
+    {"name", "question", "budget", "ideas", "llm", "policy", "limits", "run", "tracker"}
+)
 """Tables of study.toml that may be edited while a study is under way."""
 
 _WORTH_PRELOADING = ("torch", "numpy")
@@ -226,6 +229,7 @@ def _check_program(study: Study, baseline: Idea) -> None:
 def not_the_program(study: Study) -> list[Path]:
     """What may lie in the program's folder and is not part of it."""
     names = [*_OWN_FILES, *study.program.data, *study.score.fixed]
+    names += [each.folder for each in study.tracker if each.folder is not None]
     return [study.folder / name for name in (*names, study.ideas.catalog) if name is not None]
 
 

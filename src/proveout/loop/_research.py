@@ -29,6 +29,7 @@ from proveout.loop._interrupts import Interrupts
 from proveout.loop._open import Record, add_ideas, modules_to_preload, open_study, repository_of
 from proveout.runners import LocalRunner, Runner
 from proveout.study import Study
+from proveout.trackers import Followers
 from proveout.verdicts import (
     Action,
     Buy,
@@ -101,7 +102,12 @@ def run_study(
         EnvironmentFailure: the machine lets us down; what has finished is in the ledger.
     """
     watcher = watcher or Watcher()
-    with _explained(study.folder), Interrupts() as interrupts, Ledger(study.folder) as ledger:
+    with (
+        _explained(study.folder),
+        Interrupts() as interrupts,
+        Ledger(study.folder) as ledger,
+        Followers(study, impatient=lambda: interrupts.requested) as followers,
+    ):
 
         def record(event: Event) -> None:
             entry = ledger.append(event)
@@ -112,10 +118,12 @@ def run_study(
 
         def tick() -> None:
             watcher.tick(ledger)
+            followers.tend()
             if interrupts.requested:
                 raise _Interrupted
 
         open_study(study, ledger, record)
+        followers.tend()
         if (held := ledger.history()).paused or held.stopping:
             record(StudyResumed("`proveout run` was started"))
         asked = sources(study, ledger.history())

@@ -34,6 +34,7 @@ from proveout.study._spec import (
     Seeds,
     Study,
 )
+from proveout.study._trackers import Destination, TrackerKind
 
 __all__ = [
     "BUILT_IN",
@@ -44,6 +45,7 @@ __all__ = [
     "Budget",
     "CommandScore",
     "CurveSource",
+    "Destination",
     "Execution",
     "Formula",
     "Ideas",
@@ -64,6 +66,7 @@ __all__ = [
     "SettingsFile",
     "Study",
     "TokenPrice",
+    "TrackerKind",
     "Value",
     "read_study",
     "split_function",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import shlex
 import tomllib
 from collections.abc import Iterator
@@ -22,6 +23,10 @@ from proveout.units import compact
 STUDY_FILE = "study.toml"
 
 _FORMULA_TOLERANCE = 0.02
+
+_SECRET = re.compile(r"\w*(api_?key|token|password|secret)\s*=", re.IGNORECASE)
+_USER_INFO = re.compile(r"://[^/@\s]*@")
+_QUERY = re.compile(r"(://[^\s?#\"']*)[?#][^\s\"']*")
 
 
 class Mistake(NamedTuple):
@@ -79,9 +84,16 @@ def _render(file: Path, text: str, mistakes: list[Mistake]) -> str:
     for mistake in mistakes:
         number = locate(text, mistake.where)
         place = f"{file}, line {number}" if number else f"{file}"
-        quoted = f"\n    {lines[number - 1].strip()}" if number else ""
+        quoted = f"\n    {_without_secrets(lines[number - 1].strip())}" if number else ""
         blocks.append(f"{place}: {spell(mistake.where)}: {mistake.message}{quoted}")
     return "\n".join(blocks)
+
+
+def _without_secrets(line: str) -> str:
+    """A line as it may be printed, and so end up in a log."""
+    if _SECRET.match(line):
+        return f"{line.partition('=')[0].rstrip()} = ..."
+    return _QUERY.sub(r"\1?...", _USER_INFO.sub("://...@", line))
 
 
 def _mistakes(error: ValidationError, declared: dict[str, Any]) -> list[Mistake]:
@@ -124,7 +136,8 @@ def _unknown_key(where: Where, kind: str | int | None = None) -> str:
         if isinstance(part, int) or model is None:
             continue
         model = _model_of(model.model_fields[part].annotation, kind)
-    allowed = sorted(set(model.model_fields) - {"folder"}) if model else []
+    ours = {"folder"} if model is Study else set()
+    allowed = sorted(set(model.model_fields) - ours) if model else []
     close = difflib.get_close_matches(str(where[-1]), allowed, n=1)
     hint = f"; did you mean {close[0]!r}?" if close else ""
     return f"unknown key{hint} Allowed here: {', '.join(allowed)}"
@@ -134,7 +147,8 @@ def _model_of(annotation: Any, kind: str | int | None) -> type[BaseModel] | None
     """The model of a table; of `[score]`, that of its kind."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         tag = annotation.model_fields.get("kind")
-        other = tag is not None and kind not in getattr(tag.annotation, "__args__", ())
+        kinds = getattr(tag.annotation, "__args__", ()) if tag is not None else ()
+        other = kind is not None and bool(kinds) and kind not in kinds
         return None if other else annotation
     inner = (_model_of(argument, kind) for argument in getattr(annotation, "__args__", ()))
     return next((model for model in inner if model), None)

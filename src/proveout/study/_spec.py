@@ -16,6 +16,7 @@ from proveout.study._part import Part as _Part
 from proveout.study._score import Score
 from proveout.study._settings import CurveSource, SettingsFile, Value, as_formula
 from proveout.study._sources import AgentCommand, LanguageModel, Recombination, Sampler
+from proveout.study._trackers import Destination
 from proveout.units import Compute, compact, parse_compute
 
 PolicyName = Literal[
@@ -214,6 +215,8 @@ class Study(_Part):
     policy: Policy = Policy()
     limits: Limits = Limits()
     run: Execution = Execution()
+    tracker: tuple[Destination, ...] = ()
+    """Where else it is written to while it runs."""
 
     folder: Path = Field(default=Path(), exclude=True)
     """Where study.toml lies; set by `read_study`, not by the user."""

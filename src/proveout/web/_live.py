@@ -32,6 +32,7 @@ class LiveStudy:
         self._declared: tuple[int, Study] | None = None
         self._snapshot: Snapshot | None = None
         self._version = -1
+        self._made = 0
         self._looked_at = 0.0
         self._pages: OrderedDict[tuple[str, ...], tuple[int, str]] = OrderedDict()
 
@@ -57,6 +58,7 @@ class LiveStudy:
                 history = in_own_sense(study, self._follower.history())
                 self._snapshot = Snapshot(study, history, time.time())
                 self._version = sequence
+                self._made += 1  # study.toml may have changed where the ledger has not
             elif known.running:
                 self._snapshot = replace(known, at=time.time())
             self._looked_at = time.monotonic()
@@ -65,14 +67,14 @@ class LiveStudy:
 
     def page(self, key: tuple[str, ...], make: Callable[[Snapshot], str]) -> str:
         """A page of the present version, made anew only where nobody has asked for it yet."""
-        snapshot = self.snapshot()
         with self._lock:
+            snapshot = self.snapshot()
             kept = self._pages.get(key)
-            if kept is not None and kept[0] == self._version:
+            if kept is not None and kept[0] == self._made:
                 self._pages.move_to_end(key)
                 return kept[1]
             made = make(snapshot)
-            self._pages[key] = (self._version, made)
+            self._pages[key] = (self._made, made)
             while len(self._pages) > _KEPT_PAGES:
                 self._pages.popitem(last=False)
             return made
