@@ -11,7 +11,7 @@ from proveout.ledger import TrialRecord, Verdict
 from proveout.report import _text as text
 from proveout.report._chart import Axes, Band, Dots, Line, chart
 from proveout.report._facts import metric_name, rung_name, seed_gaps
-from proveout.report._parts import diff_shown, idea_facts
+from proveout.report._parts import diff_shown, idea_facts, lineage
 from proveout.report._snapshot import Snapshot
 from proveout.report._trust import evidence_lines
 from proveout.report._views import look_of
@@ -45,7 +45,7 @@ def idea_view(
         "trials_left_out": max(0, len(records) - _SHOWN_TRIALS),
         "failures": [_failure(record, excerpts) for record in records if record.failure],
         "evidence": evidence_lines(snapshot.history, idea),
-        "lineage": _lineage(snapshot, idea),
+        "lineage": lineage(snapshot, idea),
         "diff": highlighted(diff),
         "curve_rungs": _rungs_with_curves(snapshot, records),
     }
@@ -129,24 +129,6 @@ def _failure(record: TrialRecord, excerpts: Mapping[str, str]) -> dict[str, Any]
             line[:300] for line in text.clean_lines(excerpts.get(record.trial.id, ""))[-12:] if line
         ],
     }
-
-
-def _lineage(snapshot: Snapshot, idea: str) -> list[tuple[str, list[str]]]:
-    """What it was made of and what was made of it."""
-    ideas = snapshot.history.ideas
-    record = ideas.get(idea)
-    if record is None:
-        return []
-    by_commit = {each.commit: name for name, each in ideas.items()}
-    parent = by_commit.get(record.parent or "")
-    inside = [name for name, each in ideas.items() if idea in each.members]
-    changed = [name for name, each in ideas.items() if each.parent == record.commit]
-    found = [
-        ("changes", [parent] if parent else []),
-        ("merged into", inside),
-        ("changed by", changed[:40]),
-    ]
-    return [(how, names) for how, names in found if names]
 
 
 def _rungs_with_curves(snapshot: Snapshot, records: list[TrialRecord]) -> list[tuple[int, str]]:

@@ -9,6 +9,7 @@ from proveout.ideas import BASELINE, Idea
 from proveout.ledger import ForecastMade, History, TrialRecord, Verdict, VerdictsRead
 from proveout.report import _text as text
 from proveout.report._facts import Row, Spending, rung_name, rungs_used, seed_gaps, spent
+from proveout.report._snapshot import Snapshot
 from proveout.report._sparkline import sparkline
 from proveout.study import Study
 from proveout.units import compact, duration
@@ -88,6 +89,24 @@ def idea_facts(record: Idea) -> list[tuple[str, str]]:
         ("commit", record.commit),
     ]
     return [(name, text.clean(told, 4000)) for name, told in facts if told]
+
+
+def lineage(snapshot: Snapshot, idea: str) -> list[tuple[str, list[str]]]:
+    """What an idea was made of and what was made of it: how, and the names."""
+    ideas = snapshot.history.ideas
+    record = ideas.get(idea)
+    if record is None:
+        return []
+    by_commit = {each.commit: name for name, each in ideas.items()}
+    parent = by_commit.get(record.parent or "")
+    inside = [name for name, each in ideas.items() if idea in each.members]
+    changed = [name for name, each in ideas.items() if each.parent == record.commit]
+    found = [
+        ("changes", [parent] if parent else []),
+        ("merged into", inside),
+        ("changed by", changed[:40]),
+    ]
+    return [(how, names) for how, names in found if names]
 
 
 def idea_rungs(
