@@ -11,7 +11,7 @@ from proveout.report._figures import (
     loss_figure,
     save_figures,
 )
-from proveout.report._html import page_environment, render_html, write_html
+from proveout.report._html import STYLE_SHEET, TABS, page_environment, render_html, write_html
 from proveout.report._idea_page import idea_page
 from proveout.report._idea_view import idea_view
 from proveout.report._json import JSON_VERSION, as_json
@@ -40,6 +40,8 @@ from proveout.report._views import Asked, frame, ladder_view, overview_view
 
 __all__ = [
     "JSON_VERSION",
+    "STYLE_SHEET",
+    "TABS",
     "TRACE_VERSION",
     "Asked",
     "LawLine",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
@@ -18,14 +19,23 @@ from proveout.report._views import look_of
 from proveout.units import compact, duration
 
 _SHOWN_TRIALS = 200
+_UNSTYLED = re.compile(
+    r'<span class="(?!(?:k|kn|kc|ow|s|s1|s2|sd|c|c1|mi|mf|nf|nc)")[a-z0-9]+">([^<]*)</span>'
+)
+"""Marked up by Pygments, and left as it is by the style sheet."""
 
 
 def idea_view(
-    snapshot: Snapshot, idea: str, diff: str, excerpts: Mapping[str, str]
+    snapshot: Snapshot,
+    idea: str,
+    diff: str,
+    excerpts: Mapping[str, str],
+    trials: int = _SHOWN_TRIALS,
 ) -> dict[str, Any]:
     """Hypothesis, change, gaps, forecast, trials, failures and lineage of one idea.
 
-    `diff` is its change as git tells it; `excerpts` has the end of the log of trials that failed.
+    `diff` is its change as git tells it; `excerpts` has the end of the log of trials that failed;
+    `trials` is how many are shown at most.
     """
     row = snapshot.row_of[idea]
     records = snapshot.trials_of(idea)
@@ -41,8 +51,8 @@ def idea_view(
         "numbers": _numbers(snapshot, verdict),
         "facts": idea_facts(row.record) if row.record else [],
         "chart": gap_chart(snapshot, idea, verdict),
-        "trials": [_trial(snapshot, record) for record in records[:_SHOWN_TRIALS]],
-        "trials_left_out": max(0, len(records) - _SHOWN_TRIALS),
+        "trials": [_trial(snapshot, record) for record in records[:trials]],
+        "trials_left_out": max(0, len(records) - trials),
         "failures": [_failure(record, excerpts) for record in records if record.failure],
         "evidence": evidence_lines(snapshot.history, idea),
         "lineage": lineage(snapshot, idea),
@@ -160,6 +170,7 @@ def highlighted(diff: str) -> dict[str, Any]:
         elif line.kind == "hunk":
             lines.append((line.kind, "", escape(line.text)))
         else:
-            code = Markup(highlight(line.text[1:], lexer, formatter).rstrip("\n"))
+            marked = highlight(line.text[1:], lexer, formatter).rstrip("\n")
+            code = Markup(_UNSTYLED.sub(r"\1", marked))
             lines.append((line.kind, line.text[:1], code))
     return {"lines": lines, "left_out": shown["left_out"]}
