@@ -11,6 +11,7 @@ import typer
 from proveout.cli._decide import decide
 from proveout.cli._doctor import doctor
 from proveout.cli._fit import fit
+from proveout.cli._follow import follow
 from proveout.cli._ideas import ideas_app
 from proveout.cli._init import init
 from proveout.cli._ladder import ladder
@@ -22,6 +23,7 @@ from proveout.cli._shared import (
     Folder,
     console,
     diffs_of,
+    draws_dots,
     explained,
     print_json,
     read_judged,
@@ -114,11 +116,21 @@ def run(
 
 
 @app.command()
-def status(folder: Folder, as_json: AsJson = False) -> None:
+def status(
+    folder: Folder,
+    as_json: AsJson = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Follow the study until it ends, or Ctrl-C.")
+    ] = False,
+) -> None:
     """Where a study stands: trials, budget, the last decision."""
     from proveout.report import as_json as to_json
     from proveout.report import has_sources, sources_table, status_text
 
+    if watch and as_json:
+        raise UserError("--watch draws at a terminal and --json prints once: give one of them")
+    if watch:
+        follow(folder)
     study, history = read_judged(folder)
     if as_json:
         document = to_json(study, history)
@@ -165,7 +177,9 @@ def show(
         print_json(found | {"diff": diff, "verdict": next(iter(read), None), "trials": trials})
     else:
         verdict = next(iter(each for each in _verdicts(history) if each.idea == idea), None)
-        console().print(idea_page(study, history, verdict, diff, idea))
+        place = console()
+        page = idea_page(study, history, verdict, diff, idea, min(place.width, 90), draws_dots())
+        place.print(page)
 
 
 app.add_typer(ideas_app, name="ideas")
@@ -223,6 +237,7 @@ def _print_verdicts(study: Study, history: History) -> None:
 
     assert history.verdicts is not None
     place = console()
-    place.print(verdict_table(study, history.verdicts, history, width=place.width))
+    table = verdict_table(study, history.verdicts, history, place.width, plots=draws_dots())
+    place.print(table)
     for line in forecast_lines(history):
         place.print(line, markup=False, highlight=False)

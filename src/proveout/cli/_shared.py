@@ -65,6 +65,11 @@ def console() -> Console:
     return Console(width=None if sys.stdout.isatty() else 160)
 
 
+def draws_dots() -> bool:
+    """Whether pictures may be drawn in Braille's characters: at a terminal that knows Unicode."""
+    return sys.stdout.isatty() and "utf" in (sys.stdout.encoding or "").lower()
+
+
 def shortest(path: Path) -> Path:
     """A path as a person at this place would type it."""
     here = Path.cwd()
