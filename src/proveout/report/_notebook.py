@@ -17,7 +17,7 @@ from proveout.report._files import write_whole
 from proveout.report._meanings import VERDICTS
 from proveout.report._notebook_cards import CARDS_FILE, cards_text
 from proveout.report._notebook_files import Folder, Page, key_of
-from proveout.report._notebook_pages import Desk, idea_note
+from proveout.report._notebook_pages import Desk, idea_note, paper_of
 from proveout.report._notebook_text import plain, section, table, tag
 from proveout.report._snapshot import Snapshot
 from proveout.report._trust import trust_lines
@@ -83,8 +83,8 @@ def _papers(snapshot: Snapshot) -> dict[str, list[str]]:
     """What ideas name as their source, and those ideas."""
     found: dict[str, list[str]] = defaultdict(list)
     for name, idea in snapshot.history.ideas.items():
-        if idea.source.strip():
-            found[idea.source].append(name)
+        if paper := paper_of(idea):
+            found[paper].append(name)
     return found
 
 

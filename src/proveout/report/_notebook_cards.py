@@ -91,11 +91,12 @@ def _idea_cards(snapshot: Snapshot, row: Row, digits: int, tags: tuple[str, ...]
         yield Card(f"idea {row.idea}", question, f"{verdict.verdict}: {verdict.why}", tags)
         return
     question = f"In {study.name}, what does {row.idea} do at {study.ladder.target}?{claim}"
-    told = (
-        f"{text.mark(row.word).sign} {row.word}: gap {text.gap_with_interval(verdict, digits)} "
-        f"{metric_name(study)} (80% interval), compute "
-        f"{text.multiplier_with_interval(verdict)}. {verdict.why}"
-    )
+    gap = text.gap_with_interval(verdict, digits)
+    told = f"{text.mark(row.word).sign} {row.word}: gap {gap} {metric_name(study)}"
+    told += " (80% interval)" if verdict.interval80 else ""
+    if verdict.compute_multiplier is not None:
+        told += f", compute {text.multiplier_with_interval(verdict)}"
+    told += f". {verdict.why}"
     yield Card(f"idea {row.idea}", question, told, tags)
     if len(verdict.measured) > 1 and row.word in {"fades", "reverses"}:
         compute, first, *_ = verdict.measured[0]

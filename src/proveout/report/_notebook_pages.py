@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from proveout.ideas import BASELINE
+from proveout.ideas import BASELINE, Idea
 from proveout.ledger import TrialRecord
 from proveout.report import _text as text
 from proveout.report._chronicle import UNJUDGED, Chronicle, day_of
@@ -75,6 +75,11 @@ class Desk:
         return f"{text.mark(word).sign} {self.link('verdict', word)}"
 
 
+def paper_of(idea: Idea) -> str:
+    """What an idea names as its source; of a merge that is only its members."""
+    return "" if idea.kind == "stack" or not idea.source.strip() else idea.source
+
+
 def idea_note(desk: Desk, name: str) -> Page:
     """One idea."""
     row = desk.snapshot.row_of[name]
@@ -114,7 +119,8 @@ def _headline(desk: Desk, row: Row) -> list[str]:
         gap = text.gap_with_interval(verdict, desk.digits)
         lines += [
             "",
-            f"- gap: {gap} {plain(metric_name(study))} (80% interval)",
+            f"- gap: {gap} {plain(metric_name(study))}"
+            + (" (80% interval)" if verdict.interval80 else ""),
             f"- compute multiplier: {text.multiplier_with_interval(verdict)}",
             f"- helps with probability {text.probability(verdict.probability_helps)}",
         ]
@@ -127,7 +133,7 @@ def _facts(desk: Desk, name: str) -> list[str]:
         return []
     told = {what: plain(said, 4000) for what, said in idea_facts(record)}
     told |= {"because": plain(record.reason, 4000)} if record.reason else {}
-    told |= {"source": desk.link("paper", record.source)} if record.source.strip() else {}
+    told |= {"source": desk.link("paper", paper_of(record))} if paper_of(record) else {}
     told |= {"handed in by": desk.link("source", record.origin)} if record.origin else {}
     told |= {"merges": desk.ideas(list(record.members))} if record.members else {}
     told |= {"made from": desk.ideas(list(record.parents))} if record.parents else {}
