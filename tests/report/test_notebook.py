@@ -63,6 +63,8 @@ def cards(folder: Path) -> list[list[str]]:
     directives = [line for line in lines if line.startswith("#")]
     assert directives == lines[: len(directives)]
     assert "#separator:tab\n" in directives and "#html:false\n" in directives
+    # Anki fills a note's fields in the order of columns: what is no field must come after them.
+    assert "#tags column:3\n" in directives and "#guid column:4\n" in directives
     return list(csv.reader(lines[len(directives) :], delimiter="\t", strict=True))
 
 
@@ -142,6 +144,7 @@ def test_files_of_others_are_never_touched(told: Maker, tmp_path: Path) -> None:
         "rotary.md": "---\nproveout: other\nproveout-page: idea 0\n---\n",
         "holds.md": f"---\n: : [\n---\n{LINE}\n",
         "half-batch.md": "",
+        "byte-lm cards.tsv": "my own cards\tof old\n",
     }
     for name, text in mine.items():
         (place / name).write_text(text)
@@ -156,6 +159,7 @@ def test_files_of_others_are_never_touched(told: Maker, tmp_path: Path) -> None:
         (place / "byte-lm.md").read_text()
     )
     assert (place / "rotary (idea).md").is_file()
+    assert len(list(place.glob("*cards*.tsv"))) == 2
 
 
 def test_a_page_that_a_person_renamed_or_took_over(told: Maker, tmp_path: Path) -> None:
@@ -201,8 +205,8 @@ def test_pages_of_what_is_gone_go_unless_a_person_wrote_there(study: Study, tmp_
 
 def test_cards_ask_for_what_was_learnt(folder: Path) -> None:
     rows = cards(folder)
-    assert len({guid for guid, *_ in rows}) == len(rows)
-    asked = {front: back for _, front, back, _ in rows}
+    assert len({guid for *_, guid in rows}) == len(rows)
+    asked = {front: back for front, back, *_ in rows}
     (answer,) = [back for front, back in asked.items() if "what does rotary do" in front]
     assert answer.startswith("✓ holds: gap -0.36 [-0.40, -0.31]")
     assert not [front for front in asked if "long-context" in front]  # undecided: nothing learnt

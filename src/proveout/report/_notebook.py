@@ -15,7 +15,7 @@ from proveout.report._chronicle import UNJUDGED, Day, chronicle
 from proveout.report._facts import Row
 from proveout.report._files import write_whole
 from proveout.report._meanings import VERDICTS
-from proveout.report._notebook_cards import CARDS_FILE, cards_text
+from proveout.report._notebook_cards import cards_file, cards_text
 from proveout.report._notebook_files import Folder, Page, key_of
 from proveout.report._notebook_pages import Desk, idea_note, paper_of
 from proveout.report._notebook_text import plain, section, table, tag
@@ -188,8 +188,8 @@ def _day_note(desk: Desk, date: str, day: Day) -> Page:
 def _write_cards(desk: Desk, folder: Path) -> int:
     """The cards lie beside the pages; of a second study in the folder, under its own name."""
     name = desk.folder.name("study", desk.snapshot.study.name)
-    path = folder / CARDS_FILE.format(name)
-    made = cards_text(desk.snapshot, desk.told.study_id, desk.digits).encode()
+    path = cards_file(folder, name, desk.told.study_id)
+    made = cards_text(desk.snapshot, desk.told.study_id, desk.digits).encode(errors="replace")
     if path.is_file() and path.read_bytes() == made:
         return 0
     write_whole(path, made)

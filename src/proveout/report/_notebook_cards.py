@@ -1,8 +1,9 @@
 """Question-and-answer cards of what was learnt, as a table that Anki imports.
 
 Anki's importer takes lines of fields between tabs, quoted as in CSV, with directives in lines that
-begin with `#` (its manual, "Importing: text files"). Each card has an identifier of its own, so
-that importing again brings cards up to date and makes none twice.
+begin with `#` (its manual, "Importing: text files"); one that it does not know is a comment. Each
+card has an identifier of its own, so that importing again brings cards up to date and makes none
+twice.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 from proveout.report import _text as text
@@ -21,9 +23,9 @@ from proveout.report._notebook_text import digest, tag
 from proveout.report._snapshot import Snapshot
 from proveout.units import compact
 
-CARDS_FILE = "{} cards.tsv"
+_OURS = "proveout:"
 TAB = "\t"
-_COLUMNS = ("guid", "front", "back", "tags")
+_COLUMNS = ("Front", "Back", "tags", "guid")
 _ANKI_ACTS_ON = re.compile(r"\[(?=\s*/?\s*(?:sound|anki|latex|\$))|\\(?=[\[(])", re.IGNORECASE)
 """Beginnings of fields' own commands: sounds, speech, LaTeX, mathematics."""
 
@@ -41,14 +43,28 @@ def cards_text(snapshot: Snapshot, study_id: str, digits: int) -> str:
     """All cards of a study, as Anki imports them."""
     target = io.StringIO()
     deck = _field(f"proveout::{snapshot.study.name.replace('::', ' ')}")
-    for line in ("separator:tab", "html:false", "notetype:Basic", f"deck:{deck}",
-                 f"columns:{TAB.join(_COLUMNS)}", "guid column:1", "tags column:4"):  # fmt: skip
+    head = (f"{_OURS}{study_id}", "separator:tab", "html:false", "notetype:Basic", f"deck:{deck}",
+            f"columns:{TAB.join(_COLUMNS)}", "tags column:3", "guid column:4")  # fmt: skip
+    for line in head:
         target.write(f"#{line}\n")
     writer = csv.writer(target, delimiter="\t", lineterminator="\n")
     for card in _cards(snapshot, digits):
         guid = digest(f"{study_id} {card.key}")[:16]
-        writer.writerow((guid, _field(card.front), _field(card.back), " ".join(card.tags)))
+        writer.writerow((_field(card.front), _field(card.back), " ".join(card.tags), guid))
     return target.getvalue()
+
+
+def cards_file(folder: Path, name: str, study_id: str) -> Path:
+    """Where a study's cards go: a file of theirs, or one that is not there yet."""
+    first = folder / f"{name} cards.tsv"
+    return first if _free(first, study_id) else folder / f"{name} cards {study_id}.tsv"
+
+
+def _free(path: Path, study_id: str) -> bool:
+    if path.is_symlink() or not path.is_file():
+        return not path.exists() and not path.is_symlink()
+    with path.open("rb") as file:
+        return file.readline(200).rstrip() == f"#{_OURS}{study_id}".encode()
 
 
 def _field(told: str) -> str:

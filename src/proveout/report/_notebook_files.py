@@ -78,7 +78,7 @@ class Folder:
 
     def _free(self, kind: str, text: str, key: str) -> str:
         wanted = page_name(text)
-        study = page_name(self._study_name)[:40].strip()
+        study = page_name(self._study_name).encode()[:40].decode(errors="ignore").strip()
         apart = ("", kind, f"{kind}, {study}", f"{kind}, {self._id}", f"{kind}, {digest(key)[:12]}")
         for words in apart:
             name = f"{wanted} ({words})" if words else wanted

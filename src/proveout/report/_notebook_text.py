@@ -26,7 +26,7 @@ _DEVICES = {
     *(f"{port}{n}" for port in ("com", "lpt") for n in range(10)),
 }
 _NAME_CHARACTERS = 80
-_NAME_BYTES = 200
+_NAME_BYTES = 150
 _DIFF_LINES = 400
 _DIFF_WIDTH = 400
 
