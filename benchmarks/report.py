@@ -2,8 +2,8 @@
 
     python benchmarks/report.py [--trials 1000] [--ideas 60] [--lines 20]
 
-The study is simulated as in `dashboard.py`; each idea changes so many lines. Prints, for each, bytes
-and CPU seconds, what the report left out, and the peak of memory.
+The study is simulated as in `dashboard.py`; each idea changes so many lines. Prints bytes, CPU
+seconds and the peak of memory of each, and what the report left out.
 """
 
 from __future__ import annotations

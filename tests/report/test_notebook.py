@@ -123,15 +123,17 @@ def test_what_a_person_wrote_stays(told: Maker, tmp_path: Path) -> None:
     page = tmp_path / "rotary.md"
     notes = f"\r\nmy own words \xff\n{LINE}\nand more\n".encode("latin-1")
     head, line, _ = page.read_bytes().partition(LINE.encode())
-    head = head.replace(b"tags:\n", b"rating: 5\ntags:\n- mine\n")
+    head = head.replace(b"tags:\n", b"# mine\nalarm: 12:30\nlist:\n- yes\n- 010\ntags:\n- mine\n")
     page.write_bytes(head + line + notes)
     write(told, tmp_path)
     now = page.read_bytes()
     assert now.partition(LINE.encode())[2] == notes
     read = front(now.decode("latin-1"))
-    assert read["rating"] == 5 and read["verdict"] == "holds"
+    assert b"\n# mine\nalarm: 12:30\nlist:\n- yes\n- 010\n---\n" in now
+    assert read["verdict"] == "holds"
     assert read["tags"][-1] == "mine"  # type: ignore[index]
     assert "proveout/not-judged" not in read["tags"]  # type: ignore[operator]
+    assert write(told, tmp_path) == 0
 
 
 def test_files_of_others_are_never_touched(told: Maker, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,7 @@ _INVITATION = "*Yours is what you write below: what is above is written anew wit
 _STUDY, _PAGE = "proveout", "proveout-page"
 _OURS = (_STUDY, _PAGE, "study", "verdict", "gap", "compute-multiplier", "tags", "aliases")
 _HEAD_BYTES = 65_536
+_PROPERTY = re.compile(r"([^\s#-][^:]*):")
 _UNLINKABLE = frozenset("[]|#^")
 
 
@@ -39,8 +41,8 @@ class Page:
 class _Found:
     path: Path
     key: str
-    properties: Mapping[str, Any]
-    """Those that a person added."""
+    properties: list[str]
+    """Those that a person added, a line each as they stand."""
     tags: tuple[str, ...]
     notes: bytes
 
@@ -86,7 +88,8 @@ class Folder:
             if fold(name) not in self._taken and not file.is_symlink() and not file.exists():
                 return name
         raise UserError(
-            f"{self._path} has files of every name that a page of {wanted!r} could take"
+            f"{self._path} has files of every name that the page {wanted!r} could take; move "
+            "them, or name another folder"
         )
 
     def write(self, pages: Iterable[Page]) -> int:
@@ -105,7 +108,7 @@ class Folder:
                 write_whole(path, text)
                 written += 1
         for key, found in self._found.items():
-            if key not in keys and not found.notes.strip() and not found.properties:
+            if key not in keys and not (found.notes.strip() or found.properties or found.tags):
                 found.path.unlink()
         return written
 
@@ -114,9 +117,10 @@ class Folder:
         tags = [*page.tags, *(found.tags if found else ())]
         # In a property, too, brackets would make a link.
         properties = {name: _unlinked(value) for name, value in properties.items()}
-        properties |= {"tags": list(dict.fromkeys(tags)), **(found.properties if found else {})}
+        properties |= {"tags": list(dict.fromkeys(tags))}
         front = yaml.safe_dump(properties, sort_keys=False, allow_unicode=True, width=10_000)
-        lines = ["---", front.rstrip("\n"), "---", "", f"# {page.title}", "", *page.lines]
+        own = found.properties if found else []
+        lines = ["---", front.rstrip("\n"), *own, "---", "", f"# {page.title}", "", *page.lines]
         lines += [*([""] if lines[-1] else []), "---", "", _INVITATION, ""]
         above = "\n".join(lines).replace(LINE, LINE.replace("<!--", "<!"))
         return f"{above}\n{LINE}".encode(errors="replace") + (found.notes if found else b"\n")
@@ -139,30 +143,50 @@ def _read(path: Path, study_id: str) -> _Found | None:
         return None
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
-    properties = _front(head)
-    if properties is None or properties.get(_STUDY) != study_id:
+    front = _front(head)
+    properties = _parsed(front)
+    if properties.get(_STUDY) != study_id:
         return None
     _, line, notes = path.read_bytes().partition(LINE.encode())
-    key, tags = properties.get(_PAGE), properties.get("tags")
+    key = properties.get(_PAGE)
     if not line or not isinstance(key, str):
         return None
-    own = [each for each in tags if isinstance(each, str)] if isinstance(tags, list) else []
-    return _Found(
-        path,
-        key,
-        {name: value for name, value in properties.items() if name not in _OURS},
-        tuple(each for each in own if not each.startswith("proveout/")),
-        notes,
-    )
+    own = [each for each in _tags(properties.get("tags")) if not each.startswith("proveout/")]
+    return _Found(path, key, _not_ours(front), tuple(own), notes)
 
 
-def _front(head: bytes) -> dict[str, Any] | None:
-    """The properties at the head of a page."""
+def _front(head: bytes) -> list[str]:
+    """The lines of the properties at the head of a page; none where there are none."""
     lines = head.decode("utf-8-sig", errors="replace").splitlines()
     if not lines or lines[0] != "---" or "---" not in lines[1:]:
-        return None
+        return []
+    return lines[1 : lines.index("---", 1)]
+
+
+def _parsed(front: list[str]) -> dict[str, Any]:
+    """Properties with every value as the text that it is written as."""
     try:
-        read = yaml.safe_load("\n".join(lines[1 : lines.index("---", 1)]))
+        read = yaml.load("\n".join(front), Loader=yaml.BaseLoader)
     except (yaml.YAMLError, ValueError, RecursionError):
-        return None
-    return read if isinstance(read, dict) else None
+        return {}
+    return read if isinstance(read, dict) else {}
+
+
+def _tags(value: object) -> list[str]:
+    """Tags as a list, or as editors also write them: words between commas."""
+    if isinstance(value, str):
+        return value.replace(",", " ").split()
+    return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
+
+
+def _not_ours(front: list[str]) -> list[str]:
+    """The lines of properties that a person added: kept as they stand, since reading and writing
+    them anew would make `12:30` a number."""
+    kept, ours = [], False
+    for line in front:
+        name = _PROPERTY.match(line)
+        if name:
+            ours = name[1].strip("\"'") in _OURS
+        if not ours or line.startswith("#"):
+            kept.append(line)
+    return kept
