@@ -51,7 +51,9 @@ EFFECTS: dict[str, tuple[str, tuple[float, ...]]] = {
 }
 
 
-def make_study(name: str = "byte-lm", rungs: tuple[float, ...] = LADDER) -> Study:
+def make_study(
+    name: str = "byte-lm", rungs: tuple[float, ...] = LADDER, score: dict[str, object] | None = None
+) -> Study:
     return Study.model_validate(
         {
             "name": name,
@@ -60,7 +62,8 @@ def make_study(name: str = "byte-lm", rungs: tuple[float, ...] = LADDER) -> Stud
                 "train": "python train.py --seed {seed} --out {out}",
                 "editable": ["train.py"],
             },
-            "score": {"kind": "language-model", "held_out": "held_out.bin", "serve": "t.py:load"},
+            "score": score
+            or {"kind": "language-model", "held_out": "held_out.bin", "serve": "t.py:load"},
             "ladder": {
                 "rung": [{"compute": f"{compute:g} flops"} for compute in rungs],
                 "target": f"{TARGET:g} flops",

@@ -9,13 +9,15 @@ import jsonschema
 import pytest
 
 from proveout.ideas import BASELINE
-from proveout.report import TRACE_VERSION, Trace, write_traces
+from proveout.ledger import VerdictsRead
+from proveout.report import TRACE_VERSION, Trace, in_own_sense, write_traces
 from proveout.report._traces import came_true
 from proveout.trials import Trial
 from tests.report.conftest import (
     EFFECTS,
     HOSTILE,
     Maker,
+    make_study,
     open_study,
     tell_history,
     tell_hostile_history,
@@ -108,3 +110,20 @@ def test_a_prediction_comes_true_or_not(
     said: str, word: str, gaps: tuple[float, ...], expected: bool | None
 ) -> None:
     assert came_true(said, verdict_of("x", word, gaps), more_is_better=False) is expected
+
+
+def test_where_more_is_better_a_gain_is_above_zero(tmp_path: Path) -> None:
+    score = {"kind": "reported", "key": "acc", "metric": "accuracy", "goal": "maximize"}
+    study = make_study(score=score | {"range": [0, 1]})
+    maker = open_study(study, ("a",))
+    judged = VerdictsRead((verdict_of("a", "holds", (-0.1, -0.2)),), 4)
+    maker.say(judged)
+    maker.add("b")
+    history = in_own_sense(study, maker.history())
+    write_traces(study, history, maker.entries, {}, tmp_path / "t")
+    first, second = (json.loads(line) for line in (tmp_path / "t").read_text().splitlines())
+    gap = judged.verdicts[0].gap_at_target
+    assert gap is not None and gap < 0
+    assert first["verdict"]["gap_at_target"] == -gap
+    assert second["context"]["best"] == [{"idea": "a", "verdict": "holds", "gap_at_target": -gap}]
+    assert first["prediction"]["came_true"] is True
