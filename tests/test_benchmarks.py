@@ -37,6 +37,7 @@ TINY = {
     "redteam.py": ["test_clocks.py"],
     "sources.py": ["--tiny", "--arms", "all"],
     "withheld.py": ["--tiny"],
+    "report.py": ["--trials", "100", "--ideas", "10"],
     "dashboard.py": ["--trials", "300", "--ideas", "20", "--viewers", "2", "--seconds", "1"],
 }
 NEEDS_TORCH = {

@@ -20,7 +20,8 @@ from typing import Any
 
 import pytest
 
-from proveout.ledger import Ledger, read_history
+from proveout.ideas import Idea
+from proveout.ledger import IdeaAdded, Ledger, StudyEnded, StudyOpened, read_history
 from proveout.loop import run_study
 from proveout.study import read_study
 
@@ -124,6 +125,15 @@ def test_a_study_from_run_to_report(small: Any, command: Any) -> None:
     assert "crash" in command("ideas", "list", small.folder).stdout
 
     assert json.loads(command("report", small.folder, "--json").stdout)["ideas"]
+    written = command("report", small.folder, "--notebook", small.folder / "notes",
+                      "--traces", small.folder / "traces.jsonl")  # fmt: skip
+    assert written.returncode == DONE, written.stderr
+    assert "surer" in (small.folder / "notes" / "surer.md").read_text()
+    lines = (small.folder / "traces.jsonl").read_text().splitlines()
+    traces = {trace["idea"]: trace for trace in map(json.loads, lines)}
+    assert "+FORGET = 0.001" in traces["surer"]["change"]["diff"]
+    assert traces["surer"]["forecast"]["measured_gap"] is not None
+    assert all(bought["why"] for bought in traces["surer"]["purchases"])
     for format, written in (("md", "report.md"), ("json", "report.json"), ("svg", "figures")):
         done = command("report", small.folder, "--format", format)
         assert done.returncode == DONE, done.stderr
@@ -200,25 +210,66 @@ def test_an_interrupt_ends_cleanly_and_says_how_to_go_on(
 
 def test_at_a_terminal_the_study_is_seen_as_it_goes(small: Any, proveout: Path) -> None:
     """In a real pseudo-terminal of 80 by 24: the live view first, the table at the end."""
+    process, controller = at_a_terminal(proveout, "run", small.folder)
+    text = rest_of(controller)
+    assert process.wait(timeout=60) == DONE
+    live, _, rest = text.rpartition("budget")
+    assert "trials done" in live
+    assert "running" in live
+    assert "report.html" in rest.replace("\r\n", "")
+
+
+@pytest.mark.parametrize("end", ["the study", "Ctrl-C"])
+def test_a_study_is_watched_until_it_ends(end: str, toy: Any, proveout: Path) -> None:
+    with Ledger(toy.folder) as ledger:
+        ledger.append(StudyOpened("toy", "0", 1e9, "flops", toy.file.read_text(), "a machine"))
+        ledger.append(IdeaAdded(Idea("baseline", "baseline", "0" * 40, None)))
+        process, controller = at_a_terminal(proveout, "status", toy.folder, "--watch")
+        shown = os.read(controller, 65536)
+        while b"budget" not in shown:
+            shown += os.read(controller, 65536)
+        assert process.poll() is None
+        if end == "the study":
+            ledger.append(StudyEnded("nothing is left to buy"))
+        else:
+            process.send_signal(signal.SIGINT)
+        rest = rest_of(controller)
+        assert process.wait(timeout=60) == DONE
+    assert "Traceback" not in rest
+    assert ("ended: nothing is left to buy" in rest) == (end == "the study")
+
+
+def test_watching_without_a_terminal_prints_once_and_says_so(small: Any, command: Any) -> None:
+    with Ledger(small.folder) as ledger:
+        ledger.append(StudyOpened("toy", "0", 1e9, "flops", small.file.read_text(), "a machine"))
+    done = command("status", small.folder, "--watch")
+    assert done.returncode == DONE and "budget" in done.stdout
+    assert "not a terminal" in done.stderr and "\x1b" not in done.stdout
+    both = command("status", small.folder, "--watch", "--json")
+    assert both.returncode == USER_MISTAKE and "give one of them" in both.stderr
+
+
+def at_a_terminal(proveout: Path, *words: object) -> tuple[subprocess.Popen[bytes], int]:
+    """A command in a pseudo-terminal of 80 by 24, and the terminal's other end."""
     controller, terminal = pty.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     environment = os.environ | {"TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24"}
     process = subprocess.Popen(
-        [proveout, "run", small.folder],
+        [proveout, *map(str, words)],
         stdin=terminal, stdout=terminal, stderr=terminal, env=environment,
     )  # fmt: skip
     os.close(terminal)
+    return process, controller
+
+
+def rest_of(controller: int) -> str:
+    """What is printed until the end."""
     shown = b""
     with contextlib.suppress(OSError):  # how Linux says that the other end has been closed
         while chunk := os.read(controller, 65536):
             shown += chunk
     os.close(controller)
-    assert process.wait(timeout=60) == DONE
-    text = shown.decode()
-    live, _, rest = text.rpartition("budget")
-    assert "trials done" in live
-    assert "running" in live
-    assert "report.html" in rest.replace("\r\n", "")
+    return shown.decode()
 
 
 def test_a_reader_that_goes_away_costs_no_trial(small: Any, proveout: Path, command: Any) -> None:

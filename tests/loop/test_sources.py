@@ -86,7 +86,7 @@ def test_a_study_without_a_catalog_finds_its_own_ideas_and_carries_the_best(toy:
     assert sum(source_shares(study, history, None).values()) == pytest.approx(1.0)
     assert rows["sampler"].gain > 0
     page = render_html(study, history, {})
-    assert "Where ideas came from" in page
+    assert "What each source of ideas yielded" in page
     assert "recombination" in page
     assert as_json(study, history)["sources"][0]["source"] == "sampler"
 

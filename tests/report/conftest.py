@@ -51,7 +51,9 @@ EFFECTS: dict[str, tuple[str, tuple[float, ...]]] = {
 }
 
 
-def make_study(name: str = "byte-lm", rungs: tuple[float, ...] = LADDER) -> Study:
+def make_study(
+    name: str = "byte-lm", rungs: tuple[float, ...] = LADDER, score: dict[str, object] | None = None
+) -> Study:
     return Study.model_validate(
         {
             "name": name,
@@ -60,7 +62,8 @@ def make_study(name: str = "byte-lm", rungs: tuple[float, ...] = LADDER) -> Stud
                 "train": "python train.py --seed {seed} --out {out}",
                 "editable": ["train.py"],
             },
-            "score": {"kind": "language-model", "held_out": "held_out.bin", "serve": "t.py:load"},
+            "score": score
+            or {"kind": "language-model", "held_out": "held_out.bin", "serve": "t.py:load"},
             "ladder": {
                 "rung": [{"compute": f"{compute:g} flops"} for compute in rungs],
                 "target": f"{TARGET:g} flops",
@@ -83,11 +86,13 @@ class Maker:
         self.random = random.Random(7)
         self.sequence = 0
         self.at = START
+        self.entries: list[Entry] = []
 
     def say(self, event: Event, seconds: float = 1.0) -> None:
         self.sequence += 1
         self.at += seconds
-        self.builder.add(Entry(self.sequence, self.at, event))
+        self.entries.append(Entry(self.sequence, self.at, event))
+        self.builder.add(self.entries[-1])
 
     def add(self, name: str, kind: str = "idea", **more: object) -> None:
         number = len(self.builder.history().ideas)
@@ -191,6 +196,11 @@ def make_verdicts(trials: int = 80) -> VerdictsRead:
 
 def make_history(study: Study | None = None) -> History:
     """Ten arms over four rungs and the target: failures, a stack, a scored forecast."""
+    return tell_history(study).history()
+
+
+def tell_history(study: Study | None = None) -> Maker:
+    """The same with its entries."""
     study = study or make_study()
     singles = tuple(name for name in EFFECTS if not name.startswith("stack"))
     maker = open_study(study, singles)
@@ -224,7 +234,7 @@ def make_history(study: Study | None = None) -> History:
     maker.say(ForecastScored("stack-2", 4, -0.41, 0.012, 2.45, 2.04, True, 0.018))
     maker.say(make_verdicts())
     maker.say(StudyEnded("stack-2 is the new baseline: proven at the target"))
-    return maker.history()
+    return maker
 
 
 HOSTILE = (
@@ -234,6 +244,11 @@ HOSTILE = (
 
 def make_hostile_history(study: Study | None = None) -> History:
     """Every text that can come from a program or an idea is hostile."""
+    return tell_hostile_history(study).history()
+
+
+def tell_hostile_history(study: Study | None = None) -> Maker:
+    """The same with its entries."""
     maker = Maker(study or make_study())
     maker.say(StudyOpened(HOSTILE, HOSTILE, 2e13, "flops", f"# {HOSTILE}\n</pre>", HOSTILE))
     maker.add(BASELINE, "baseline", hypothesis=HOSTILE)
@@ -252,7 +267,7 @@ def make_hostile_history(study: Study | None = None) -> History:
     maker.say(ForecastMade(HOSTILE, 4, -0.1, 0.1, 5.0, (-0.2, 0.0), (-0.3, 0.1),
                            math.nan, (math.nan, math.nan)))  # fmt: skip
     maker.say(StudyEnded(HOSTILE))
-    return maker.history()
+    return maker
 
 
 @pytest.fixture(scope="session")

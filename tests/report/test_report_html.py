@@ -1,7 +1,10 @@
-"""The report file: whole, offline, escaped, and with the records' own numbers."""
+"""The report: the dashboard's pages in one file, offline, escaped, with the records' numbers."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import html
 import json
 import re
 import shutil
@@ -12,16 +15,17 @@ import pytest
 
 from proveout.ideas import BASELINE
 from proveout.ledger import BaselineLaw, History, VerdictsRead
-from proveout.report import as_json, render_html, write_html, write_markdown
+from proveout.report import _html, as_json, render_html, write_html, write_markdown
 from proveout.study import Study
 from proveout.trials import Trial
 from tests.report.conftest import EFFECTS, HOSTILE, make_study, open_study, verdict_of
 
+AXE = Path(__file__).parents[1] / "web" / "vendor" / "axe.min.js"
 VOID = {"meta", "link", "br", "hr", "img", "path", "use", "circle", "rect", "input"}
 
 
 class Page(HTMLParser):
-    """Tags, addresses and the cells of the first table."""
+    """Tags, addresses and the cells of the table of ideas."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -30,23 +34,25 @@ class Page(HTMLParser):
         self.attributes: set[str] = set()
         self.rows: list[list[str]] = []
         self.ids: list[str] = []
+        self.scripts: list[str] = []
         self._open: list[str] = []
-        self._tables = 0
+        self._tables: list[str] = []
         self.feed(text)
         self.close()
         assert self._open == []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.add(tag)
-        self._tables += tag == "table"
+        if tag == "table":
+            self._tables.append(dict(attrs).get("class") or "")
         self.attributes |= {name for name, _ in attrs}
         self.addresses += [v or "" for n, v in attrs if n in {"href", "src", "xlink:href"}]
         self.ids += [value or "" for name, value in attrs if name == "id"]
         if tag not in VOID:
             self._open.append(tag)
-        if tag == "tr" and self._tables == 1:
+        if tag == "tr" and self._tables[-1] == "ideas":
             self.rows.append([])
-        if tag == "td" and self._tables == 1:
+        if tag == "td" and self._tables[-1] == "ideas":
             self.rows[-1].append("")
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -59,7 +65,15 @@ class Page(HTMLParser):
             assert self._open.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        if self._tables == 1 and "td" in self._open and self.rows and self.rows[-1]:
+        if self._open and self._open[-1] == "script":
+            self.scripts.append(data)
+        if (
+            self._tables
+            and self._tables[-1] == "ideas"
+            and "td" in self._open
+            and self.rows
+            and self.rows[-1]
+        ):
             self.rows[-1][-1] += data
 
 
@@ -89,7 +103,6 @@ def test_the_table_has_the_records_numbers(rendered: str, history: History) -> N
 
 def test_nothing_outside_is_asked_for(rendered: str) -> None:
     page = Page(rendered)
-    assert "script" not in page.tags
     for address in page.addresses:
         assert address.startswith(("#", "data:"))
     assert "@import" not in rendered
@@ -99,22 +112,38 @@ def test_nothing_outside_is_asked_for(rendered: str) -> None:
     assert inside <= set(page.ids)
 
 
+def test_every_page_and_every_idea_is_in_it(rendered: str) -> None:
+    ids = Page(rendered).ids
+    assert {"overview", "ladder", "scaling", "spending", "trust"} <= set(ids)
+    assert {f"idea-{name}" for name in (BASELINE, *EFFECTS)} <= set(ids)
+
+
+def test_only_its_own_script_may_run(
+    rendered: str, study: Study, hostile: History, diffs: dict[str, str]
+) -> None:
+    (script,) = Page(rendered).scripts
+    told = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{told}'" in html.unescape(rendered)
+    assert "unsafe" not in rendered
+    assert Page(render_html(study, hostile, diffs)).scripts == [script]
+
+
 def test_everything_a_researcher_wants_is_there(rendered: str, history: History) -> None:
+    text = html.unescape(re.sub(r"<[^>]+>", "", rendered))
     for expected in (
         "2 of 9 ideas hold at 1e12 flops", "git --git-dir=program.git worktree add",
         "inside the 80% interval", "could not take in half-batch", "bad-patch",
         "the patch does not apply: train.py:88", "audited", "2 x Example CPU, 8 GB",
-        "out of memory", "set aside: noop", "+x = 2 if a &lt; b else 3", "above the top rung",
+        "out of memory", "set aside: noop", "x = 2 if a < b else 3", "above the top rung",
         f"{history.losses(BASELINE, 0)[1]:.4f}",
         str(history.trials[Trial(0, 0, BASELINE)].seed),
     ):  # fmt: skip
-        assert expected in rendered
+        assert expected in text
 
 
 def test_hostile_text_is_only_text(study: Study, hostile: History, diffs: dict[str, str]) -> None:
     text = render_html(study, hostile, diffs)
     page = Page(text)
-    assert "script" not in page.tags
     assert not {name for name in page.attributes if name.startswith("on")}
     assert "&lt;script&gt;alert(1)" in text
     assert not {"\x1b", "\x07", "\u202e"} & set(text)
@@ -131,18 +160,41 @@ def test_the_same_records_give_the_same_file(
     assert [each.name for each in path.parent.iterdir()] == ["report.html"]
 
 
-def test_a_big_study_stays_small() -> None:
+def big_study(ideas: int, seeds: int) -> tuple[Study, History, dict[str, str]]:
+    """All ideas at four rungs, and changes of many lines."""
     study = make_study()
-    names = tuple(f"idea-number-{number}" for number in range(30))
+    names = tuple(f"idea-number-{number}" for number in range(ideas))
     maker = open_study(study, names)
     for rung in range(4):
-        for replicate in range(3):
+        for replicate in range(seeds):
             for name in (BASELINE, *names):
                 maker.score(Trial(rung, replicate, name), -0.1)
-    verdicts = tuple(verdict_of(name, "holds", (-0.1, -0.1, -0.2, -0.2), 3) for name in names)
-    maker.say(VerdictsRead(verdicts, 372, BaselineLaw((), "L = 1")))
-    diffs = dict.fromkeys(names, "+some line of code that is not short\n" * 2000)
-    assert len(render_html(study, maker.history(), diffs).encode()) < 2_000_000
+    verdicts = tuple(verdict_of(name, "holds", (-0.1, -0.1, -0.2, -0.2), seeds) for name in names)
+    maker.say(VerdictsRead(verdicts, 4 * seeds * ideas, BaselineLaw((), "L = 1")))
+    return study, maker.history(), dict.fromkeys(names, "+some line of code that is long\n" * 40)
+
+
+def test_a_study_of_a_thousand_trials_is_whole_in_two_megabytes() -> None:
+    text = render_html(*big_study(ideas=60, seeds=4))
+    assert len(text.encode()) < 2_000_000
+    assert len(re.findall('class="page idea"', text)) == 61
+    assert text.count("some line of code that is long") == 60 * 40
+    assert "Not in it: training curves and logs, which the dashboard shows." in text
+
+
+def test_what_does_not_fit_is_said_and_no_link_is_dead(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_html, "MOST_BYTES", 220_000)
+    monkeypatch.setattr(_html, "_ROWS", 40)
+    study, history, diffs = big_study(ideas=50, seeds=1)
+    text = render_html(study, history, diffs)
+    assert len(text.encode()) < 220_000
+    page = Page(text)
+    inside = {each[1:] for each in page.addresses if each.startswith("#")}
+    assert inside <= set(page.ids)
+    pages = len(re.findall('class="page idea"', text))
+    assert 10 < pages < 51
+    assert f"10 ideas in the tables; {51 - pages} pages of ideas" in text
+    assert "Its change is not in this file" in text
 
 
 def test_unfinished_studies_have_a_page_too(study: Study) -> None:
@@ -207,23 +259,67 @@ def test_a_browser_shows_it_without_complaint(
 ) -> None:
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     said: list[str] = []
-    requests: list[str] = []
+    requests: set[str] = set()
+    shown = "each => each.filter(page => page.checkVisibility()).map(page => page.id).join()"
     with playwright.sync_playwright() as started:
         browser = started.chromium.launch(executable_path=browser_path(), args=["--no-sandbox"])
         for scheme, each in (("light", history), ("dark", hostile)):
             path = tmp_path / f"{scheme}.html"
             write_html(study, each, diffs | {HOSTILE: HOSTILE}, path)
-            page = browser.new_page(color_scheme=scheme)
+            page = browser.new_context(color_scheme=scheme, bypass_csp=True).new_page()
             page.on("console", lambda message: said.append(message.text))
             page.on("pageerror", lambda error: said.append(str(error)))
-            page.on("request", lambda request: requests.append(request.url))
+            page.on("request", lambda request: requests.add(request.url.partition("#")[0]))
             page.goto(path.as_uri())
             page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
-            for width in (390, 1280):
-                page.set_viewport_size({"width": width, "height": 800})
-                assert page.evaluate("document.documentElement.scrollWidth") <= width
-                table = page.locator(".scroll").first
-                assert table.evaluate("each => each.scrollWidth - each.clientWidth") <= 0
+            names = page.locator(".page").evaluate_all("each => each.map(page => page.id)")
+            for name in names:
+                page.goto(f"{path.as_uri()}#{name}")
+                assert page.locator(".page").evaluate_all(shown) == name
+                for width in (390, 1280):
+                    page.set_viewport_size({"width": width, "height": 800})
+                    assert page.evaluate("document.documentElement.scrollWidth") <= width, name
+            page.goto(f"{path.as_uri()}#{names[-2]}")
+            page.add_script_tag(path=str(AXE))
+            found = page.evaluate("axe.run()")["violations"]
+            bad = [(f["id"], f["nodes"][0]["html"]) for f in found
+                   if f["impact"] in {"serious", "critical"}]  # fmt: skip
+            assert not bad
         browser.close()
     assert said == []
-    assert requests == [(tmp_path / f"{scheme}.html").as_uri() for scheme in ("light", "dark")]
+    assert requests == {(tmp_path / f"{scheme}.html").as_uri() for scheme in ("light", "dark")}
+
+
+@pytest.mark.skipif(browser_path() is None, reason="there is no chromium on this machine")
+def test_keys_and_search_work_under_its_own_policy(
+    study: Study, history: History, diffs: dict[str, str], tmp_path: Path
+) -> None:
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    write_html(study, history, diffs, tmp_path / "report.html")
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=browser_path(), args=["--no-sandbox"])
+        page = browser.new_page()
+        page.goto((tmp_path / "report.html").as_uri())
+        rows = page.locator("#overview .ideas tbody tr:visible")
+        page.locator(".words button", has_text="holds").click()
+        assert rows.count() == 3
+        page.keyboard.press("g")
+        page.keyboard.press("t")
+        page.locator("#trust").wait_for(state="visible")
+        page.keyboard.press("/")
+        page.wait_for_function("document.activeElement.matches('[data-search]')")
+        page.keyboard.type("rot")
+        assert rows.count() == 1
+        page.keyboard.press("Escape")
+        page.keyboard.press("j")
+        page.keyboard.press("Enter")
+        page.locator("#idea-rotary").wait_for(state="visible")
+        assert page.locator("#overview").is_hidden()
+        page.go_back()
+        page.locator("#overview").wait_for(state="visible")
+        context = browser.new_context(java_script_enabled=False)
+        still = context.new_page()
+        still.goto((tmp_path / "report.html").as_uri())
+        still.locator(".tabs a", has_text="Ladder").click()
+        assert still.locator("#ladder").is_visible() and still.locator("#overview").is_hidden()
+        browser.close()

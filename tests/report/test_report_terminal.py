@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+import itertools
 from dataclasses import replace
 
 import pytest
 from rich.console import Console, RenderableType
 
 from proveout.ideas import BASELINE
-from proveout.ledger import History
+from proveout.ledger import History, Verdict
 from proveout.report import (
     answer,
     checkout_command,
@@ -21,6 +22,7 @@ from proveout.report import (
     trial_line,
     verdict_table,
 )
+from proveout.report._terminal_plot import gap_plot, gap_spark
 from proveout.study import Study
 from proveout.trials import Trial
 from tests.report.conftest import EFFECTS, HOSTILE, START, make_study, open_study
@@ -161,3 +163,45 @@ def test_the_list_of_ideas_has_those_refused(study: Study, history: History) -> 
     text = "\n".join(plain(ideas_table(study, history), 120, 50))
     assert "bad-patch: the patch does not apply" in text
     assert "rotary trains better" in text
+
+
+@pytest.mark.parametrize("width", [40, 80, 110, 200])
+def test_small_pictures_of_gaps_stand_where_there_is_room(
+    study: Study, history: History, width: int
+) -> None:
+    lines = plain(verdict_table(study, None, history, width, plots=True), width, 50)
+    assert all(len(line) <= width for line in lines)
+    drawn = [line for line in lines if any("\u2800" < sign <= "\u28ff" for sign in line)]
+    measured = [v for v in history.verdicts.verdicts if v.line]  # type: ignore[union-attr]
+    assert len(drawn) == (len(measured) if width >= 110 else 0)
+    assert not [each for each in plain(verdict_table(study, None, history, 200), 200, 50)
+                if any(sign > "\u2800" for sign in each)]  # fmt: skip
+
+
+@pytest.mark.parametrize("unicode", [True, False])
+@pytest.mark.parametrize("width", [20, 40, 80, 300])
+def test_the_picture_of_an_idea_has_its_means_where_they_are(
+    study: Study, history: History, width: int, unicode: bool
+) -> None:
+    for verdict in history.verdicts.verdicts:  # type: ignore[union-attr]
+        lines = [each.plain for each in gap_plot(study, verdict, width, unicode)]
+        if not verdict.measured or width < 30:
+            assert lines == []
+            continue
+        assert all(len(line) <= width for line in lines)
+        assert lines[-1].split()[0] == "1e10" and lines[-1].endswith("1e12 flops (target)")
+        assert unicode or all(line.isascii() for line in lines)
+        dots = [(column, row) for row, line in enumerate(lines[:-1])
+                for column, sign in enumerate(line) if sign in "●o"]  # fmt: skip
+        rows = [row for _, row in sorted(dots)]
+        gaps = [mean for _, mean, *_ in verdict.measured]
+        assert len(rows) == len(gaps)
+        for (above, one), (below, other) in itertools.permutations(zip(rows, gaps, strict=True), 2):
+            assert above <= below or one <= other
+        assert any(line.lstrip().startswith(("0.0", "+0.0", "-0.0")) for line in lines)
+
+
+def test_a_fit_of_one_point_is_drawn_too(study: Study) -> None:
+    flat = Verdict("x", "no effect", 0.0, None, None, None, None, 1, "", (), ((1e10, 0.0, 0.1, 1),))
+    assert any("●" in each.plain for each in gap_plot(study, flat, 80, unicode=True))
+    assert gap_spark(study, flat) == "" and gap_plot(study, None, 80, unicode=True) == []

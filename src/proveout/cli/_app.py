@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import sys
-from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
@@ -14,16 +11,28 @@ import typer
 from proveout.cli._decide import decide
 from proveout.cli._doctor import doctor
 from proveout.cli._fit import fit
+from proveout.cli._follow import follow
 from proveout.cli._ideas import ideas_app
 from proveout.cli._init import init
 from proveout.cli._ladder import ladder
 from proveout.cli._mcp import mcp
-from proveout.cli._send import Wanted, send
+from proveout.cli._report import report
 from proveout.cli._serve import serve
-from proveout.errors import EnvironmentFailure, ProveoutError, UserError
+from proveout.cli._shared import (
+    AsJson,
+    Folder,
+    console,
+    diffs_of,
+    draws_dots,
+    explained,
+    print_json,
+    read_judged,
+    shortest,
+)
+from proveout.errors import ProveoutError, UserError
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from pathlib import Path
 
     from proveout.ledger import History, Verdict
     from proveout.study import Study
@@ -37,9 +46,6 @@ app = typer.Typer(
 )
 
 _DONE, _FAILED, _USER_MISTAKE, _WORK_LEFT = range(4)
-
-Folder = Annotated[Path, typer.Argument(metavar="STUDY", help="The folder that holds study.toml.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def main() -> NoReturn:
@@ -113,7 +119,13 @@ def run(
 
 
 @app.command()
-def status(folder: Folder, as_json: AsJson = False) -> None:
+def status(
+    folder: Folder,
+    as_json: AsJson = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Follow the study until it ends, or Ctrl-C.")
+    ] = False,
+) -> None:
     """Where a study stands: trials, budget, the last decision."""
     from dataclasses import asdict
 
@@ -121,29 +133,33 @@ def status(folder: Folder, as_json: AsJson = False) -> None:
     from proveout.report import has_sources, sources_table, status_text
     from proveout.trackers import tracker_states
 
-    study, history = _read(folder)
+    if watch and as_json:
+        raise UserError("--watch draws at a terminal and --json prints once: give one of them")
+    if watch:
+        follow(folder)
+    study, history = read_judged(folder)
     if as_json:
         document = to_json(study, history)
         keys = ("study", "account", "counts", "decisions", "sources")
         sent = [asdict(each) for each in tracker_states(study, history)]
-        _print_json({key: document[key] for key in keys} | {"trackers": sent})
+        print_json({key: document[key] for key in keys} | {"trackers": sent})
     else:
         print(status_text(study, history))
         _print_trackers(study, history, folder)
         if has_sources(study, history):
             print()
-            _console().print(sources_table(study, history))
+            console().print(sources_table(study, history))
 
 
 @app.command()
 def verdicts(folder: Folder, as_json: AsJson = False) -> None:
     """The verdict on every idea, with the gap at the target and the compute multiplier."""
-    study, history = _read(folder)
+    study, history = read_judged(folder)
     if as_json:
         from proveout.report import as_json as to_json
 
         document = to_json(study, history)
-        _print_json({key: document[key] for key in ("study", "target", "verdicts", "forecasts")})
+        print_json({key: document[key] for key in ("study", "target", "verdicts", "forecasts")})
     else:
         _print_verdicts(study, history)
 
@@ -158,18 +174,20 @@ def show(
     from proveout.report import as_json as to_json
     from proveout.report import idea_page
 
-    study, history = _read(folder)
+    study, history = read_judged(folder)
     _check_idea(history, idea)
-    diff = _diffs(study, history, [idea])[idea]
+    diff = diffs_of(study, history, [idea])[idea]
     if as_json:
         document = to_json(study, history)
         (found,) = (each for each in document["ideas"] if each["name"] == idea)
         trials = [each for each in document["trials"] if each["idea"] == idea]
         read = [each for each in document["verdicts"] if each["idea"] == idea]
-        _print_json(found | {"diff": diff, "verdict": next(iter(read), None), "trials": trials})
+        print_json(found | {"diff": diff, "verdict": next(iter(read), None), "trials": trials})
     else:
         verdict = next(iter(each for each in _verdicts(history) if each.idea == idea), None)
-        _console().print(idea_page(study, history, verdict, diff, idea))
+        place = console()
+        page = idea_page(study, history, verdict, diff, idea, min(place.width, 90), draws_dots())
+        place.print(page)
 
 
 app.add_typer(ideas_app, name="ideas")
@@ -181,12 +199,12 @@ def ideas_list(folder: Folder, as_json: AsJson = False) -> None:
     from proveout.report import as_json as to_json
     from proveout.report import ideas_table
 
-    study, history = _read(folder)
+    study, history = read_judged(folder)
     if as_json:
         document = to_json(study, history)
-        _print_json({key: document[key] for key in ("ideas", "refused")})
+        print_json({key: document[key] for key in ("ideas", "refused")})
     else:
-        _console().print(ideas_table(study, history))
+        console().print(ideas_table(study, history))
 
 
 app.command()(ladder)
@@ -195,74 +213,7 @@ app.command()(decide)
 app.command()(doctor)
 app.command()(mcp)
 app.command()(serve)
-
-
-@app.command()
-def report(
-    folder: Folder,
-    out: Annotated[
-        Path | None, typer.Option(help="Where to write; by default report.html in the study.")
-    ] = None,
-    format: Annotated[
-        str, typer.Option(help="html, md, json; or png or svg for a folder of figures.")
-    ] = "html",
-    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
-    to: Annotated[
-        str | None, typer.Option(help="Send the study to tensorboard, mlflow, wandb or trackio.")
-    ] = None,
-    address: Annotated[str | None, typer.Option(help="Of --to: the tracker's server.")] = None,
-    project: Annotated[str | None, typer.Option(help="Of --to: the project there.")] = None,
-    offline: Annotated[bool, typer.Option("--offline", help="Of --to wandb: files only.")] = False,
-) -> None:
-    """Write the report: one self-contained file that works offline; or send the study."""
-    from proveout.report import as_json as to_json
-    from proveout.report import save_figures, write_html, write_markdown
-
-    if to is not None:
-        send(folder, Wanted(to, address, out, project, offline))
-        return
-    if address or project or offline:
-        raise UserError("--address, --project and --offline say where --to sends; give --to KIND")
-    study, history = _read(folder)
-    if as_json or (format == "json" and out is None):
-        _print_json(to_json(study, history))
-        return
-    names = {"html": "report.html", "md": "report.md", "json": "report.json",
-             "png": "figures", "svg": "figures"}  # fmt: skip
-    if format not in names:
-        raise UserError(f"--format {format!r} is not known; allowed: {', '.join(names)}")
-    path = out or study.folder / names[format]
-    with _explained(path):
-        match format:
-            case "html":
-                write_html(study, history, _diffs(study, history, history.ideas), path)
-            case "md":
-                write_markdown(study, history, path)
-            case "json":
-                path.write_text(_to_json(to_json(study, history)) + "\n", encoding="utf-8")
-            case "png" | "svg":
-                save_figures(study, history, path, format)
-    print(path)
-
-
-def _read(folder: Path) -> tuple[Study, History]:
-    """A study and its history, with verdicts as fresh as its trials."""
-    from dataclasses import replace
-
-    from proveout.ledger import read_history
-    from proveout.loop import check_unchanged
-    from proveout.report import in_own_sense
-    from proveout.study import read_study
-
-    study = read_study(folder)
-    history = read_history(study.folder)
-    edited = history.opened is not None and check_unchanged(study, history.opened)
-    read = history.verdicts
-    if read is None or read.trials_finished != history.finished_trials or edited:
-        from proveout.verdicts import judge
-
-        history = replace(history, verdicts=judge(study, history))
-    return study, in_own_sense(study, history)
+app.command()(report)
 
 
 def _verdicts(history: History) -> tuple[Verdict, ...]:
@@ -277,17 +228,6 @@ def _check_idea(history: History, name: str) -> None:
         raise UserError(f"there is no idea {name!r}; there are: {', '.join(history.ideas)}")
 
 
-def _diffs(study: Study, history: History, names: Iterable[str]) -> dict[str, str]:
-    from proveout.loop import repository_of
-
-    repository = repository_of(study)
-    diffs = {}
-    for name in names:
-        idea = history.ideas[name]
-        diffs[name] = repository.diff(idea.parent, idea.commit) if idea.parent else ""
-    return diffs
-
-
 def _print_result(study: Study, history: History) -> None:
     """What `run` leaves on the screen: the table, the forecasts, the report's path."""
     from proveout.report import in_own_sense, write_html
@@ -295,9 +235,9 @@ def _print_result(study: Study, history: History) -> None:
     history = in_own_sense(study, history)
     _print_verdicts(study, history)
     path = study.folder / "report.html"
-    with _explained(path):
-        write_html(study, history, _diffs(study, history, history.ideas), path)
-    print(f"\nreport: {_shortest(path)}")
+    with explained(path):
+        write_html(study, history, diffs_of(study, history, history.ideas), path)
+    print(f"\nreport: {shortest(path)}")
 
 
 def _print_trackers(study: Study, history: History, folder: Path) -> None:
@@ -307,44 +247,12 @@ def _print_trackers(study: Study, history: History, folder: Path) -> None:
         print(each.line(folder))
 
 
-def _shortest(path: Path) -> Path:
-    """A path as a person at this place would type it."""
-    here = Path.cwd()
-    return path.relative_to(here) if path.is_relative_to(here) else path
-
-
 def _print_verdicts(study: Study, history: History) -> None:
     from proveout.report import forecast_lines, verdict_table
 
     assert history.verdicts is not None
-    console = _console()
-    console.print(verdict_table(study, history.verdicts, history, width=console.width))
+    place = console()
+    table = verdict_table(study, history.verdicts, history, place.width, plots=draws_dots())
+    place.print(table)
     for line in forecast_lines(history):
-        console.print(line, markup=False, highlight=False)
-
-
-def _console() -> Console:
-    from rich.console import Console
-
-    # Without a terminal the table is not squeezed into 80 columns.
-    return Console(width=None if sys.stdout.isatty() else 160)
-
-
-def _print_json(document: object) -> None:
-    print(_to_json(document))
-
-
-def _to_json(document: object) -> str:
-    import json
-
-    return json.dumps(document, indent=1, allow_nan=False)
-
-
-@contextlib.contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        from proveout.ledger import explain
-
-        raise EnvironmentFailure(explain(error, path)) from None
+        place.print(line, markup=False, highlight=False)

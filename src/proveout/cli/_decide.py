@@ -63,10 +63,10 @@ def decide(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Decide between ideas that were run at several scales: which holds at the target?"""
-    from proveout.cli._app import _console, _explained, _print_json, _shortest
     from proveout.cli._decide_runs import Asked, weigh
     from proveout.cli._decide_show import document, print_decided
     from proveout.cli._fit import named_columns
+    from proveout.cli._shared import console, explained, print_json, shortest
     from proveout.points import read_idea_runs
     from proveout.report import check_figure_path, save_decide_figure
 
@@ -77,11 +77,11 @@ def decide(
     table = read_idea_runs(runs, named, unit=unit, higher_is_better=higher_is_better)
     decided = weigh(table, asked)
     if as_json:
-        _print_json(document(decided.decision))
+        print_json(document(decided.decision))
     else:
-        print_decided(decided, _console())
+        print_decided(decided, console())
     if plot is not None:
-        with _explained(plot):
+        with explained(plot):
             save_decide_figure(decided.decision, plot, loss_name=table.columns["loss"])
         if not as_json:
-            print(f"\nfigure: {_shortest(plot)}")
+            print(f"\nfigure: {shortest(plot)}")

@@ -65,9 +65,9 @@ def fit(
     ] = False,
 ) -> None:
     """Fit scaling laws to a table of runs and forecast the loss of larger ones."""
-    from proveout.cli._app import _console, _explained, _print_json, _shortest
     from proveout.cli._fit_law import find
     from proveout.cli._fit_show import picture_of, print_found
+    from proveout.cli._shared import console, explained, print_json, shortest
     from proveout.points import read_runs
     from proveout.report import check_figure_path, save_law_figure
 
@@ -77,14 +77,14 @@ def fit(
     discrepancy = None if no_discrepancy else "curves" if curve else "models"
     found = find(runs, at or [], forms, hold_out_above, discrepancy)
     if as_json:
-        _print_json(found.document())
+        print_json(found.document())
     else:
-        print_found(found, _console())
+        print_found(found, console())
     if plot is not None:
-        with _explained(plot):
+        with explained(plot):
             save_law_figure(picture_of(found), plot)
         if not as_json:
-            print(f"\nfigure: {_shortest(plot)}")
+            print(f"\nfigure: {shortest(plot)}")
 
 
 def named_columns(

@@ -89,7 +89,10 @@ class LiveWatcher(LineWatcher):
         if time.monotonic() - self._drawn_at < _REFRESH_SECONDS:
             return
         self._drawn_at = time.monotonic()
-        history = ledger.history()
+        self.draw(ledger.history())
+
+    def draw(self, history: History) -> None:
+        """Draws a history."""
         shown = in_own_sense(self._study, replace(history, verdicts=self._verdicts(history)))
         view = overview(
             self._study,

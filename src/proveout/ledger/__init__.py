@@ -36,7 +36,14 @@ from proveout.ledger._events import (
 )
 from proveout.ledger._follow import LedgerFollower
 from proveout.ledger._history import History, HistoryBuilder
-from proveout.ledger._ledger import LEDGER_FILE, Ledger, explain, read_history, verify_ledger
+from proveout.ledger._ledger import (
+    LEDGER_FILE,
+    Ledger,
+    explain,
+    read_entries,
+    read_history,
+    verify_ledger,
+)
 from proveout.ledger._records import ROUNDING, Account, State, TrialRecord
 
 __all__ = [
@@ -80,6 +87,7 @@ __all__ = [
     "Verdict",
     "VerdictsRead",
     "explain",
+    "read_entries",
     "read_history",
     "verify_ledger",
 ]

@@ -60,15 +60,21 @@ def read_history(folder: Path) -> History:
         DataError: there is no ledger yet, or the file is not one.
         LedgerTooNew: a later version of proveout wrote it.
     """
+    return HistoryBuilder().extend(read_entries(folder)).history()
+
+
+def read_entries(folder: Path) -> Iterator[Entry]:
+    """Every entry of a study's ledger in order, for what the history leaves out: when it was.
+
+    Raises, as the first is asked for, what `read_history` does.
+    """
     file = folder / LEDGER_FILE
     if not file.is_file():
         raise DataError(f"{folder} has no ledger yet; `proveout run {folder}` starts the study")
-    with explained(file):
-        connection = open_to_read(file)
-        with contextlib.closing(connection):
-            if check_version(connection, file) == 0:
-                raise DataError(f"{folder} has no ledger yet; `proveout run {folder}` starts it")
-            return HistoryBuilder().extend(entries_after(connection)).history()
+    with explained(file), contextlib.closing(open_to_read(file)) as connection:
+        if check_version(connection, file) == 0:
+            raise DataError(f"{folder} has no ledger yet; `proveout run {folder}` starts it")
+        yield from entries_after(connection)
 
 
 class Ledger:

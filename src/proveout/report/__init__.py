@@ -11,7 +11,7 @@ from proveout.report._figures import (
     loss_figure,
     save_figures,
 )
-from proveout.report._html import page_environment, render_html, write_html
+from proveout.report._html import STYLE_SHEET, TABS, page_environment, render_html, write_html
 from proveout.report._idea_page import idea_page
 from proveout.report._idea_view import idea_view
 from proveout.report._json import JSON_VERSION, as_json
@@ -25,6 +25,7 @@ from proveout.report._law_figure import (
     save_law_figure,
 )
 from proveout.report._markdown import write_markdown
+from proveout.report._notebook import write_notebook
 from proveout.report._sense import in_own_sense
 from proveout.report._snapshot import Snapshot
 from proveout.report._sources import has_sources, sources_table
@@ -32,11 +33,16 @@ from proveout.report._study_views import scaling_view, spending_view, trust_view
 from proveout.report._tables import ideas_table, verdict_table, verdict_word
 from proveout.report._terminal import Overview, overview, status_text
 from proveout.report._text import clean, trial_line
+from proveout.report._trace_records import TRACE_VERSION, Trace
+from proveout.report._traces import read_traces, write_traces
 from proveout.report._trust import evidence_lines, trust_lines
 from proveout.report._views import Asked, frame, ladder_view, overview_view
 
 __all__ = [
     "JSON_VERSION",
+    "STYLE_SHEET",
+    "TABS",
+    "TRACE_VERSION",
     "Asked",
     "LawLine",
     "LawPicture",
@@ -44,6 +50,7 @@ __all__ = [
     "RunPoint",
     "Snapshot",
     "TargetPoint",
+    "Trace",
     "all_figures",
     "answer",
     "as_json",
@@ -69,6 +76,7 @@ __all__ = [
     "overview",
     "overview_view",
     "page_environment",
+    "read_traces",
     "render_html",
     "save_decide_figure",
     "save_figures",
@@ -84,4 +92,6 @@ __all__ = [
     "verdict_word",
     "write_html",
     "write_markdown",
+    "write_notebook",
+    "write_traces",
 ]

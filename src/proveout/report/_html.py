@@ -1,66 +1,166 @@
-"""The report as one HTML file that needs nothing beside itself."""
+"""The report: the dashboard's pages, frozen in one file that needs nothing beside itself."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import base64
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from proveout.ideas import BASELINE
-from proveout.ledger import History, VerdictsRead
+from proveout.ledger import History
 from proveout.report import _text as text
-from proveout.report._answer import answer, checkout_command
-from proveout.report._facts import (
-    Row,
-    failures_by_kind,
-    metric_name,
-    rung_name,
-    stamps,
-    table_rows,
-)
 from proveout.report._files import write_whole
-from proveout.report._meanings import ISOLATION, TRUST, VERDICTS
-from proveout.report._parts import (
-    anchor_of,
-    diff_shown,
-    failure_line,
-    forecast_cells,
-    idea_facts,
-    idea_rungs,
-    money,
-    table_line,
-)
-from proveout.report._sources import HEAD, has_sources, source_rows
-from proveout.report._trust import evidence_lines, trust_lines
+from proveout.report._frozen_ideas import IdeaPage, idea_pages
+from proveout.report._parts import anchor_of
+from proveout.report._snapshot import Snapshot
+from proveout.report._study_views import scaling_view, spending_view, trust_view
+from proveout.report._views import Asked, frame, ladder_view, latest_decisions, overview_view
 from proveout.study import Study
 
-_SHOWN_FAILURES = 40
+STYLE_SHEET = Path(__file__).parent / "static" / "style.css"
+"""The style of the report and of the dashboard."""
+
+TABS = {
+    "overview": "Overview",
+    "ladder": "Ladder",
+    "scaling": "Scaling",
+    "spending": "Spending",
+    "trust": "Trust",
+}
+"""The pages of a study, by the last part of their addresses."""
+
+MOST_BYTES = 1_900_000
+"""What a report may take; what is cut for it is said on its pages."""
+
+_FRAME_BYTES = 30_000
+_ROWS = 400
+_CELLS = 4000
+_DECISIONS = 200
 
 
-def write_html(
-    study: Study,
-    history: History,
-    diffs: Mapping[str, str],
-    path: Path,
-    verdicts: VerdictsRead | None = None,
-) -> None:
-    """Writes the report to a file, whole or not at all.
+@dataclass(frozen=True)
+class FrozenLink:
+    """Addresses within the one file, for templates."""
 
-    `diffs` has each idea's change as git tells it; `verdicts` None takes the ones last recorded.
-    """
-    write_whole(path, render_html(study, history, diffs, verdicts))
+    pages: frozenset[str]
+    """Ideas that have a page..."""
+    rows: frozenset[str]
+    """...and those that have a row on the overview."""
+
+    def page(self, name: str) -> str:
+        """A page by its name."""
+        return f"#{name}"
+
+    def idea(self, name: str) -> str:
+        """An idea's page, or else the nearest there is."""
+        if name in self.pages:
+            return f"#{anchor_of(name)}"
+        return f"#row-{anchor_of(name)}" if name in self.rows else "#overview"
+
+    def narrowed(self, page: str, *_: object, **__: object) -> str:
+        """A table is narrowed in place here."""
+        return self.page(page)
 
 
-def render_html(
-    study: Study,
-    history: History,
-    diffs: Mapping[str, str],
-    verdicts: VerdictsRead | None = None,
-) -> str:
-    """The report's text; the same for the same records."""
-    page = _page(study, history, diffs, verdicts)
-    rendered: str = page_environment().get_template("report.html").render(page)
-    return rendered
+def write_html(study: Study, history: History, diffs: Mapping[str, str], path: Path) -> None:
+    """Writes the report to a file, whole or not at all; `diffs` has each idea's change."""
+    write_whole(path, render_html(study, history, diffs))
+
+
+def render_html(study: Study, history: History, diffs: Mapping[str, str]) -> str:
+    """The report's text; the same for the same records, whenever it is made."""
+    from markupsafe import Markup
+
+    environment = page_environment()
+    snapshot = Snapshot(study, history, _last_moment(history))
+    rows = _rows_shown(snapshot)
+    with_row = frozenset(row.idea for row in snapshot.rows[:rows])
+    shared = frame(snapshot) | {"frozen": True}
+
+    def page(template: str, view: Mapping[str, Any], with_page: Collection[str]) -> str:
+        link = FrozenLink(frozenset(with_page), with_row)
+        found = environment.get_template(f"pages/{template}.html")
+        return Markup(found.render(shared | {"link": link} | dict(view)))
+
+    views = _views(snapshot, rows)
+    every = [BASELINE, *(row.idea for row in snapshot.rows)]
+    every = [idea for idea in every if idea in history.ideas]
+    size = sum(len(page(key, view, every).encode()) for key, view in views.items())
+
+    def idea_page(view: Mapping[str, Any], with_page: Collection[str]) -> str:
+        ns = f"{anchor_of(view['idea'])}-"
+        return page("frozen_idea", {"ns": ns} | dict(view), with_page)
+
+    ideas = idea_pages(snapshot, every, diffs, MOST_BYTES - _FRAME_BYTES - size, idea_page)
+    named = [each.idea for each in ideas]
+    whole: str = environment.get_template("frozen.html").render(shared | _inlined() | {
+        "tabs": TABS, "pages": {key: page(key, view, named) for key, view in views.items()},
+        "ideas": ideas, "words": views["overview"]["words"], "version": views["trust"]["version"],
+        "entries": history.entries, "left_out": _left_out(snapshot, rows, len(every), ideas),
+    })  # fmt: skip
+    return whole
+
+
+def _views(snapshot: Snapshot, rows: int) -> dict[str, dict[str, Any]]:
+    asked = Asked(rows=rows)
+    overview = overview_view(snapshot, asked)
+    overview["decisions"] = latest_decisions(snapshot, _DECISIONS)
+    return {
+        "overview": overview | {"ns": "overview-"},
+        "ladder": ladder_view(snapshot, asked) | {"ns": "ladder-"},
+        "scaling": scaling_view(snapshot) | {"ns": "scaling-"},
+        "spending": spending_view(snapshot) | {"ns": "spending-"},
+        "trust": trust_view(snapshot) | {"ns": "trust-"},
+    }
+
+
+def _last_moment(history: History) -> float:
+    """When the last trial began or ended, so that nothing depends on the clock."""
+    moments = [max(r.started_at, r.finished_at or 0.0) for r in history.trials.values()]
+    return max(moments, default=0.0)
+
+
+def _rows_shown(snapshot: Snapshot) -> int:
+    """How many ideas the tables show: their rows and cells are counted."""
+    cells = 0
+    for number, row in enumerate(snapshot.rows[:_ROWS]):
+        cells += len(snapshot.records_of.get(row.idea, ()))
+        if cells > _CELLS:
+            return max(1, number)
+    return _ROWS
+
+
+def _left_out(snapshot: Snapshot, rows: int, ideas: int, pages: Sequence[IdeaPage]) -> list[str]:
+    """What is not in the file, for its foot."""
+    charts = sum(page.chart_cut for page in pages)
+    changes = sum(page.change_cut for page in pages)
+    counted = {
+        "ideas in the tables": len(snapshot.rows) - rows,
+        "pages of ideas": ideas - len(pages),
+        "pictures of gaps": charts,
+        "changes, or their ends": changes,
+        "decisions": len(snapshot.history.decisions) - _DECISIONS,
+    }
+    told = [f"{count} {what}" for what, count in counted.items() if count > 0]
+    return ["training curves and logs, which the dashboard shows", *told]
+
+
+def _inlined() -> dict[str, Any]:
+    """The style and the script, and what the content-security policy knows them by."""
+    from markupsafe import Markup
+
+    static = STYLE_SHEET.parent
+    style = STYLE_SHEET.read_text("utf-8") + (static / "frozen.css").read_text("utf-8")
+    script = (static / "frozen.js").read_text("utf-8")
+    return {"style": Markup(style), "style_hash": _sha256(style),
+            "script": Markup(script), "script_hash": _sha256(script)}  # fmt: skip
+
+
+def _sha256(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
 def page_environment(*more: Path) -> Any:
@@ -79,123 +179,3 @@ def page_environment(*more: Path) -> Any:
     )
     environment.filters["clean"] = text.clean
     return environment
-
-
-def _page(
-    study: Study, history: History, diffs: Mapping[str, str], verdicts: VerdictsRead | None
-) -> dict[str, Any]:
-    rows = table_rows(history, verdicts)
-    digits = text.gap_decimals(row.verdict for row in rows if row.verdict)
-    opened = history.opened
-    baseline = history.ideas.get(BASELINE)
-    every = [*rows, *([Row(BASELINE, baseline, None)] if baseline else [])]
-    return {
-        "name": text.clean(study.name, 120),
-        "question": text.clean(study.question, 1000),
-        "metric": metric_name(study),
-        "target": str(study.ladder.target),
-        "unit": study.budget.compute.unit,
-        "sentences": answer(study, history, verdicts),
-        "checkout": checkout_command(history, verdicts),
-        "rows": [table_line(study, row, digits) for row in rows],
-        "meanings": [(text.mark(word).sign, word, told) for word, told in VERDICTS.items()],
-        "figures": _figures(study, history, verdicts, rows),
-        "forecasts": [forecast_cells(study, history, made) for made in history.forecasts.values()],
-        "ideas": [_idea(study, history, row, diffs) for row in every],
-        "merges": [idea for idea in history.ideas.values() if idea.kind == "stack"],
-        "conflicts": history.merges_refused,
-        "decisions": history.decisions,
-        "went": money(study, history, verdicts),
-        "failures": _failures(history),
-        "refused": history.refused,
-        "source_head": HEAD,
-        "sources": source_rows(study, history, verdicts) if has_sources(study, history) else (),
-        "stamps": [
-            (trust, TRUST.get(trust, ""), level, ISOLATION.get(level, ""), count)
-            for trust, level, count in stamps(history)
-        ],
-        "score_kind": study.score.kind,
-        "trust_lines": trust_lines(study, history),
-        "better": "above" if history.turned else "below",
-        "version": text.clean(opened.proveout_version, 60) if opened else text.DASH,
-        "machine": text.clean(opened.machine, 400) if opened else text.DASH,
-        "toml": "\n".join(text.clean_lines(opened.study_toml)) if opened else "",
-        "seeds": _seeds(study, history),
-        "dash": text.DASH,
-    }
-
-
-class _Picture(NamedTuple):
-    name: str
-    title: str
-    caption: str
-    svg: Any
-
-
-def _figures(
-    study: Study, history: History, verdicts: VerdictsRead | None, rows: tuple[Row, ...]
-) -> list[_Picture]:
-    from markupsafe import Markup
-
-    from proveout.report._figures import all_figures
-    from proveout.report._style import svg_text
-
-    unmeasured = [row.idea for row in rows if not (row.verdict and row.verdict.measured)]
-    left_out = ", ".join(text.clean(name, 60) for name in unmeasured)
-    captions = {
-        "gaps": (
-            "Gap to the baseline over compute",
-            f"{'Above' if history.turned else 'Below'} zero is better. Points are means over "
-            "paired seeds, the shaded interval holds the gap with a probability of 80%."
-            + (f" Not drawn, because never measured against the baseline: {left_out}."
-               if left_out else ""),
-        ),
-        "losses": (
-            "Loss over compute",
-            "The baseline, its fitted laws averaged, and what was carried to the target. Forecasts "
-            "stand to the right of the target; that of the carried idea is the baseline's forecast "
-            "plus the forecast gap, with the gap's interval.",
-        ),
-        "forecast": ("Forecast and measurement", "What was recorded before the run at the target."),
-        "budget": ("Where the budget went", "What was charged at each rung, by what came of it."),
-    }  # fmt: skip
-    return [
-        # Matplotlib escapes the few words of ours that it sets.
-        _Picture(name, *captions[name], Markup(svg_text(figure, name)))
-        for name, figure in all_figures(study, history, verdicts).items()
-    ]
-
-
-def _idea(study: Study, history: History, row: Row, diffs: Mapping[str, str]) -> dict[str, Any]:
-    record = row.record
-    failed = [r for _, r in sorted(history.trials.items()) if r.trial.idea == row.idea]
-    return {
-        "name": text.clean(row.idea, 60),
-        "anchor": anchor_of(row.idea),
-        "word": "" if row.idea == BASELINE else text.clean(row.word, 20),
-        "sign": text.mark(row.word).sign,
-        "why": text.clean(row.verdict.why, 1000) if row.verdict else "",
-        "facts": idea_facts(record) if record else [],
-        "rungs": idea_rungs(study, history, row.idea, row.verdict),
-        "failures": [failure_line(each) for each in failed if each.failure],
-        "evidence": evidence_lines(history, row.idea),
-        "diff": diff_shown(diffs.get(row.idea, "")),
-    }
-
-
-def _failures(history: History) -> list[dict[str, Any]]:
-    return [
-        {"kind": kind, "count": len(records), "left_out": max(0, len(records) - _SHOWN_FAILURES),
-         "trials": [failure_line(each) for each in records[:_SHOWN_FAILURES]]}
-        for kind, records in failures_by_kind(history).items()
-    ]  # fmt: skip
-
-
-def _seeds(study: Study, history: History) -> list[tuple[str, str]]:
-    found: dict[int, dict[int, int]] = {}
-    for trial, record in history.trials.items():
-        found.setdefault(trial.rung, {})[trial.replicate] = record.seed
-    return [
-        (rung_name(study, rung), ", ".join(str(seed) for _, seed in sorted(seeds.items())))
-        for rung, seeds in sorted(found.items())
-    ]

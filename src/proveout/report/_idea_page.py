@@ -11,6 +11,7 @@ from proveout.ideas import BASELINE, Idea
 from proveout.ledger import History, Verdict
 from proveout.report._facts import rung_name, rungs_used, seed_gaps
 from proveout.report._tables import verdict_word
+from proveout.report._terminal_plot import gap_plot
 from proveout.report._text import (
     DASH,
     clean,
@@ -29,16 +30,27 @@ _DIFF_LINES = 120
 
 
 def idea_page(
-    study: Study, history: History, verdict: Verdict | None, diff: str = "", idea: str = BASELINE
+    study: Study,
+    history: History,
+    verdict: Verdict | None,
+    diff: str = "",
+    idea: str = BASELINE,
+    plot_width: int = 0,
+    unicode: bool = True,
 ) -> RenderableType:
     """What is known of an idea: hypothesis, source, change, gaps, failures, verdict.
 
-    `diff` is the change as git tells it; `idea` says which one where it has no verdict.
+    `diff` is the change as git tells it; `idea` says which one where it has no verdict. A picture
+    of its gap over compute has at most `plot_width` columns, and is of ASCII without `unicode`.
     """
     idea = verdict.idea if verdict else idea
     record = history.ideas.get(idea)
     parts: list[RenderableType] = [_heading(idea, record, verdict), *_verdict_lines(study, verdict)]
     parts += [Text(), _facts(history, record), *_measured(study, history, idea, verdict)]
+    if picture := gap_plot(study, verdict, plot_width, unicode):
+        told = f"{'●' if unicode else 'o'} means, the fit, and the ends of its 80% interval"
+        parts += [Text(), Text("gap over compute", style="bold").append(f": {told}", "not bold")]
+        parts += picture
     parts += _failures(history, idea)
     if evidence := evidence_lines(history, idea):
         parts += [Text(), Text("evidence", style="bold"), *map(Text, evidence)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
@@ -11,21 +12,30 @@ from proveout.ledger import TrialRecord, Verdict
 from proveout.report import _text as text
 from proveout.report._chart import Axes, Band, Dots, Line, chart
 from proveout.report._facts import metric_name, rung_name, seed_gaps
-from proveout.report._parts import diff_shown, idea_facts
+from proveout.report._parts import diff_shown, idea_facts, lineage
 from proveout.report._snapshot import Snapshot
 from proveout.report._trust import evidence_lines
 from proveout.report._views import look_of
 from proveout.units import compact, duration
 
 _SHOWN_TRIALS = 200
+_UNSTYLED = re.compile(
+    r'<span class="(?!(?:k|kn|kc|ow|s|s1|s2|sd|c|c1|mi|mf|nf|nc)")[a-z0-9]+">([^<]*)</span>'
+)
+"""Marked up by Pygments, and left as it is by the style sheet."""
 
 
 def idea_view(
-    snapshot: Snapshot, idea: str, diff: str, excerpts: Mapping[str, str]
+    snapshot: Snapshot,
+    idea: str,
+    diff: str,
+    excerpts: Mapping[str, str],
+    trials: int = _SHOWN_TRIALS,
 ) -> dict[str, Any]:
     """Hypothesis, change, gaps, forecast, trials, failures and lineage of one idea.
 
-    `diff` is its change as git tells it; `excerpts` has the end of the log of trials that failed.
+    `diff` is its change as git tells it; `excerpts` has the end of the log of trials that failed;
+    `trials` is how many are shown at most.
     """
     row = snapshot.row_of[idea]
     records = snapshot.trials_of(idea)
@@ -41,11 +51,11 @@ def idea_view(
         "numbers": _numbers(snapshot, verdict),
         "facts": idea_facts(row.record) if row.record else [],
         "chart": gap_chart(snapshot, idea, verdict),
-        "trials": [_trial(snapshot, record) for record in records[:_SHOWN_TRIALS]],
-        "trials_left_out": max(0, len(records) - _SHOWN_TRIALS),
+        "trials": [_trial(snapshot, record) for record in records[:trials]],
+        "trials_left_out": max(0, len(records) - trials),
         "failures": [_failure(record, excerpts) for record in records if record.failure],
         "evidence": evidence_lines(snapshot.history, idea),
-        "lineage": _lineage(snapshot, idea),
+        "lineage": lineage(snapshot, idea),
         "diff": highlighted(diff),
         "curve_rungs": _rungs_with_curves(snapshot, records),
     }
@@ -131,24 +141,6 @@ def _failure(record: TrialRecord, excerpts: Mapping[str, str]) -> dict[str, Any]
     }
 
 
-def _lineage(snapshot: Snapshot, idea: str) -> list[tuple[str, list[str]]]:
-    """What it was made of and what was made of it."""
-    ideas = snapshot.history.ideas
-    record = ideas.get(idea)
-    if record is None:
-        return []
-    by_commit = {each.commit: name for name, each in ideas.items()}
-    parent = by_commit.get(record.parent or "")
-    inside = [name for name, each in ideas.items() if idea in each.members]
-    changed = [name for name, each in ideas.items() if each.parent == record.commit]
-    found = [
-        ("changes", [parent] if parent else []),
-        ("merged into", inside),
-        ("changed by", changed[:40]),
-    ]
-    return [(how, names) for how, names in found if names]
-
-
 def _rungs_with_curves(snapshot: Snapshot, records: list[TrialRecord]) -> list[tuple[int, str]]:
     rungs = sorted({record.trial.rung for record in records})
     return [(rung, rung_name(snapshot.study, rung)) for rung in rungs]
@@ -178,6 +170,7 @@ def highlighted(diff: str) -> dict[str, Any]:
         elif line.kind == "hunk":
             lines.append((line.kind, "", escape(line.text)))
         else:
-            code = Markup(highlight(line.text[1:], lexer, formatter).rstrip("\n"))
+            marked = highlight(line.text[1:], lexer, formatter).rstrip("\n")
+            code = Markup(_UNSTYLED.sub(r"\1", marked))
             lines.append((line.kind, line.text[:1], code))
     return {"lines": lines, "left_out": shown["left_out"]}

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from proveout.ideas import BASELINE, Idea
-from proveout.ledger import ForecastMade, History, TrialRecord, Verdict, VerdictsRead
+from proveout.ideas import Idea
+from proveout.ledger import ForecastMade, History, VerdictsRead
 from proveout.report import _text as text
-from proveout.report._facts import Row, Spending, rung_name, rungs_used, seed_gaps, spent
+from proveout.report._facts import Row, Spending, rung_name, spent
+from proveout.report._snapshot import Snapshot
 from proveout.report._sparkline import sparkline
 from proveout.study import Study
 from proveout.units import compact, duration
@@ -55,8 +57,11 @@ def table_line(study: Study, row: Row, digits: int) -> TableLine:
 
 
 def anchor_of(idea: str) -> str:
-    """The name of an idea's place in a page."""
-    return "idea-" + "".join(ch if ch.isascii() and ch.isalnum() else "-" for ch in idea)[:80]
+    """The name of an idea's place in a page, its own whatever it is called."""
+    plain = "".join(ch if ch.isascii() and ch.isalnum() else "-" for ch in idea)[:60]
+    if plain == idea:
+        return f"idea-{idea}"
+    return f"idea-{plain}-{hashlib.sha256(idea.encode(errors='replace')).hexdigest()[:8]}"
 
 
 def forecast_cells(study: Study, history: History, made: ForecastMade) -> dict[str, str]:
@@ -90,33 +95,22 @@ def idea_facts(record: Idea) -> list[tuple[str, str]]:
     return [(name, text.clean(told, 4000)) for name, told in facts if told]
 
 
-def idea_rungs(
-    study: Study, history: History, idea: str, verdict: Verdict | None
-) -> list[dict[str, str]]:
-    recorded = {point[0]: point for point in verdict.measured} if verdict else {}
-    rungs = []
-    for rung in rungs_used(study, history):
-        point = recorded.get(study.rung(rung).compute.amount)
-        losses = history.losses(idea, rung)
-        gaps = {} if idea == BASELINE else seed_gaps(history, idea, rung)
-        rungs.append(
-            {
-                "rung": rung_name(study, rung),
-                "mean": f"{text.gap(point[1], 4)} ± {point[2]:.4f}" if point else text.DASH,
-                "gaps": ", ".join(text.gap(each, 4) for each in gaps.values()) or text.DASH,
-                "losses": ", ".join(text.loss(losses[s]) for s in sorted(losses)) or text.DASH,
-            }
-        )
-    return rungs
-
-
-def failure_line(record: TrialRecord) -> dict[str, str]:
-    assert record.failure is not None  # only failed trials are asked for
-    return {
-        "trial": text.clean(record.trial.id, 90),
-        "kind": record.failure.kind,
-        "sentence": text.clean(record.failure.sentence, 600),
-    }
+def lineage(snapshot: Snapshot, idea: str) -> list[tuple[str, list[str]]]:
+    """What an idea was made of and what was made of it: how, and the names."""
+    ideas = snapshot.history.ideas
+    record = ideas.get(idea)
+    if record is None:
+        return []
+    by_commit = {each.commit: name for name, each in ideas.items()}
+    parent = by_commit.get(record.parent or "")
+    inside = [name for name, each in ideas.items() if idea in each.members]
+    changed = [name for name, each in ideas.items() if each.parent == record.commit]
+    found = [
+        ("changes", [parent] if parent else []),
+        ("merged into", inside),
+        ("changed by", changed[:40]),
+    ]
+    return [(how, names) for how, names in found if names]
 
 
 class _DiffLine(NamedTuple):

@@ -38,6 +38,11 @@ def in_own_sense(study: Study, history: History) -> History:
     )
 
 
+def verdicts_in_own_sense(study: Study, read: VerdictsRead) -> VerdictsRead:
+    """The same of one entry of the ledger, which is not turned yet."""
+    return _verdicts(study, read) if study.score.maximized else read
+
+
 def _trial(record: TrialRecord) -> TrialRecord:
     measured, failure = record.measurement, record.failure
     return replace(

@@ -18,6 +18,8 @@ from proveout.report._views import burn_chart
 from proveout.units import compact
 
 _SHOWN_FAILURES = 40
+_SHOWN_MERGES = 60
+_TOML_CHARACTERS = 20_000
 
 
 def scaling_view(snapshot: Snapshot) -> dict[str, Any]:
@@ -40,7 +42,17 @@ def scaling_view(snapshot: Snapshot) -> dict[str, Any]:
         "carried": text.clean(name, 60) if name else "",
         "forecasts": [forecast_cells(study, history, each) for each in history.forecasts.values()],
         "table": _loss_table(snapshot, name),
-    }
+        "merges": [
+            (each.name, each.members, each.commit)
+            for each in history.ideas.values()
+            if each.kind == "stack"
+        ][:_SHOWN_MERGES],
+        "conflicts": [
+            (text.clean(each.base, 60), text.clean(each.idea, 60),
+             text.clean(", ".join(each.paths), 300))
+            for each in history.merges_refused[-_SHOWN_MERGES:]
+        ],
+    }  # fmt: skip
 
 
 def _losses(snapshot: Snapshot, idea: str, look: str, shape: str) -> Dots:
@@ -118,8 +130,20 @@ def trust_view(snapshot: Snapshot) -> dict[str, Any]:
         ],
         "version": text.clean(opened.proveout_version, 60) if opened else text.DASH,
         "machine": text.clean(opened.machine, 400) if opened else text.DASH,
-        "toml": "\n".join(text.clean_lines(opened.study_toml)) if opened else "",
+        "toml": "\n".join(text.clean_lines(opened.study_toml[:_TOML_CHARACTERS])) if opened else "",
+        "seeds": _seeds(snapshot),
     }
+
+
+def _seeds(snapshot: Snapshot) -> list[tuple[str, str]]:
+    """The seeds that trials of each rung had."""
+    found: dict[int, dict[int, int]] = {}
+    for trial, record in snapshot.history.trials.items():
+        found.setdefault(trial.rung, {})[trial.replicate] = record.seed
+    return [
+        (rung_name(snapshot.study, rung), ", ".join(str(seed) for _, seed in sorted(seeds.items())))
+        for rung, seeds in sorted(found.items())
+    ]
 
 
 def _failed(record: TrialRecord) -> tuple[str, str, str]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import math
-import re
 from typing import TYPE_CHECKING, Any
 
 from proveout.report._text import clean
@@ -94,23 +92,3 @@ def nothing_yet(axes: Axes, text: str) -> None:
     """Says in an empty figure why it is empty."""
     axes.set_axis_off()
     axes.text(0.5, 0.5, text, ha="center", va="center", color=GREY, transform=axes.transAxes)
-
-
-def svg_text(figure: Figure, prefix: str) -> str:
-    """A figure as an `<svg>` element for a page; the same bytes each time.
-
-    `prefix` keeps its identifiers apart from those of the page's other figures.
-    """
-    target = io.StringIO()
-    with styled():
-        figure.savefig(
-            target,
-            format="svg",
-            metadata={"Date": None, "Creator": None, "Format": None, "Type": None},
-        )
-    text = target.getvalue()
-    text = text[text.index("<svg") :]
-    text = re.sub(r"<metadata>.*?</metadata>\s*", "", text, flags=re.DOTALL)
-    text = re.sub(r"<!--.*?-->\s*", "", text, flags=re.DOTALL)
-    text = re.sub(r' id="|url\(#|href="#', lambda match: f"{match[0]}{prefix}-", text)
-    return re.sub(r"\n\s*", "\n", text)

@@ -11,6 +11,7 @@ from rich.text import Text
 from proveout.ideas import Idea
 from proveout.ledger import History, Verdict, VerdictsRead
 from proveout.report._facts import Row, table_rows
+from proveout.report._terminal_plot import gap_spark
 from proveout.report._text import (
     DASH,
     clean,
@@ -29,28 +30,45 @@ _NAME_SHORTEST = 12
 
 
 def verdict_table(
-    study: Study, verdicts: VerdictsRead | None, history: History, width: int = 80
+    study: Study,
+    verdicts: VerdictsRead | None,
+    history: History,
+    width: int = 80,
+    plots: bool = False,
 ) -> RenderableType:
     """The table of ideas with the reasons for each verdict, for `width` columns.
 
-    `verdicts` None takes the ones last recorded.
+    `verdicts` None takes the ones last recorded; `plots` adds a small picture of each gap over
+    scale where there is room, in Braille's characters.
     """
     rows = table_rows(history, verdicts)
     if not rows:
         return Text("No idea has been tried yet.", style="italic")
     if width >= _WIDE:
-        return rows_table(study, rows, width, with_why=True)
-    return Group(rows_table(study, rows, width), Text(), *_reasons(rows))
+        return rows_table(study, rows, width, with_why=True, plots=plots)
+    return Group(rows_table(study, rows, width, plots=plots), Text(), *_reasons(rows))
 
 
 def rows_table(
-    study: Study, rows: Sequence[Row], width: int, with_why: bool = False, digits: int | None = None
+    study: Study,
+    rows: Sequence[Row],
+    width: int,
+    with_why: bool = False,
+    digits: int | None = None,
+    plots: bool = False,
 ) -> Table:
     """One line an idea; columns are left out from the right where `width` cannot hold them."""
     verdicts = [row.verdict for row in rows if row.verdict]
     digits = gap_decimals(verdicts) if digits is None else digits
     names = [Text(clean(row.idea, 60)) for row in rows]
     columns = _columns(study, rows, digits, wide=width >= _SPACIOUS)
+    if plots:
+        pictures = [gap_spark(study, row.verdict) for row in rows]
+        styles = [mark(row.word).terminal for row in rows]
+        cells = [
+            Text(each or DASH, style=look) for each, look in zip(pictures, styles, strict=True)
+        ]
+        columns.append(_Column("gap over scale", cells))
     while len(columns) > 1 and _widths(columns) + _NAME_SHORTEST > width:
         columns.pop()
     room = min(width - _widths(columns), 28 if with_why else 60)

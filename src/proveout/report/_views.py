@@ -43,6 +43,7 @@ class Asked:
     verdict: str = ""
     sort: str = "verdict"
     page: int = 1
+    rows: int = PAGE_ROWS
 
     @classmethod
     def read(cls, given: Mapping[str, str]) -> Asked:
@@ -67,7 +68,7 @@ class Slice:
     pages: int
 
 
-def asked_rows(snapshot: Snapshot, asked: Asked, per_page: int = PAGE_ROWS) -> Slice:
+def asked_rows(snapshot: Snapshot, asked: Asked) -> Slice:
     """The rows that were asked for, in the order that was asked for."""
     rows = [
         row
@@ -77,9 +78,9 @@ def asked_rows(snapshot: Snapshot, asked: Asked, per_page: int = PAGE_ROWS) -> S
     if asked.sort != "verdict":
         maximized = snapshot.study.score.maximized
         rows.sort(key=lambda row: _sort_key(row, asked.sort, maximized))
-    pages = max(1, math.ceil(len(rows) / per_page))
+    pages = max(1, math.ceil(len(rows) / asked.rows))
     page = min(asked.page, pages)
-    return Slice(rows[(page - 1) * per_page : page * per_page], len(rows), page, pages)
+    return Slice(rows[(page - 1) * asked.rows : page * asked.rows], len(rows), page, pages)
 
 
 def _sort_key(row: Row, sort: str, maximized: bool) -> tuple[bool, Any]:
@@ -121,6 +122,8 @@ def frame(snapshot: Snapshot) -> dict[str, Any]:
         "finished": history.finished_trials,
         "better": "above" if study.score.maximized else "below",
         "dash": text.DASH,
+        "ns": "",
+        "frozen": False,
     }
 
 
@@ -151,7 +154,7 @@ def overview_view(snapshot: Snapshot, asked: Asked) -> dict[str, Any]:
         "judged_at": snapshot.verdicts.trials_finished if snapshot.verdicts else None,
         "running": [_running(snapshot, record) for record in snapshot.running[:40]],
         "ended": [text.trial_line(record) for record in snapshot.finished[: -_LATEST - 1 : -1]],
-        "decisions": _latest_decisions(snapshot),
+        "decisions": latest_decisions(snapshot, _LATEST),
         "smells": smells(snapshot),
         "requests": [text.clean(told, 300) for told in list(history.requests.values())[:-7:-1]],
         "burn": burn_chart(snapshot),
@@ -181,8 +184,9 @@ def _running(snapshot: Snapshot, record: TrialRecord) -> dict[str, Any]:
     }
 
 
-def _latest_decisions(snapshot: Snapshot) -> list[tuple[str, str]]:
-    latest = snapshot.history.decisions[: -_LATEST - 1 : -1]
+def latest_decisions(snapshot: Snapshot, most: int) -> list[tuple[str, str]]:
+    """The last decisions and why, the last first."""
+    latest = snapshot.history.decisions[: -most - 1 : -1]
     return [(text.clean(each.action, 40), text.clean(each.why, 400)) for each in latest]
 
 

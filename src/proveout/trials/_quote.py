@@ -12,6 +12,8 @@ import math
 from collections.abc import Mapping
 
 MOST_CHARACTERS = 2000
+_ROOM = 20
+"""Times its limit: what a text may hold of blanks and characters that go."""
 
 
 def clean(text: str, limit: int = 0) -> str:
@@ -20,6 +22,8 @@ def clean(text: str, limit: int = 0) -> str:
     Control, bidirectional and zero-width characters go: they could repaint a terminal or make
     a line read as what it is not.
     """
+    if limit > 0:
+        text = text[: _ROOM * limit]  # of a line of megabytes, what is shown is all that is read
     line = " ".join("".join(ch if ch.isprintable() else _blank(ch) for ch in text).split())
     return f"{line[: limit - 1].rstrip()}…" if 0 < limit < len(line) else line
 

@@ -16,16 +16,22 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
+from starlette.responses import (
+    FileResponse,
+    HTMLResponse,
+    RedirectResponse,
+    Response,
+    StreamingResponse,
+)
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from proveout.errors import ProveoutError
-from proveout.report import frame
+from proveout.report import STYLE_SHEET, TABS, frame
 from proveout.web._acts import act, read_form
 from proveout.web._gate import Gate, sealed
 from proveout.web._live import LiveStudy, standing
-from proveout.web._pages import TABS, Link, Pages, curves
+from proveout.web._pages import Link, Pages, curves
 
 _LOOK_SECONDS = 0.5
 _LONGEST_SECONDS = 4.0
@@ -65,6 +71,7 @@ class Dashboard:
             Route("/s/{slug}/ideas/{idea:path}", self.idea),
             Route("/s/{slug}/curves/{idea:path}", self.curves),
             Route("/s/{slug}/{page}", self.page),
+            Route("/static/style.css", self.style),
             Mount("/static", StaticFiles(directory=Path(__file__).parent / "static")),
         ]
 
@@ -131,6 +138,10 @@ class Dashboard:
             raise HTTPException(400, "rung must be a whole number, counted from 0")
         found = curves(live.snapshot(), request.path_params["idea"], int(rung))
         return Response(json.dumps(found, allow_nan=False), media_type="application/json")
+
+    async def style(self, request: Request) -> Response:
+        """The style sheet, which the report has too."""
+        return FileResponse(STYLE_SHEET, media_type="text/css")
 
     async def act(self, request: Request) -> Response:
         """Hands in what a form asks for, and says what came of it."""

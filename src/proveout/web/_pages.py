@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode
 from proveout.errors import ProveoutError
 from proveout.loop import repository_of
 from proveout.report import (
+    TABS,
     Asked,
     Snapshot,
     clean,
@@ -27,13 +28,6 @@ from proveout.report import (
 from proveout.trials import Trial, tail, trial_curve, trial_folder
 from proveout.web._live import LiveStudy
 
-TABS = {
-    "overview": "Overview",
-    "ladder": "Ladder",
-    "scaling": "Scaling",
-    "spending": "Spending",
-    "trust": "Trust",
-}
 _EXCERPTS = 20
 _CURVE_POINTS = 400
 _CURVES_OF_AN_ARM = 8
