@@ -136,10 +136,13 @@ def _m4(
     target = -gamma * np.log(x["compute"] / middle)
     s = np.where(target < 0, target, target / bend)
     for _ in range(12):
-        miss = bend * np.logaddexp(0, s) - np.logaddexp(0, -s) - target
-        up = 1 / (1 + np.exp(-np.clip(s, -700, 700)))
+        small = np.exp(-abs(s))
+        both, up = np.log1p(small), np.where(s > 0, 1.0, small) / (1 + small)
+        miss = bend * (np.maximum(s, 0) + both) - (np.maximum(-s, 0) + both) - target
         s = s - miss / (1 - up + bend * up)
-    return 1.0, 1 / (1 + np.exp(-np.clip(s, -700, 700)))
+        if abs(miss).max() < 1e-10:  # and the step just taken has squared it
+            break
+    return 1.0, 1 / (1 + np.exp(np.minimum(-s, 700)))
 
 
 def _broken(
