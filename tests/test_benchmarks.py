@@ -30,7 +30,7 @@ TINY = {
     "kills.py": ["--kills", "2"],
     "isolation.py": ["--jobs", "1", "--nasty", "5", "--preload", "numpy"],
     "launch.py": ["--jobs", "2"],
-    "no_change.py": ["--repeats", "1", "--budget", "5e10 flops"],
+    "no_change.py": ["--repeats", "1", "--budget", "2e10 flops"],
     "overhead.py": ["--ideas", "1"],
     "policies.py": ["--tiny"],
     "scaling.py": ["--tiny"],
