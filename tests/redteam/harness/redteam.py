@@ -238,8 +238,13 @@ honest program."""
 class Naive:
     """The naive harness, in folders of its own."""
 
-    def __init__(self, folder: Path, replace: Mapping[str, str]) -> None:
-        self._folder, self._replace = folder, replace
+    def __init__(
+        self,
+        folder: Path,
+        replace: Mapping[str, str],
+        corpus: Callable[[Path], None] = write_corpus,
+    ) -> None:
+        self._folder, self._replace, self._corpus = folder, replace, corpus
         self._honest: dict[str, dict[str, Any]] = {}
 
     def falls_for(self, attack: Attack) -> None:
@@ -285,7 +290,7 @@ class Naive:
     def _prepare(self, folder: Path, program: str, attack: Attack | None) -> None:
         for name in ("out", "tmp", "bin", "reference"):
             (folder / name).mkdir(parents=True)
-        write_corpus(folder)
+        self._corpus(folder)
         (folder / "train.py").write_text(program)
         for name in ("evaluate.py", "drive.py"):
             shutil.copy(HARNESS / name, folder)
@@ -353,13 +358,14 @@ class Here:
         rungs: Sequence[int] = (FLOPS,),
         wall_seconds: float = 20.0,
         seeds: int = 1,
+        corpus: Callable[[Path], None] = write_corpus,
         more: str = "",
     ) -> None:
         self.folder, self.attacks = folder, {each.name: each for each in attacks}
         (folder / "program").mkdir(parents=True)
         (folder / "ideas").mkdir()
         (folder / "program" / "train.py").write_text(TRAIN)
-        write_corpus(folder)
+        corpus(folder)
         (folder / "reference").mkdir()
         shutil.copy(folder / "held_out.bin", folder / "reference" / "solution.bin")
         for attack in attacks:
