@@ -16,7 +16,7 @@ import pytest
 from proveout.errors import UserError
 from proveout.sandbox import Launcher, Level
 from proveout.sandbox._attack import QUICK
-from tests.sandbox.conftest import MEGABYTE, Bench, processes_in
+from tests.sandbox.conftest import MEGABYTE, Bench, Launchers, processes_in
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="isolation is Linux's")
 
@@ -44,14 +44,12 @@ def inside(level_bench: Bench, tmp_path: Path) -> Iterator[Bench]:
     ]  # fmt: skip
 
 
-def test_every_attack_of_the_proof_was_held(level: Level) -> None:
-    with Launcher(highest=level) as launcher:
-        assert launcher.isolation == level
-        for attempt in launcher.attempts:
-            assert attempt.level == level
-            assert attempt.holds
-            names = {attack.name for attack in attempt.attacks}
-            assert names >= set(QUICK) - ({"see other processes"} if level == "C" else set())
+def test_every_attack_of_the_proof_was_held(level: Level, launchers: Launchers) -> None:
+    for attempt in launchers.at(level).attempts:
+        assert attempt.level == level
+        assert attempt.holds
+        names = {attack.name for attack in attempt.attacks}
+        assert names >= set(QUICK) - ({"see other processes"} if level == "C" else set())
 
 
 def test_no_file_of_the_study_can_be_read_or_written(inside: Bench, tmp_path: Path) -> None:

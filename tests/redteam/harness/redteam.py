@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import json
 import os
 import re
@@ -18,12 +19,13 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from textwrap import dedent, indent
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from proveout.ledger import History, read_history, verify_ledger
 from proveout.loop import run_study
+from proveout.sandbox import Launcher, Level
 from proveout.study import read_study
 from proveout.trials import Failure, Measurement, Usage, tail
 from proveout.trials._files import files_below
@@ -477,8 +479,17 @@ def _study(rungs: Sequence[int], ideas: int, wall_seconds: float, seeds: int) ->
     )
 
 
+@functools.cache
+def offers(level: Level) -> bool:
+    """Whether this machine has a level."""
+    with Launcher(highest=level) as launcher:
+        return launcher.isolation == level
+
+
 def run_at(level: str, make: Callable[[], Here]) -> Here:
     """A study at one level of isolation, or the highest; skips where the machine has it not."""
+    if level and not offers(cast("Level", level)):
+        pytest.skip(f"this machine does not offer level {level}")
     before = os.environ.get(VARIABLE)
     if level:
         os.environ[VARIABLE] = level
@@ -489,8 +500,7 @@ def run_at(level: str, make: Callable[[], Here]) -> Here:
             os.environ.pop(VARIABLE, None)
         else:
             os.environ[VARIABLE] = before
-    if level and here.level != level:
-        pytest.skip(f"this machine does not offer level {level}")
+    assert here.level == level or not level
     return here
 
 
