@@ -104,9 +104,9 @@ class Prober:
         self, trial: Trial, device: str | None, trained: Exit
     ) -> tuple[Measurement | None, Failure | None]:
         evaluator = evaluator_of(self.study)
-        job = evaluator.job(trial, self._tree, device)
-        ended = trained if job is None else self._wait(job)
         try:
+            job = evaluator.job(trial, self._tree, device)
+            ended = trained if job is None else self._wait(job)
             return evaluator.measure(trial, trained, ended).measurement, None
         except ScoringFailed as error:
             return None, Failure(error.kind, str(error))

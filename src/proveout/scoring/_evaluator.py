@@ -82,6 +82,9 @@ class Evaluator(ABC):
         """What is to run before a trial can be measured; None where nothing is.
 
         `tree` holds the exported files of the idea's commit.
+
+        Raises:
+            ScoringFailed: what the trial left is not to be scored.
         """
 
     def measure(self, trial: Trial, trained: Exit, ended: Exit, tier: Tier = "search") -> Scored:

@@ -13,7 +13,7 @@ import evaluate
 import numpy as np  # noqa: F401  (loaded once, for all)
 import torch
 
-ARGUMENTS = "--size 2 --flops 2e8 --seed 5 --data train.bin --out out".split()
+ARGUMENTS = ["--size", "2", "--flops", "2e8", "--seed", "5", "--data", "train.bin", "--out", "out"]
 
 torch.set_num_threads(1)
 torch.optim.AdamW([torch.nn.Parameter(torch.zeros(2))])  # what the first optimizer imports, too

@@ -27,8 +27,7 @@ from proveout.ledger import History, read_history, verify_ledger
 from proveout.loop import run_study
 from proveout.sandbox import Launcher, Level
 from proveout.study import read_study
-from proveout.trials import Failure, Measurement, Usage, tail
-from proveout.trials._files import files_below
+from proveout.trials import Failure, Measurement, Usage, files_below, tail
 
 HARNESS = Path(__file__).parent
 EXAMPLE = HARNESS.parents[2] / "examples" / "bigram"
@@ -237,15 +236,37 @@ FOOLED: dict[str, Callable[[dict[str, Any], dict[str, Any]], bool]] = {
 honest program."""
 
 
+@contextmanager
+def naive_harness() -> Iterator[Callable[[Path, str], dict[str, Any]]]:
+    """A process that says what it believes of a program in a folder."""
+    with subprocess.Popen(
+        [sys.executable, str(HARNESS / "naive.py")],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stdin
+        assert process.stdout
+        ask, answers = process.stdin, process.stdout
+
+        def believe(folder: Path, what: str) -> dict[str, Any]:
+            ask.write(json.dumps([str(folder), what, str(FLOPS)]) + "\n")
+            ask.flush()
+            told: dict[str, Any] = json.loads(answers.readline())
+            return told
+
+        yield believe
+
+
 class Naive:
     """The naive harness, in folders of its own."""
 
     def __init__(
         self,
+        believe: Callable[[Path, str], dict[str, Any]],
         folder: Path,
         replace: Mapping[str, str],
         corpus: Callable[[Path], None] = write_corpus,
     ) -> None:
+        self._believe = believe
         self._folder, self._replace, self._corpus = folder, replace, corpus
         self._honest: dict[str, dict[str, Any]] = {}
 
@@ -272,12 +293,7 @@ class Naive:
         self._prepare(folder, program, attack)
         limit = 1 if attack is not None and attack.believes == "time limit" else 20
         for _ in range(attack.runs if attack else 1):
-            done = subprocess.run(
-                [sys.executable, str(HARNESS / "naive.py"), str(folder), harness, str(FLOPS)],
-                capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60,
-            )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+            told = self._believe(folder, harness)
         survivors = processes_in(folder)
         for pid in survivors:
             os.kill(pid, signal.SIGKILL)
