@@ -158,10 +158,11 @@ def is_leaf(name: str) -> bool:
 
 
 def hidden_from_trials(root: Path, names: list[str], is_library: bool) -> list[str]:
-    """Return patterns of every path under which the held-out files may lie on this machine."""
+    """Return patterns of every path under which files of the corpus may lie on this machine."""
+    names = sorted(names)
     if not is_library:
         return [glob.escape(f"{root.resolve()}/{name}") for name in names]
-    patterns = [f"{library}/{name}" for name in sorted(names) for library in LIBRARIES]
+    patterns = [f"{library}/{name}" for name in names if is_leaf(name) for library in LIBRARIES]
     return [*patterns, *ARCHIVES]
 
 
@@ -203,7 +204,8 @@ def prepare(corpus_dir: Path | None, out_dir: Path, seed: int = 0) -> dict:
             (out_dir / f"{part}.bin").write_bytes(text)
             record[f"{part}_bytes"] = len(text)
             record[f"{part}_sha256"] = hashlib.sha256(text).hexdigest()
-        patterns = hidden_from_trials(root, names, is_library)
+        copies = [*names, *account["dropped_files"]]
+        patterns = hidden_from_trials(root, copies, is_library)
         (out_dir / "hidden.txt").write_text("".join(f"{pattern}\n" for pattern in patterns))
         (out_dir / "corpus.json").write_text(json.dumps(record, indent=2) + "\n")
     except OSError as error:
