@@ -79,9 +79,8 @@ class Evaluator(ABC):
     def job(
         self, trial: Trial, tree: Path, device: str | None, tier: Tier = "search"
     ) -> Job | None:
-        """What is to run before a trial can be measured; None where nothing is.
-
-        `tree` holds the exported files of the idea's commit.
+        """What is to run before a trial can be measured; None where nothing is. `tree` holds the
+        exported files of the idea's commit.
 
         Raises:
             ScoringFailed: what the trial left is not to be scored.
