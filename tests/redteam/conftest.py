@@ -23,7 +23,7 @@ def replace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
         yield told
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def believe() -> Iterator[Any]:
     """What a naive harness believes."""
     with redteam.naive_harness() as believes:

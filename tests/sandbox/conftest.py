@@ -98,7 +98,7 @@ class Bench:
 
 
 class Launchers:
-    """One for each level, shared by all tests that do not end it: each starts in 0.2 s."""
+    """One for each level, shared by all tests of a file that do not end it."""
 
     def __init__(self) -> None:
         self._living: dict[Level, Launcher] = {}
@@ -133,7 +133,7 @@ class Launchers:
             launcher.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def launchers() -> Iterator[Launchers]:
     kept = Launchers()
     yield kept
