@@ -25,7 +25,13 @@ from rich.table import Table
 
 from proveout.ideas import BASELINE
 from proveout.ledger import Event, History, Ledger
-from proveout.loop import Bench, modules_to_preload, run_study, start_reference_study
+from proveout.loop import (
+    Bench,
+    hidden_patterns,
+    modules_to_preload,
+    run_study,
+    start_reference_study,
+)
 from proveout.runners import LocalRunner
 from proveout.study import Study, read_study
 from proveout.trials import AUDITS
@@ -93,7 +99,7 @@ def promote_everything(study: Study) -> History:
     """Scores the kept trials of every idea with their targets withheld."""
     with (
         Ledger(study.folder) as ledger,
-        LocalRunner(slots=study.run.slots, preload=modules_to_preload(study)) as runner,
+        LocalRunner(study.run.slots, modules_to_preload(study), hidden_patterns(study)) as runner,
     ):
 
         def record(event: Event) -> None:

@@ -29,23 +29,27 @@ def main() -> None:
     print("| row | attack | a naive harness believes | honest | here |\n|---|---|---|---|---|")
     for file in files:
         module = load(file)
-        if file.stem != "test_torch" and hasattr(module, "ATTACKS"):
+        other = file.stem in {"test_torch", "test_kinds"}  # on programs of their own
+        if not other and hasattr(module, "ATTACKS"):
             show(module, asked.level)
 
 
 def show(module: Any, level: str) -> None:
     """One file's attacks as rows of a table."""
     redteam: Any = sys.modules["redteam"]
-    with tempfile.TemporaryDirectory() as scratch, redteam.answers(Path(scratch)) as replace:
+    options = getattr(module, "STUDY", {})
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        redteam.answers(Path(scratch)) as replace,
+        redteam.naive_harness() as believe,
+    ):
         folder = Path(scratch)
         here = redteam.run_at(
-            level,
-            lambda: redteam.Here(
-                folder / "study", module.ATTACKS, replace, **getattr(module, "STUDY", {})
-            ),
+            level, lambda: redteam.Here(folder / "study", module.ATTACKS, replace, **options)
         )
         (honest, *_) = here.came("baseline")
-        naive = redteam.Naive(folder / "naive", replace)
+        corpus = options.get("corpus", redteam.write_corpus)
+        naive = redteam.Naive(believe, folder / "naive", replace, corpus)
         for attack in module.ATTACKS:
             told, usual = naive.told(attack)
             got = outcome(here, attack, here.came(attack.name), honest)

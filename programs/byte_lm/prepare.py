@@ -2,12 +2,17 @@
 
     python prepare.py --out corpus [--corpus DIR] [--seed 0]
 
-Writes `train.bin`, `held_out.bin` and `corpus.json`. Files, not lines, are split, and no run of
-WINDOW_BYTES bytes is in both parts: training files that are near-copies of held-out ones are
-dropped whole, and the lines of any other shared run (licences, boilerplate) are cut from training.
+Writes `train.bin`, `held_out.bin`, `hidden.txt` and `corpus.json`. Files, not lines, are split, and
+no run of WINDOW_BYTES bytes is in both parts: training files that are near-copies of held-out ones
+are dropped whole, and the lines of any other shared run (licences, boilerplate) are cut from
+training.
+
+The held-out text lies on the machine, so `hidden.txt` lists what is to be hidden from trials:
+patterns of the last parts of paths. Of the library only what no program imports can be hidden.
 """
 
 import argparse
+import glob
 import hashlib
 import json
 import platform
@@ -25,6 +30,14 @@ LEAST_BYTES = 200_000
 # Tests are not installed everywhere; encodings and pydoc_data are generated tables.
 LEFT_OUT = {"site-packages", "dist-packages", "test", "tests", "idle_test"}
 LEFT_OUT |= {"__pycache__", "encodings", "pydoc_data"}
+# What may be held out of the library: applications, demonstrations and protocols of the past. What
+# other packages have copies of, like lib2to3 and distutils, or need, like wave, is not among them.
+HELD_OUT_FROM = {"idlelib", "turtle", "turtledemo", "ensurepip", "antigravity", "this", "asynchat"}
+HELD_OUT_FROM |= {"asyncore", "cgitb", "imaplib", "mailbox", "mailcap", "modulefinder", "nntplib"}
+HELD_OUT_FROM |= {"poplib", "pyclbr", "smtpd", "tabnanny", "telnetlib", "trace", "xdrlib", "zipapp"}
+# Where the library lies: installed, in a source tree, in an archive.
+LIBRARIES = ("python[23].*", "pypy[23].*", "Lib")
+ARCHIVES = ("python[23][0-9]*.zip",)
 
 
 class CorpusError(Exception):
@@ -113,15 +126,16 @@ def shuffled_pieces(text: bytes, seed: int) -> bytes:
     return b"".join(whole[i] for i in order)
 
 
-def split(files: dict[str, bytes], seed: int) -> tuple[bytes, bytes, dict]:
-    """Return the training bytes, the held-out bytes and what became of the files."""
+def split(files: dict[str, bytes], seed: int, may_hold_out=lambda name: True):
+    """Return the training bytes, the held-out bytes, the held-out files and an account of all."""
     order = sorted(files, key=lambda name: keyed_hash(seed, name))
-    held_out_files = order[: max(1, round(HELD_OUT_SHARE * len(order)))]
+    held_out_files = [name for name in order if may_hold_out(name)]
+    held_out_files = held_out_files[: max(1, round(HELD_OUT_SHARE * len(order)))]
     held_out = shuffled_pieces(b"\n".join(files[name] for name in held_out_files), seed)
     forbidden = Windows(held_out)
 
     kept, dropped = [], {}
-    for name in order[len(held_out_files) :]:
+    for name in [name for name in order if name not in set(held_out_files)]:
         shared = len(forbidden.starts_in(files[name])) / len(files[name])
         if shared > NEAR_COPY_SHARE:
             dropped[name] = f"{shared:.0%} of it is in the held-out text"
@@ -135,7 +149,21 @@ def split(files: dict[str, bytes], seed: int) -> tuple[bytes, bytes, dict]:
         "dropped_files": dropped,
         "cut_bytes": len(joined) - len(train),
     }
-    return train, held_out, account
+    return train, held_out, held_out_files, account
+
+
+def is_leaf(name: str) -> bool:
+    """Return whether a file of the library, by its relative path, may be held out."""
+    return name.partition("/")[0].removesuffix(".py") in HELD_OUT_FROM
+
+
+def hidden_from_trials(root: Path, names: list[str], is_library: bool) -> list[str]:
+    """Return patterns of every path under which files of the corpus may lie on this machine."""
+    names = sorted(names)
+    if not is_library:
+        return [glob.escape(f"{root.resolve()}/{name}") for name in names]
+    patterns = [f"{library}/{name}" for name in names if is_leaf(name) for library in LIBRARIES]
+    return [*patterns, *ARCHIVES]
 
 
 def prepare(corpus_dir: Path | None, out_dir: Path, seed: int = 0) -> dict:
@@ -143,21 +171,27 @@ def prepare(corpus_dir: Path | None, out_dir: Path, seed: int = 0) -> dict:
 
     Args:
         corpus_dir: a folder of text files; None for the standard library's `*.py`.
-        out_dir: where `train.bin`, `held_out.bin` and `corpus.json` go.
+        out_dir: where `train.bin`, `held_out.bin`, `hidden.txt` and `corpus.json` go.
         seed: chooses which files are held out, and the order of all.
 
     Raises:
         CorpusError: the folder is missing, unreadable or too small.
     """
-    if corpus_dir is None:
+    is_library = corpus_dir is None
+    if is_library:
         root, source = Path(sysconfig.get_path("stdlib")), "Python standard library"
         files = read_files(root, "*.py", LEFT_OUT)
     else:
         source = str(corpus_dir)
         if not Path(corpus_dir).is_dir():
             raise CorpusError(f"there is no folder {corpus_dir}; name one that holds text files")
-        files = read_files(Path(corpus_dir), "*", set())
-    train, held_out, account = split(files, seed) if len(files) > 1 else (b"", b"", {})
+        root = Path(corpus_dir)
+        files = read_files(root, "*", set())
+    train, held_out, names, account = b"", b"", [], {}
+    if len(files) > 1:
+        train, held_out, names, account = split(
+            files, seed, is_leaf if is_library else lambda _: True
+        )
     if len(train) < LEAST_BYTES or not held_out:
         raise CorpusError(
             f"{source}: {len(files)} text files leave {len(train)} bytes to train on and "
@@ -170,6 +204,9 @@ def prepare(corpus_dir: Path | None, out_dir: Path, seed: int = 0) -> dict:
             (out_dir / f"{part}.bin").write_bytes(text)
             record[f"{part}_bytes"] = len(text)
             record[f"{part}_sha256"] = hashlib.sha256(text).hexdigest()
+        copies = [*names, *account["dropped_files"]]
+        patterns = hidden_from_trials(root, copies, is_library)
+        (out_dir / "hidden.txt").write_text("".join(f"{pattern}\n" for pattern in patterns))
         (out_dir / "corpus.json").write_text(json.dumps(record, indent=2) + "\n")
     except OSError as error:
         raise CorpusError(f"cannot write to {out_dir}: {error.strerror}") from error

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from proveout.errors import NotIsolated
+from proveout.errors import NotIsolated, StudyError
 from proveout.ledger import read_history
 from proveout.loop import run_study
+from proveout.report import trust_lines
 from proveout.runners import LocalRunner
 from proveout.study import read_study
 
@@ -87,3 +88,21 @@ def test_a_study_where_every_trial_could_read_it(
     )
     with pytest.raises(NotIsolated, match="Move the study"):
         run_study(read_study(small.folder))
+
+
+def test_what_the_held_out_data_was_copied_from_is_hidden_or_nothing_runs(small: Any) -> None:
+    small.edit("[run]", '[run]\nhidden = "copies.txt"')
+    with pytest.raises(StudyError, match=r"run\.hidden: there is no file"):
+        read_study(small.folder)
+    (small.folder / "copies.txt").write_text("# nothing\n")
+    with pytest.raises(StudyError, match="lists nothing"):
+        run_study(read_study(small.folder))
+    (small.folder / "copies.txt").write_text("# a module\npython3.*/this.py\n")
+    study = read_study(small.folder)
+    with LocalRunner(slots=1, preload=("numpy",)) as open_to_all:
+        if open_to_all.isolation == "E":
+            pytest.skip("level E hides nothing")
+        with pytest.raises(NotIsolated, match=r"python3\.\*/this\.py"):
+            run_study(study, runner=open_to_all)
+    history = run_study(study).history
+    assert any("was hidden from all trials" in line for line in trust_lines(study, history))

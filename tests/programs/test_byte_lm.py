@@ -6,6 +6,7 @@ import math
 import re
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 from types import ModuleType
 
@@ -145,6 +146,31 @@ def test_a_corpus_that_cannot_be_used_is_named_in_one_line(tmp_path, capsys, mad
     error = capsys.readouterr().err
     assert str(folder) in error
     assert error.count("\n") == 1
+
+
+def test_all_that_is_held_out_is_listed_to_be_hidden(tmp_path, texts):
+    folder = write_files(tmp_path / "in", texts)
+    record = corpus.prepare(folder, tmp_path / "out")
+    hidden = (tmp_path / "out" / "hidden.txt").read_text().split()
+    held_out = (tmp_path / "out" / "held_out.bin").read_text()
+    assert len(hidden) == record["held_out_files"] + len(record["dropped_files"])
+    holding = [path for path in folder.rglob("*.txt") if path.read_text()[4000:4400] in held_out]
+    assert {str(path.resolve()) for path in holding} <= set(hidden)
+
+
+def test_nothing_else_in_the_library_imports_what_may_be_held_out():
+    root = Path(sysconfig.get_path("stdlib"))
+    files = corpus.read_files(root, "*.py", corpus.LEFT_OUT)
+    leaves = "|".join(sorted(corpus.HELD_OUT_FROM)).encode()
+    importing = re.compile(rb"^[ ]*(?:from|import) (?:%s)\b(?! module)" % leaves, re.MULTILINE)
+    found = {
+        name: importing.findall(text) for name, text in files.items() if not corpus.is_leaf(name)
+    }
+    assert not {name: lines for name, lines in found.items() if lines}
+    held_out = [name for name in files if corpus.is_leaf(name)]
+    assert held_out
+    hidden = corpus.hidden_from_trials(root, held_out[:1], is_library=True)
+    assert f"python[23].*/{held_out[0]}" in hidden
 
 
 # ---------------------------------------------------------------------------------- the compute

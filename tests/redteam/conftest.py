@@ -24,9 +24,22 @@ def replace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
 
 
 @pytest.fixture(scope="module")
-def naive(tmp_path_factory: pytest.TempPathFactory, replace: dict[str, str]) -> Any:
-    """The naive harness."""
-    return redteam.Naive(tmp_path_factory.mktemp("naive"), replace)
+def believe() -> Iterator[Any]:
+    """What a naive harness believes."""
+    with redteam.naive_harness() as believes:
+        yield believes
+
+
+@pytest.fixture(scope="module")
+def naive(
+    request: pytest.FixtureRequest,
+    believe: Any,
+    tmp_path_factory: pytest.TempPathFactory,
+    replace: dict[str, str],
+) -> Any:
+    """The naive harness, with the same corpus as the study."""
+    corpus = getattr(request.module, "STUDY", {}).get("corpus", redteam.write_corpus)
+    return redteam.Naive(believe, tmp_path_factory.mktemp("naive"), replace, corpus)
 
 
 @pytest.fixture(scope="module", params=[""])

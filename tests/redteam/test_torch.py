@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from redteam import HARNESS, Edits
@@ -84,25 +84,31 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def naively(what: str, programs: dict[str, str], corpus: Path, scratch: Path) -> dict[str, float]:
+class Believed(NamedTuple):
+    score: float
+    curve: float
+
+
+def naively(programs: dict[str, str], corpus: Path, scratch: Path) -> dict[str, Believed]:
     folders = []
     for name, text in programs.items():
-        folder = scratch / what / name
+        folder = scratch / name
         shutil.copytree(corpus, folder)
         (folder / "train.py").write_text(text)
         folders.append(str(folder))
-    command = [sys.executable, str(HARNESS / "drive_torch.py"), what, *folders]
+    command = [sys.executable, str(HARNESS / "drive_torch.py"), *folders]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
-    return dict(zip(programs, map(float, done.stdout.split()), strict=True))
+    lines = [map(float, line.split()) for line in done.stdout.splitlines()]
+    return {name: Believed(*line) for name, line in zip(programs, lines, strict=True)}
 
 
-@pytest.mark.parametrize("what", ["score", "curve"])
-def test_a_naive_harness_falls_for_them(what: str, corpus: Path, tmp_path: Path) -> None:
-    mine = {each.name: each.program for each in ATTACKS if each.believes == what}
-    told = naively(what, {"honest": TEXT, **mine}, corpus, tmp_path)
-    assert 3 < told["honest"] < 9
-    assert all(told[name] < 0.5 for name in mine), told
+def test_a_naive_harness_falls_for_them(corpus: Path, tmp_path: Path) -> None:
+    mine = {each.name: each.program for each in ATTACKS}
+    told = naively({"honest": TEXT, **mine}, corpus, tmp_path)
+    assert 3 < told["honest"].score < 9
+    assert 3 < told["honest"].curve < 9
+    assert all(getattr(told[each.name], each.believes) < 0.5 for each in ATTACKS), told
 
 
 @pytest.fixture(scope="module")
@@ -120,8 +126,8 @@ def history(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> History:
     (folder / "study.toml").write_text(
         text[:head]
         + "items = 64\n[ladder]\ntarget = '1e11 flops'\ntarget_parameters = { size = 2 }\n"
-        + "[[ladder.rung]]\ncompute = '1e9 flops'\nparameters = { size = 2 }\n"
-        + f"[budget]\ncompute = '{len(ATTACKS) + 1}e9 flops'\n"
+        + "[[ladder.rung]]\ncompute = '2e8 flops'\nparameters = { size = 2 }\n"
+        + f"[budget]\ncompute = '{2 * (len(ATTACKS) + 1)}e8 flops'\n"
         + text[ladder : text.index("only = [")]
         + "[policy]\nname = 'keep-if-better'\n[run]\nslots = 1\n"
     )

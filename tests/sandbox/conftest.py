@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from proveout.sandbox import Launcher, Level, ProcessExit, _tree
+from proveout.sandbox import Launcher, Level, ProcessExit, _cell, _tree
 from proveout.sandbox._records import LEVELS
 
 PATH = "/usr/local/bin:/usr/bin:/bin"
@@ -97,32 +97,84 @@ class Bench:
         return [sys.executable, "-B", *arguments]
 
 
+class Launchers:
+    """One for each level, shared by all tests of a file that do not end it."""
+
+    def __init__(self) -> None:
+        self._living: dict[Level, Launcher] = {}
+
+    def at(self, level: Level) -> Launcher:
+        if level not in self._living:
+            launcher = Launcher(highest=level)
+            launcher.start()
+            self._living[level] = launcher
+        return self._living[level]
+
+    @property
+    def descriptors(self) -> int:
+        """A socket and a file each."""
+        return 2 * len(self._living)
+
+    def jobs(self) -> list[int]:
+        """Processes of this one that are neither a launcher nor an idle supervisor."""
+        seen = _tree.Tree(os.getpid()).scan()
+        nested = os.uname().sysname == "Linux" and not _cell._may_leave_namespaces()
+        idle: set[int] = set()
+        for level, launcher in self._living.items():
+            assert launcher._process
+            own = {launcher._process.pid}
+            for _ in range(2 if nested and level in ("A", "B") else 1):
+                own |= {pid for pid, process in seen.items() if process.parent in own}
+            idle |= own
+        return sorted(seen.keys() - idle)
+
+    def close(self) -> None:
+        for launcher in self._living.values():
+            launcher.close()
+
+
+@pytest.fixture(scope="module")
+def launchers() -> Iterator[Launchers]:
+    kept = Launchers()
+    yield kept
+    kept.close()
+
+
 @pytest.fixture(autouse=True)
-def nothing_is_left_behind() -> Iterator[None]:
-    before = descriptors()
+def nothing_is_left_behind(launchers: Launchers) -> Iterator[None]:
+    def opened() -> int:
+        return (descriptors() or 0) - launchers.descriptors
+
+    before, others = opened(), set(launchers.jobs())
     yield
-    assert descriptors() == before
-    assert not _tree.Tree(os.getpid()).scan()
+    assert opened() == before or descriptors() is None
+    assert set(launchers.jobs()) <= others
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
+def bench(launchers: Launchers, tmp_path: Path) -> Bench:
+    """At the highest level that there is."""
+    return Bench(launchers.at("A"), tmp_path)
+
+
+@pytest.fixture
+def own_bench(tmp_path: Path) -> Iterator[Bench]:
+    """With a launcher that a test may end."""
     with Launcher() as launcher:
         yield Bench(launcher, tmp_path)
 
 
 @pytest.fixture(params=LEVELS)
-def level(request: pytest.FixtureRequest) -> Level:
+def level(request: pytest.FixtureRequest, launchers: Launchers) -> Level:
     """Each level, where this machine offers it."""
     asked: Level = request.param
-    with Launcher(highest=asked) as launcher:
-        if launcher.isolation != asked:
-            pytest.skip(f"this machine does not offer level {asked}: {launcher.attempts}")
+    launcher = launchers.at(asked)
+    if launcher.isolation != asked:
+        pytest.skip(f"this machine does not offer level {asked}: {launcher.attempts}")
     return asked
 
 
 @pytest.fixture
-def level_bench(level: Level, tmp_path: Path) -> Iterator[Bench]:
+def level_bench(level: Level, launchers: Launchers, tmp_path: Path) -> Bench:
     """A bench at each level."""
-    with Launcher(highest=level) as launcher:
-        yield Bench(launcher, tmp_path)
+    return Bench(launchers.at(level), tmp_path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import stat
 import subprocess
 import sys
 import textwrap
@@ -16,7 +17,7 @@ import pytest
 from proveout.errors import UserError
 from proveout.sandbox import Launcher, Level
 from proveout.sandbox._attack import QUICK
-from tests.sandbox.conftest import MEGABYTE, Bench, processes_in
+from tests.sandbox.conftest import MEGABYTE, Bench, Launchers, processes_in
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="isolation is Linux's")
 
@@ -44,14 +45,12 @@ def inside(level_bench: Bench, tmp_path: Path) -> Iterator[Bench]:
     ]  # fmt: skip
 
 
-def test_every_attack_of_the_proof_was_held(level: Level) -> None:
-    with Launcher(highest=level) as launcher:
-        assert launcher.isolation == level
-        for attempt in launcher.attempts:
-            assert attempt.level == level
-            assert attempt.holds
-            names = {attack.name for attack in attempt.attacks}
-            assert names >= set(QUICK) - ({"see other processes"} if level == "C" else set())
+def test_every_attack_of_the_proof_was_held(level: Level, launchers: Launchers) -> None:
+    for attempt in launchers.at(level).attempts:
+        assert attempt.level == level
+        assert attempt.holds
+        names = {attack.name for attack in attempt.attacks}
+        assert names >= set(QUICK) - ({"see other processes"} if level == "C" else set())
 
 
 def test_no_file_of_the_study_can_be_read_or_written(inside: Bench, tmp_path: Path) -> None:
@@ -163,6 +162,28 @@ def test_the_interpreter_and_its_libraries_work(inside: Bench) -> None:
     assert inside.log() == "b'2\\n'\nTrue Name:\n"
     inside.run(*inside.cold(inside.folder.joinpath("script.py").name), environment=environment)
     assert inside.log() == "b'2\\n'\nTrue Name:\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a device file")
+def test_accelerators_are_there_only_for_a_job_that_has_one(inside: Bench) -> None:
+    device = Path(f"/dev/nvidia-of-a-test-{os.getpid()}")  # in truth a second /dev/null
+    try:
+        os.mknod(device, 0o666 | stat.S_IFCHR, os.makedev(1, 3))
+        device.chmod(0o666)
+        device.open("rb").close()
+    except OSError as error:
+        device.unlink(missing_ok=True)
+        pytest.skip(f"this root cannot make a device file: {error}")
+    script = inside.script(f"open({str(device)!r}, 'r+b').close(); print('there')")
+    try:
+        told = []
+        for has in ({}, {"CUDA_VISIBLE_DEVICES": ""}, {"CUDA_VISIBLE_DEVICES": "0"}):
+            inside.run("python", script, environment={"PATH": os.defpath, **has})
+            told.append(inside.log().splitlines()[-1])
+    finally:
+        device.unlink()
+    assert told[-1] == "there"
+    assert "there" not in told[:-1]
 
 
 def test_no_network_unless_it_is_given(inside: Bench) -> None:

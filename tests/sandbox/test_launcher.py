@@ -64,20 +64,20 @@ def test_a_module_that_starts_threads_is_not_preloaded(
         assert Bench(launcher, tmp_path).run("true").code == 0
 
 
-def test_a_launcher_that_was_killed(bench: Bench) -> None:
-    bench.start("sleep", "600")
-    assert bench.launcher._process is not None
-    os.kill(bench.launcher._process.pid, signal.SIGKILL)
+def test_a_launcher_that_was_killed(own_bench: Bench) -> None:
+    own_bench.start("sleep", "600")
+    assert own_bench.launcher._process is not None
+    os.kill(own_bench.launcher._process.pid, signal.SIGKILL)
     with pytest.raises(LauncherDied, match="SIGKILL"):
-        bench.launcher.poll(60)
+        own_bench.launcher.poll(60)
     with pytest.raises(LauncherDied):
-        bench.start("true")
+        own_bench.start("true")
 
 
-def test_it_keeps_no_secret(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_keeps_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOME_API_KEY", "the-secret")
     with Launcher() as launcher:
-        other = Bench(launcher, bench.folder)
+        other = Bench(launcher, tmp_path)
         other.python("print(open('/proc/self/environ').read())")
         assert "PYTHONHASHSEED" in other.log()
         assert "the-secret" not in other.log()

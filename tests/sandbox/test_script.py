@@ -185,13 +185,14 @@ TRAINING = """
     import torch
     torch.manual_seed(3)
     model = torch.nn.Sequential(torch.nn.Linear(16, 64), torch.nn.GELU(), torch.nn.Linear(64, 1))
-    optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
     for _ in range(20):
         x = torch.randn(128, 16)
         loss = (model(x) - x.sum(1, keepdim=True)).square().mean()
-        optimizer.zero_grad()
+        model.zero_grad()
         loss.backward()
-        optimizer.step()
+        with torch.no_grad():
+            for weights in model.parameters():
+                weights -= 0.01 * weights.grad
     print(torch.get_num_threads(), loss.item().hex(), torch.rand(3).tolist())
 """
 

@@ -78,11 +78,11 @@ def test_children_that_have_ended_are_not_left_and_their_time_counts(bench: Benc
     assert ended.cpu_seconds >= 0.2
 
 
-def test_closing_the_launcher_ends_what_runs(bench: Bench) -> None:
-    bench.start("python", bench.script(textwrap.dedent(DAEMON) + "time.sleep(600)"))
-    assert wait_until(lambda: daemons_of(bench.folder) == 3)
-    bench.launcher.close()
-    assert processes_in(bench.folder) == []
+def test_closing_the_launcher_ends_what_runs(own_bench: Bench) -> None:
+    own_bench.start("python", own_bench.script(textwrap.dedent(DAEMON) + "time.sleep(600)"))
+    assert wait_until(lambda: daemons_of(own_bench.folder) == 3)
+    own_bench.launcher.close()
+    assert processes_in(own_bench.folder) == []
 
 
 CONTROLLER = """

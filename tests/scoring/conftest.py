@@ -153,25 +153,28 @@ def patch(name: str, *edits: tuple[str, str]) -> str:
     return f"hypothesis: {name} helps\nsource: a test\n---\n{''.join(lines)}"
 
 
+def write_classifier(
+    folder: Path, kind: str, more: str = "", budget: str = "1e9 flops", score: str = ""
+) -> Study:
+    """Writes a study of the classifier into a new folder."""
+    for name in ("program", "ideas", "held_out", "evaluate"):
+        (folder / name).mkdir(parents=True)
+    (folder / "program" / "train.py").write_text(TRAIN)
+    (folder / "evaluate" / "evaluate.py").write_text(EVALUATE)
+    write_data(folder)
+    for name, offset in (("fair", "0.0"), ("worse", "4.0")):
+        change = ("OFFSET = 1.5", f"OFFSET = {offset}")
+        (folder / "ideas" / f"{name}.patch").write_text(patch(name, change))
+    text = STUDY.format(score=(score or SCORES[kind]) + more, budget=budget)
+    (folder / "study.toml").write_text(text)
+    return read_study(folder)
+
+
 @pytest.fixture
 def classifier(tmp_path: Path) -> Callable[..., Study]:
     """Makes a study of the classifier: `classifier("command", budget="1e7 flops")`."""
 
     def make(kind: str, more: str = "", budget: str = "1e9 flops", score: str = "") -> Study:
-        folder = tmp_path / "study"
-        for name in ("program", "ideas", "held_out", "evaluate"):
-            (folder / name).mkdir(parents=True)
-        (folder / "program" / "train.py").write_text(TRAIN)
-        (folder / "evaluate" / "evaluate.py").write_text(EVALUATE)
-        write_data(folder)
-        (folder / "ideas" / "fair.patch").write_text(
-            patch("fair", ("OFFSET = 1.5", "OFFSET = 0.0"))
-        )
-        (folder / "ideas" / "worse.patch").write_text(
-            patch("worse", ("OFFSET = 1.5", "OFFSET = 4.0"))
-        )
-        text = STUDY.format(score=(score or SCORES[kind]) + more, budget=budget)
-        (folder / "study.toml").write_text(text)
-        return read_study(folder)
+        return write_classifier(tmp_path / "study", kind, more, budget, score)
 
     return make

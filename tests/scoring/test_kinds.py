@@ -19,7 +19,8 @@ from proveout.report import as_json, in_own_sense
 from proveout.scoring import make_split
 from proveout.study import Study, read_study
 
-SCORES = runpy.run_path(str(Path(__file__).with_name("conftest.py")))["SCORES"]
+SHARED = runpy.run_path(str(Path(__file__).with_name("conftest.py")))
+SCORES, write_classifier = SHARED["SCORES"], SHARED["write_classifier"]
 
 Make = Callable[..., Study]
 
@@ -39,9 +40,15 @@ def true_accuracy(folder: Path, offset: float) -> float:
     return float((logits.argmax(axis=1) == y).mean())
 
 
-def test_accuracy_is_maximized_from_trial_to_report(classifier: Make) -> None:
-    study = classifier("predictions")
-    history = run_study(study).history
+@pytest.fixture(scope="module")
+def predicted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Study, History]:
+    """A study of accuracy at its end, to be looked at."""
+    study = write_classifier(tmp_path_factory.mktemp("predicted") / "study", "predictions")
+    return study, run_study(study).history
+
+
+def test_accuracy_is_maximized_from_trial_to_report(predicted: tuple[Study, History]) -> None:
+    study, history = predicted
     assert words(history)["fair"] == "holds"
     assert words(history)["worse"] == "hurts"
     measured = history.trials[next(t for t in history.trials if t.idea == "baseline")].measurement
@@ -112,7 +119,7 @@ def test_an_own_metric_must_be_there(classifier: Make) -> None:
 
 
 def test_an_own_metric_is_what_is_measured(classifier: Make, tmp_path: Path) -> None:
-    study = classifier("predictions", budget="4e5 flops")
+    study = classifier("predictions", budget="1e5 flops")
     metric = study.folder / "metric.py"
     metric.write_text(
         "def right(predictions, targets):\n"
@@ -200,9 +207,8 @@ def test_copies_of_searched_items_are_not_sealed(classifier: Make) -> None:
     assert split.sealed_items + len(split.near) == 1500
 
 
-def test_show_prints_the_evidence_and_the_own_sense(classifier: Make) -> None:
-    study = classifier("predictions")
-    run_study(study)
+def test_show_prints_the_evidence_and_the_own_sense(predicted: tuple[Study, History]) -> None:
+    study, _ = predicted
     shown = CliRunner().invoke(app, ["show", str(study.folder), "fair"])
     assert shown.exit_code == 0, shown.output
     assert "evidence" in shown.output

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from proveout.errors import UserError
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
@@ -26,17 +28,30 @@ _MEANINGS = {
 def doctor(
     study: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Instead: check a study's ledger by its hash chain."),
+        typer.Option(
+            metavar="DIR",
+            help="Instead: check a study's ledger by its hash chain, and what it hides.",
+        ),
     ] = None,
     noted: Annotated[
         str, typer.Option(help="With --study: a head that was noted from a report.")
     ] = "",
+    copies: Annotated[
+        bool,
+        typer.Option(
+            "--copies",
+            help="With --study: read all that trials can read, and name what has held-out data "
+            "in it. It takes minutes.",
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Attack this machine's isolation at every level; say what held and what would raise it."""
     if study is not None:
-        _check_ledger(study, noted, as_json)
+        _check_study(study, noted, copies, as_json)
         return
+    if copies:
+        raise UserError("--copies goes with --study DIR: whose held-out data is to be looked for?")
     from proveout.sandbox import advice, examine
 
     examination = examine()
@@ -53,23 +68,68 @@ def doctor(
         raise typer.Exit(1)
 
 
-def _check_ledger(folder: Path, noted: str, as_json: bool) -> None:
-    """Prints whether a study's ledger is as it was written; exit code 1 where it is not."""
+def _check_study(folder: Path, noted: str, copies: bool, as_json: bool) -> None:
+    """Prints whether a study's ledger is as it was written and what its trials do not find; exit
+    code 1 where either is not as it should be."""
     from dataclasses import asdict
 
     from proveout.ledger import verify_ledger
 
     check = verify_ledger(folder, noted=noted)
+    hidden = _hidden(folder, copies)
     if as_json:
         import json
 
-        print(json.dumps(asdict(check) | {"ok": check.ok}, indent=1))
+        print(json.dumps(asdict(check) | {"ok": check.ok, "hidden": hidden}, indent=1))
     elif check.ok:
         print(f"the ledger's {check.entries} entries are as they were written; head {check.head}")
     else:
         print(f"the ledger is not as it was written: {check.why}")
-    if not check.ok:
+    if hidden is not None and hidden["list"] is not None and not as_json:
+        count, level = len(hidden["paths"]), hidden["level"]
+        print(
+            f"{hidden['patterns']} patterns in {hidden['list']} name {count} files of this "
+            "machine, "
+            + ("which every trial can read: level E hides nothing" if level == "E"
+               else f"none of which could be read at level {level}")
+        )  # fmt: skip
+    for copy in (hidden or {}).get("copies", ()) if not as_json else ():
+        print(
+            f"every trial can read {copy['path']}: {copy['shared_bytes']} of its "
+            f"{copy['file_bytes']} bytes stand in the held-out data"
+        )
+    if not check.ok or (hidden and (hidden["level"] == "E" or hidden.get("copies"))):
         raise typer.Exit(1)
+
+
+def _hidden(folder: Path, copies: bool) -> dict[str, Any] | None:
+    """What `[run] hidden` of a study names on this machine, the level that it is hidden at, and
+    where asked what else has held-out data in it."""
+    from dataclasses import asdict
+
+    from proveout.loop import hidden_patterns
+    from proveout.sandbox import Launcher
+    from proveout.study import STUDY_FILE, read_study
+
+    if not (folder / STUDY_FILE).is_file():
+        return None
+    study = read_study(folder)
+    if study.run.hidden is None and not copies:
+        return None
+    patterns = hidden_patterns(study)
+    with Launcher(hides=patterns) as launcher:
+        told: dict[str, Any] = {
+            "list": study.run.hidden,
+            "patterns": len(patterns),
+            "paths": list(launcher.hidden),
+            "level": launcher.isolation,
+        }
+        shown = launcher.shown
+    if copies:
+        from proveout.scoring import find_copies
+
+        told["copies"] = [asdict(each) for each in find_copies(study, shown, told["paths"])]
+    return told
 
 
 def _document(examination: Examination, told: tuple[str, ...]) -> dict[str, Any]:
@@ -105,8 +165,9 @@ def _print(examination: Examination, told: tuple[str, ...], cores: int, devices:
         console.print(f"To raise it: {sentence}.", markup=False, highlight=False)
     if level == "E":
         console.print(
-            "No study runs like this unless its study.toml says isolation = \"E\" in [run], and "
-            "then no idea can be said to hold.", markup=False, highlight=False,
+            "No study runs like this unless its study.toml says isolation = \"E\" in [run]. Then "
+            "no idea can be said to hold, and what [run] hidden lists is open to trials.",
+            markup=False, highlight=False,
         )  # fmt: skip
     have = ", ".join(devices) if devices else "no accelerator"
     console.print(f"{cores} cores may be used; {have}.", markup=False, highlight=False)

@@ -6,6 +6,7 @@ from proveout.loop._costs import Costs
 from proveout.loop._desk import Sources, sources_for
 from proveout.loop._evidence import Library
 from proveout.loop._inbox import Request, settle, submit, waiting
+from proveout.loop._isolation import hidden_patterns
 from proveout.loop._ladder import (
     LadderProposal,
     ProposedRung,
@@ -51,6 +52,7 @@ __all__ = [
     "adopt_program",
     "check_unchanged",
     "describe_machine",
+    "hidden_patterns",
     "modules_to_preload",
     "open_study",
     "prober",

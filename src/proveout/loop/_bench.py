@@ -206,7 +206,11 @@ class Bench:
             return
         active.artifact_bytes = folder_bytes(folder.out)
         tree = self._trees.of(self._ledger.idea(active.trial.idea))
-        job = self._evaluator.job(active.trial, tree, active.device)
+        try:
+            job = self._evaluator.job(active.trial, tree, active.device)
+        except ScoringFailed as error:
+            self._fail(active, Failure(error.kind, str(error)))
+            return
         if job is None:
             self._after_scoring(active, active.trained)
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from proveout.errors import NotIsolated
+from proveout.errors import NotIsolated, StudyError
 from proveout.ledger import History
 from proveout.runners import Runner
 from proveout.study import STUDY_FILE, Study
@@ -36,10 +36,37 @@ def check_isolation(study: Study, history: History, runner: Runner) -> None:
         )
     if level != "E":
         for name in ("", *study.score.withheld):
-            _check_hidden(study.folder / name, runner)
+            _check_not_shown(study.folder / name, runner)
+        if missing := set(hidden_patterns(study)) - set(runner.hides):
+            raise NotIsolated(
+                f"[run] hidden of {study.folder / STUDY_FILE} names what no trial may find, and "
+                f"where these run it would be found: {min(missing)}, ..."
+            )
 
 
-def _check_hidden(path: Path, runner: Runner) -> None:
+def hidden_patterns(study: Study) -> tuple[str, ...]:
+    """What `[run] hidden` lists: patterns of files that no trial may find.
+
+    Raises:
+        StudyError: the list is empty, or is no text.
+    """
+    if study.run.hidden is None:
+        return ()
+    file = study.folder / study.run.hidden
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError) as error:
+        raise StudyError(f"{file}: [run] hidden cannot be read: {error}") from None
+    patterns = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+    if not patterns:
+        raise StudyError(
+            f"{file}: [run] hidden lists nothing. Write a line for each file that no trial may "
+            "find, such as python3.*/turtle.py, or take hidden out of [run]"
+        )
+    return tuple(patterns)
+
+
+def _check_not_shown(path: Path, runner: Runner) -> None:
     shown = runner.shown_folder(path)
     if shown is not None:
         raise NotIsolated(

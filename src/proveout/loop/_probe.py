@@ -10,6 +10,7 @@ from pathlib import Path
 from proveout.errors import ScoringFailed
 from proveout.ideas import Idea, ProgramRepository
 from proveout.interpret import classify
+from proveout.loop._isolation import hidden_patterns
 from proveout.loop._open import REPOSITORY, modules_to_preload, not_the_program
 from proveout.runners import LocalRunner, Runner
 from proveout.scoring import evaluator_of
@@ -103,9 +104,9 @@ class Prober:
         self, trial: Trial, device: str | None, trained: Exit
     ) -> tuple[Measurement | None, Failure | None]:
         evaluator = evaluator_of(self.study)
-        job = evaluator.job(trial, self._tree, device)
-        ended = trained if job is None else self._wait(job)
         try:
+            job = evaluator.job(trial, self._tree, device)
+            ended = trained if job is None else self._wait(job)
             return evaluator.measure(trial, trained, ended).measurement, None
         except ScoringFailed as error:
             return None, Failure(error.kind, str(error))
@@ -135,7 +136,7 @@ def prober(study: Study, runner: Runner | None = None) -> Iterator[Prober]:
             folder / REPOSITORY, program, not_the_program(study)
         )
         repository.export(commit, folder / "tree")
-        with runner or LocalRunner(slots=1, preload=modules_to_preload(study)) as ours:
+        with runner or LocalRunner(1, modules_to_preload(study), hidden_patterns(study)) as ours:
             yield Prober(study, ours, folder / "tree")
     finally:
         remove(folder)

@@ -26,6 +26,7 @@ from proveout.loop._bench import Bench
 from proveout.loop._desk import Desk, Sources, sources_for
 from proveout.loop._inbox import waiting
 from proveout.loop._interrupts import Interrupts
+from proveout.loop._isolation import hidden_patterns
 from proveout.loop._open import Record, add_ideas, modules_to_preload, open_study, repository_of
 from proveout.runners import LocalRunner, Runner
 from proveout.study import Study
@@ -127,8 +128,7 @@ def run_study(
         if (held := ledger.history()).paused or held.stopping:
             record(StudyResumed("`proveout run` was started"))
         asked = sources(study, ledger.history())
-        slots = study.run.slots or (len(study.run.devices) or None)
-        with runner or LocalRunner(slots=slots, preload=modules_to_preload(study)) as runner:
+        with runner or _runner_for(study) as runner:
             bench = Bench(study, ledger, runner, record, tick)
             desk = Desk(study, ledger, record, asked)
             cycle = _Cycle(study, ledger, bench, desk, record, policy, tick)
@@ -146,6 +146,11 @@ def run_study(
                 desk.close()
                 bench.close()
         return Outcome(ledger.history(), finished=True, ok=stop.ok, why=stop.why)
+
+
+def _runner_for(study: Study) -> Runner:
+    slots = study.run.slots or (len(study.run.devices) or None)
+    return LocalRunner(slots, modules_to_preload(study), hidden_patterns(study))
 
 
 class _Interrupted(Exception):

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from proveout.ideas import JobEnd, Workplace
+from proveout.loop._isolation import hidden_patterns
 from proveout.loop._open import SOURCES, repository_of
 from proveout.runners import LocalRunner
 from proveout.study import AgentCommand, Study
@@ -66,7 +67,7 @@ class LocalWorkplace(Workplace):
             reads=tuple(_may_read(self._study, declared, argv)),
             network=declared.network,
         )
-        with LocalRunner(slots=1, preload=()) as runner:
+        with LocalRunner(1, (), hidden_patterns(self._study)) as runner:
             runner.submit(job)
             while not self._closed.is_set():
                 for ended in runner.poll(_POLL_SECONDS):

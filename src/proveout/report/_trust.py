@@ -14,7 +14,8 @@ from proveout.verdicts import selection_bias
 
 def trust_lines(study: Study, history: History) -> tuple[str, ...]:
     """What the sealed part says of everything that was selected, and the head of the ledger."""
-    return (*_split(history), *_reads(study, history), *_ledger(history))
+    copies = _copies(study, history)
+    return (*_split(history), *copies, *_reads(study, history), *_ledger(history))
 
 
 def evidence_lines(history: History, idea: str) -> tuple[str, ...]:
@@ -34,6 +35,23 @@ def _split(history: History) -> tuple[str, ...]:
     return (
         f"Of the held-out data {split.search_items} items are searched on and {split.sealed_items} "
         f"are sealed{told}.",
+    )
+
+
+def _copies(study: Study, history: History) -> tuple[str, ...]:
+    """Whether trials could find what the held-out data was copied from."""
+    if study.run.hidden is None:
+        return ()
+    measured = [past.measurement for past in history.trials.values() if past.measurement]
+    open_ = sum(each.isolation == "E" for each in measured)
+    if open_:
+        return (
+            f"What the held-out data was copied from ({study.run.hidden}) could be read by "
+            f"{open_} of {len(measured)} measured trials: level E, which they ran at, hides "
+            "nothing.",
+        )
+    return (
+        f"What the held-out data was copied from ({study.run.hidden}) was hidden from all trials.",
     )
 
 

@@ -29,8 +29,14 @@ class LocalRunner(Runner):
     job has ended, LauncherDied is raised.
     """
 
-    def __init__(self, slots: int | None = None, preload: Sequence[str] = ("torch",)) -> None:
+    def __init__(
+        self,
+        slots: int | None = None,
+        preload: Sequence[str] = ("torch",),
+        hides: Sequence[str] = (),
+    ) -> None:
         self._slots = slots or usable_cores()
+        self._hides = tuple(hides)
         self._preload = tuple(preload)
         self._waiting: dict[str, Job] = {}
         self._started: dict[str, Job] = {}
@@ -58,6 +64,16 @@ class LocalRunner(Runner):
         real = path.resolve()
         shown = (Path(folder) for folder in self._living_launcher().shown)
         return next((str(each) for each in shown if real.is_relative_to(each.resolve())), None)
+
+    @property
+    def hides(self) -> tuple[str, ...]:
+        """As in Runner."""
+        return self._hides
+
+    @property
+    def hidden(self) -> tuple[str, ...]:
+        """The files and folders of this machine that `hides` names; waits as `isolation` does."""
+        return self._living_launcher().hidden
 
     @property
     def attempts(self) -> tuple[Attempt, ...]:
@@ -114,7 +130,7 @@ class LocalRunner(Runner):
             launcher.close()
 
     def _new_launcher(self) -> Launcher:
-        launcher = Launcher(self._preload)
+        launcher = Launcher(self._preload, hides=self._hides)
         launcher.start()
         return launcher
 

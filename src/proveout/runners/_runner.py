@@ -35,6 +35,11 @@ class Runner(ABC):
         """The folder that every job can read and that `path` lies in, if there is one."""
         return None
 
+    @property
+    def hides(self) -> tuple[str, ...]:
+        """Patterns of files that jobs do not find, at every level but E; none unless it can."""
+        return ()
+
     @abstractmethod
     def submit(self, job: Job) -> None:
         """Run it as soon as a slot is free."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import json
 import os
 import resource
@@ -31,6 +32,21 @@ Attack = Callable[[dict[str, Any]], str]
 def read_held_out(targets: dict[str, Any]) -> str:
     with open(targets["secret"]) as file:
         return f"read {len(file.read())} characters"
+
+
+def read_what_is_hidden(targets: dict[str, Any]) -> str:
+    """What held-out data was copied from, among files that can be read."""
+    try:
+        with open(targets["beside"]) as file:
+            file.read()
+    except OSError:
+        return "could not read what lies beside it"
+    inside = [os.path.join(folder, name) for path in targets["hidden"]
+              for folder, _, names in os.walk(path) for name in names]  # fmt: skip
+    for path in (*targets["hidden"], *inside):
+        with contextlib.suppress(OSError), open(path, "rb") as file:
+            return f"read {len(file.read())} bytes of {path}"
+    raise PermissionError(errno.EACCES, f"none of {len(targets['hidden'])} opens")
 
 
 def forge_ledger(targets: dict[str, Any]) -> str:
@@ -163,6 +179,7 @@ def _last_error() -> OSError:
 
 QUICK: dict[str, Attack] = {
     "read held-out data": read_held_out,
+    "read a copy of it in a library": read_what_is_hidden,
     "forge the ledger": forge_ledger,
     "follow a symlink out": follow_link,
     "write outside its folder": write_outside,

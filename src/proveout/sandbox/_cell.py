@@ -15,9 +15,10 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from proveout.sandbox import _cgroup, _filter, _kernel, _landlock, _linux, _owners, _view
+from proveout.sandbox import _cgroup, _filter, _hide, _kernel, _landlock, _linux, _owners, _view
 from proveout.sandbox._records import Level, ProcessStart
 
 _FIRST_JOB_UID = 1_500_000_000
@@ -44,10 +45,13 @@ class Cell:
     """Whether the supervisor can give a job the right to read what only its owner may."""
     user_processes: int = 0
     """Processes of others that the kernel counts for the same user."""
+    hidden: tuple[str, ...] = ()
+    """What no job may read of what is shown, or would be."""
     first: int | None = None
     """The first process of the namespace that a job is in."""
     _sleeper: _kernel.Sleeper | None = None
     _own_namespace: int = -1
+    _searched: set[str] = field(default_factory=set)
 
     @property
     def in_namespaces(self) -> bool:
@@ -59,6 +63,7 @@ class Cell:
 
     def begin(self, start: ProcessStart) -> None:
         """Get ready for a job; the next fork of this process is in its namespace."""
+        self._hide_in_tools(start)
         if (
             self.changes_user
             and not self.reads_all
@@ -132,6 +137,24 @@ class Cell:
 
     def _reads(self, start: ProcessStart) -> list[str]:
         return [*start.reads, *_view.tools(start.argv[0], start.environment)]
+
+    def hide(self, paths: Iterable[str]) -> None:
+        """From now on this process and its jobs cannot read these."""
+        new = [path for path in paths if path not in self.hidden]
+        self.hidden += tuple(new)
+        if new and self.in_namespaces:
+            _hide.cover(new)
+        elif new and self.landlock:
+            _kernel.forbid_new_privileges()
+            _landlock.restrict_reading(self.landlock, _hide.around(self.hidden))
+
+    def _hide_in_tools(self, start: ProcessStart) -> None:
+        """What a job's command brings with it may be another Python, with the same library."""
+        if self.level != "E" and self.runtime.hides.names:
+            tools = self.runtime.lacks(_view.tools(start.argv[0], start.environment))
+            new = set(tools) - self._searched
+            self.hide(self.runtime.hides.find(sorted(new)))
+            self._searched |= new
 
     def _move_in(self, start: ProcessStart, reads: list[str]) -> None:
         kinds = _kernel.NEW_MOUNTS | _kernel.NEW_IPC | _kernel.NEW_HOST_NAME | _kernel.NEW_CGROUP
@@ -216,6 +239,9 @@ def build(level: Level, runtime: _view.Runtime, home: _cgroup.Home | None) -> Ce
     nested = level in ("A", "B") and not _may_leave_namespaces()
     if nested:
         _nest()
+    elif level in ("A", "B") and runtime.hides.names:
+        _kernel.unshare(_kernel.NEW_MOUNTS)
+        _kernel.make_mounts_private()
     uid = os.geteuid() if nested or os.geteuid() != 0 else _uid_of_its_own()
     cell = Cell(
         level,
@@ -232,6 +258,7 @@ def build(level: Level, runtime: _view.Runtime, home: _cgroup.Home | None) -> Ce
         group=group,
         reads_all=_kernel.has_capability(_kernel.DAC_READ_SEARCH),
     )
+    cell.hide(runtime.hidden)
     if cell.in_namespaces:
         cell._own_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
         cell._sleeper = _kernel.Sleeper()

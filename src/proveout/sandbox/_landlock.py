@@ -62,14 +62,25 @@ def restrict(
     attributes = struct.pack("<QQQ", known, tcp, scopes)[
         : 24 if abi >= 6 else 16 if abi >= 4 else 8
     ]
+    granted = ((reads, _READS & known), (writes, _WRITES & known), (devices, _USES & known))
+    _enforce(attributes, granted)
+
+
+def restrict_reading(abi: int, reads: Iterable[str]) -> None:
+    """Let this process read the content of files at and below `reads` alone, and do all else."""
+    attributes = struct.pack("<QQQ", _READ_FILE, 0, 0)
+    _enforce(attributes[: 24 if abi >= 6 else 16 if abi >= 4 else 8], ((reads, _READ_FILE),))
+
+
+def _enforce(attributes: bytes, granted: Iterable[tuple[Iterable[str], int]]) -> None:
     ruleset = _kernel.call(
         _CREATE, attributes, ctypes.c_size_t(len(attributes)), ctypes.c_uint32(0)
     )
     try:
-        for paths, rights in ((reads, _READS), (writes, _WRITES), (devices, _USES)):
+        for paths, rights in granted:
             for path in paths:
                 with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-                    _allow(ruleset, path, rights & known)
+                    _allow(ruleset, path, rights)
         _kernel.call(_RESTRICT, ctypes.c_int(ruleset), ctypes.c_uint32(0))
     finally:
         os.close(ruleset)

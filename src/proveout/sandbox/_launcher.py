@@ -80,8 +80,14 @@ class Launcher:
     neither it nor what it runs.
     """
 
-    def __init__(self, preload: Sequence[str] = (), highest: Level = "A") -> None:
-        """`highest` is the first level that is tried; it can only be lowered by it."""
+    def __init__(
+        self, preload: Sequence[str] = (), highest: Level = "A", hides: Sequence[str] = ()
+    ) -> None:
+        """`highest` is the first level that is tried; it can only be lowered by it.
+
+        `hides` are patterns of files, by the last parts of their paths, that nothing may read of
+        the system and the interpreter, which it otherwise can.
+        """
         self._preload = tuple(preload)
         self._highest = worse(highest, _highest_from_outside())
         self._process: subprocess.Popen[bytes] | None = None
@@ -91,6 +97,8 @@ class Launcher:
         self._level: Level = "E"
         self._attempts: tuple[Attempt, ...] = ()
         self._shown: tuple[str, ...] = ()
+        self._hides = tuple(hides)
+        self._hidden: tuple[str, ...] = ()
         self._chunks: list[bytes] = []
         self._exits: list[ProcessExit] = []
         self._outbox = b""
@@ -123,6 +131,8 @@ class Launcher:
                 start_new_session=True,
             )
         self._socket.setblocking(False)
+        self._outbox = line("hides", {"patterns": self._hides})
+        self._send()
 
     def close(self) -> None:
         """End everything that it runs, then itself."""
@@ -162,6 +172,12 @@ class Launcher:
         """Folders and files of the system and the interpreter that everything can read."""
         self.preloaded  # noqa: B018 - waits
         return self._shown
+
+    @property
+    def hidden(self) -> tuple[str, ...]:
+        """What of that nothing can read, at every level but E."""
+        self.preloaded  # noqa: B018 - waits
+        return self._hidden
 
     def fileno(self) -> int:
         """Readable when `poll` has something to return."""
@@ -301,6 +317,7 @@ class Launcher:
                 self._level = message["isolation"]
                 self._attempts = tuple(map(read_attempt, message["attempts"]))
                 self._shown = tuple(message["shown"])
+                self._hidden = tuple(message["hidden"])
                 self._loaded = tuple(message["preloaded"])
         self._chunks, self._exits = [rest], exits
         if closed:

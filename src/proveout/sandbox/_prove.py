@@ -6,9 +6,9 @@ import json
 import os
 import socket
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from proveout.sandbox import _cgroup, _kernel, _supervisor, _view
+from proveout.sandbox import _cgroup, _hide, _kernel, _supervisor, _view
 from proveout.sandbox._records import (
     LEVELS,
     Attempt,
@@ -17,7 +17,7 @@ from proveout.sandbox._records import (
     read_exit,
     start_line,
 )
-from proveout.sandbox._targets import ATTACK_SCRIPT, ONLY_IN_NAMESPACES, Targets
+from proveout.sandbox._targets import ATTACK_SCRIPT, HIDDEN, ONLY_IN_NAMESPACES, Targets
 
 _CHUNK_BYTES = 1 << 16
 
@@ -53,7 +53,8 @@ def _attempt(level: Level, runtime: _view.Runtime, home: _cgroup.Home | None) ->
         return Attempt(level, (), _kernel.ELSEWHERE)
     try:
         with Targets() as targets:
-            place = targets.prepare(level)
+            runtime = _with_library(runtime, targets)
+            place = targets.prepare(level, runtime.hidden)
             start = ProcessStart(
                 launch_id="proof",
                 argv=(sys.executable, str(ATTACK_SCRIPT), "targets.json"),
@@ -79,6 +80,17 @@ def _attempt(level: Level, runtime: _view.Runtime, home: _cgroup.Home | None) ->
             each for each in attacks if each.held or each.name not in ONLY_IN_NAMESPACES
         )
     return Attempt(level, attacks)
+
+
+def _with_library(runtime: _view.Runtime, targets: Targets) -> _view.Runtime:
+    """The runtime with a folder that has something hidden in it, whether or not a study has."""
+    hidden = str(targets.library / HIDDEN)
+    return replace(
+        runtime,
+        paths=(*runtime.paths, str(targets.library)),
+        hides=_hide.Patterns((*runtime.hides.names, hidden)),
+        hidden=(*runtime.hidden, hidden),
+    )
 
 
 def _run(

@@ -1,5 +1,7 @@
 """The launcher process: `python _serve.py CHANNEL HIGHEST [MODULE ...]`, started by `Launcher`.
 
+The first line that it reads says what is to be hidden from jobs.
+
 It imports the modules once, then forks supervisors for the controller at the other end of the
 socket CHANNEL. When that end closes - however the controller ended - everything is killed.
 Single-threaded, without a CUDA context and without the controller's environment.
@@ -45,7 +47,9 @@ def main(channel: int, highest: Level, modules: list[str]) -> None:
         os.set_inheritable(channel, True)
         os.execv(sys.executable, [sys.executable, __file__, str(channel), highest])
     del sys.path[0]
-    runtime, home = _view.find_runtime(), _cgroup.find_home()
+    hides, inbox = _read_hides(channel)
+    runtime, home = _view.find_runtime(hides), _cgroup.find_home()
+    _check_memory(runtime)
     _leave_finalizers_alone()
     gc.collect()
     gc.freeze()
@@ -54,9 +58,37 @@ def main(channel: int, highest: Level, modules: list[str]) -> None:
     attempts = [attempt_fields(attempt) for attempt in proof.attempts]
     if proof.level != "E":  # a Python of its own would not find it there either
         sys.path[:] = [entry for entry in sys.path if not _view.is_source_of_ours(entry)]
-    found = {"isolation": proof.level, "attempts": attempts, "shown": runtime.paths}
+    found = {
+        "isolation": proof.level,
+        "attempts": attempts,
+        "shown": runtime.paths,
+        "hidden": runtime.hidden,
+    }
     _write(channel, line("ready", {"preloaded": loaded, **found}))
-    Server(channel, proof, runtime).serve()
+    Server(channel, proof, runtime, inbox=inbox).serve()
+
+
+def _read_hides(channel: int) -> tuple[list[str], bytes]:
+    """Patterns of what to hide, and what came after them."""
+    received = b""
+    while b"\n" not in received:
+        chunk = os.read(channel, _CHUNK_BYTES)
+        if not chunk:
+            sys.exit(0)
+        received += chunk
+    first, _, rest = received.partition(b"\n")
+    patterns: list[str] = json.loads(first)["patterns"]
+    return patterns, rest
+
+
+def _check_memory(runtime: _view.Runtime) -> None:
+    """Jobs are forks of this process: what it has imported cannot be hidden from them."""
+    files = {getattr(module, "__file__", None): name for name, module in sys.modules.items()}
+    if imported := sorted(files[path] for path in runtime.hidden if path in files):
+        sys.exit(
+            f"proveout: {', '.join(imported)} is to be hidden from trials ([run] hidden), and is "
+            "imported where they start; take it off the list, or preload something else"
+        )
 
 
 def preload(modules: list[str]) -> list[str]:
@@ -118,6 +150,7 @@ class Server:
 
     def serve(self) -> None:
         with contextlib.suppress(ConnectionError):
+            self._take(b"")  # what came with the first line
             while self._serve_once():
                 pass
         self._close()
@@ -135,6 +168,10 @@ class Server:
 
     def _hear_controller(self) -> bool:
         chunk = os.read(self.channel, _CHUNK_BYTES)
+        self._take(chunk)
+        return bool(chunk)
+
+    def _take(self, chunk: bytes) -> None:
         *lines, self.inbox = (self.inbox + chunk).split(b"\n")
         for request in lines:
             message = json.loads(request)
@@ -142,7 +179,6 @@ class Server:
                 self._start(message["launch_id"], request)
             else:
                 self._cancel(message["launch_id"], request)
-        return bool(chunk)
 
     def _start(self, launch_id: str, request: bytes) -> None:
         idle = [fd for fd, supervisor in self.supervisors.items() if supervisor.launch_id is None]

@@ -248,7 +248,8 @@ class _Watch:
             # Forked workers share pages; what counts against the limit is each page once.
             used = sum(map(_tree.proportional_bytes, processes))
         self.peak_bytes = max(self.peak_bytes, used)
-        if used > self.start.memory_bytes:
+        # The kernel may have ended one of its processes between two looks; the others go on.
+        if used > self.start.memory_bytes or self._kernel_ended_it():
             self.ended_by = "memory"
         near = used > self.start.memory_bytes // 2
         self.looks += 1

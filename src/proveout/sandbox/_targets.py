@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -16,6 +17,8 @@ from proveout.sandbox._records import Attack, Level
 ATTACK_SCRIPT = Path(__file__).with_name("_attack.py")
 _SECRET = "what no job may read"
 _LEDGER = "what no job may write"
+HIDDEN = "hidden"
+"""What is hidden in the library of the targets."""
 
 ONLY_IN_NAMESPACES = frozenset({"see other processes"})
 """Attacks that cannot be held without namespaces."""
@@ -31,6 +34,9 @@ class Targets:
     def __enter__(self) -> Self:
         study = self.folder / "study"
         study.mkdir()
+        self.library.mkdir()
+        for name in ("beside", HIDDEN):
+            (self.library / name).write_text(_SECRET)
         (study / "held-out").write_text(_SECRET)
         (study / "ledger").write_text(_LEDGER)
         for path in (study, study / "held-out", study / "ledger", self.folder):
@@ -58,17 +64,24 @@ class Targets:
             server.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def prepare(self, level: Level) -> Path:
-        """A folder for the attacker, with its list of targets in it."""
+    @property
+    def library(self) -> Path:
+        """A folder that jobs are to be shown, but for one file in it."""
+        return self.folder / "library"
+
+    def prepare(self, level: Level, hidden: Sequence[str]) -> Path:
+        """A folder for the attacker, with its list of targets in it, of hidden files too."""
         place = self.folder / f"job-{level}"
         place.mkdir()
-        (place / "targets.json").write_text(json.dumps(self._list()))
+        (place / "targets.json").write_text(json.dumps(self._list(hidden)))
         return place
 
-    def _list(self) -> dict[str, Any]:
+    def _list(self, hidden: Sequence[str]) -> dict[str, Any]:
         study = self.folder / "study"
         return {
             "secret": str(study / "held-out"),
+            "beside": str(self.library / "beside"),
+            "hidden": hidden,
             "ledger": str(study / "ledger"),
             "outside": str(study),
             "unix": str(study / "socket"),

@@ -10,10 +10,11 @@ import glob
 import os
 import stat
 import sys
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from proveout.sandbox import _kernel
+from proveout.sandbox import _hide, _kernel
+from proveout.sandbox._hide import is_below as _is_below
 
 _SYSTEM = (
     "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store", "/gnu/store",
@@ -36,6 +37,10 @@ class Runtime:
     paths: tuple[str, ...]
     links: tuple[tuple[str, str], ...]
     """Links at the root, such as /bin to usr/bin: (path, where it leads)."""
+    hides: _hide.Patterns = field(default_factory=lambda: _hide.Patterns(()))
+    """What of these paths, and of the tools of a command, no job may read."""
+    hidden: tuple[str, ...] = ()
+    """What was found of that."""
 
     def lacks(self, paths: Iterable[str]) -> list[str]:
         """The paths, and what they lead to, that are not shown already."""
@@ -44,8 +49,8 @@ class Runtime:
         return [path for path in both if not any(_is_below(path, root) for root in roots)]
 
 
-def find_runtime() -> Runtime:
-    """Of this machine and of the Python that runs here."""
+def find_runtime(hides: Sequence[str] = ()) -> Runtime:
+    """Of this machine and of the Python that runs here, without what is to be hidden."""
     paths = [path for path in _SYSTEM if os.path.isdir(path) and not os.path.islink(path)]
     paths += [f"/etc/{name}" for name in _SETTINGS if os.path.exists(f"/etc/{name}")]
     links = [
@@ -54,7 +59,8 @@ def find_runtime() -> Runtime:
         if os.path.islink(path)
     ]
     paths += _interpreter()
-    return Runtime(_outermost(paths), tuple(links))
+    shown, patterns = _outermost(paths), _hide.Patterns(tuple(hides))
+    return Runtime(shown, tuple(links), patterns, patterns.find(shown))
 
 
 def _interpreter() -> list[str]:
@@ -226,7 +232,3 @@ def _outermost(paths: Iterable[str]) -> tuple[str, ...]:
         if not any(_is_below(path, other) for other in kept):
             kept.append(path)
     return tuple(kept)
-
-
-def _is_below(path: str, folder: str) -> bool:
-    return path == folder or path.startswith(folder.rstrip("/") + "/")

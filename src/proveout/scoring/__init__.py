@@ -2,6 +2,7 @@
 
 from proveout.scoring._audits import Reference, audit, curve_end, is_notable
 from proveout.scoring._command import CommandEvaluator
+from proveout.scoring._copies import Copy, find_copies
 from proveout.scoring._evaluator import (
     Evaluator,
     Scored,
@@ -26,6 +27,7 @@ from proveout.scoring._tiers import TierCheck, compare_tiers
 
 __all__ = [
     "CommandEvaluator",
+    "Copy",
     "Evaluator",
     "HeldOut",
     "LanguageModelEvaluator",
@@ -42,6 +44,7 @@ __all__ = [
     "compare_tiers",
     "curve_end",
     "evaluator_of",
+    "find_copies",
     "is_notable",
     "items_file",
     "keep_items",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 from pathlib import Path
 
+from proveout.errors import ScoringFailed
 from proveout.scoring._evaluator import Evaluator, Scored, Tier, check_ended, read_number
 from proveout.study import PLACEHOLDER, CommandScore
-from proveout.trials import Exit, Job, Trial, remove, trial_folder
+from proveout.trials import Exit, Job, Trial, clean, files_below, remove, trial_folder
 
 _SCORE_BYTES = 1_000_000
 
@@ -19,8 +21,13 @@ class CommandEvaluator(Evaluator):
     trust = "re-evaluated"
 
     def job(self, trial: Trial, tree: Path, device: str | None, tier: Tier = "search") -> Job:
-        """The command as a job. `{program}` is a fresh copy of the idea's program."""
+        """The command as a job. `{program}` is a fresh copy of the idea's program.
+
+        Raises:
+            ScoringFailed: an artifact leads elsewhere, perhaps to what only the command may read.
+        """
         study, score = self._study, self._score
+        _check_links(trial_folder(study, trial).out)
         scratch = self._prepare(trial, tree, tier)
         (scratch / "work").rename(scratch / "program")
         shutil.copytree(study.folder / score.files, scratch / "work", symlinks=True)
@@ -57,3 +64,14 @@ class CommandEvaluator(Evaluator):
     def _score(self) -> CommandScore:
         assert isinstance(self._study.score, CommandScore), self._study.score.kind
         return self._study.score
+
+
+def _check_links(out: Path) -> None:
+    own = Path(os.path.realpath(out))
+    for entry in files_below(out):
+        leads = Path(os.path.realpath(entry.path))  # unlike resolve(), it survives a loop
+        if entry.is_symlink() and not leads.is_relative_to(own):
+            name = clean(str(Path(entry.path).relative_to(out)), 100)
+            raise ScoringFailed(
+                "unscorable", f"{name} is a link that leads out of the output folder"
+            )

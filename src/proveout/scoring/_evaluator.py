@@ -79,9 +79,11 @@ class Evaluator(ABC):
     def job(
         self, trial: Trial, tree: Path, device: str | None, tier: Tier = "search"
     ) -> Job | None:
-        """What is to run before a trial can be measured; None where nothing is.
+        """What is to run before a trial can be measured; None where nothing is. `tree` holds the
+        exported files of the idea's commit.
 
-        `tree` holds the exported files of the idea's commit.
+        Raises:
+            ScoringFailed: what the trial left is not to be scored.
         """
 
     def measure(self, trial: Trial, trained: Exit, ended: Exit, tier: Tier = "search") -> Scored:

@@ -75,7 +75,7 @@ def make_split(study: Study, text: Bytes, search: Bytes, starts: NDArray[np.int6
     score = _score(study)
     begins, lengths = _candidates(score, text, starts)
     near = _near_copies(text, begins, lengths, search)
-    seen = _seen(text, begins, lengths, _training_chunks(study)) - near
+    seen = _seen(text, begins, lengths, training_chunks(study)) - near
     left = len(begins) - len(near) - len(seen)
     if left < _LEAST_SEALED:
         raise DataError(
@@ -164,7 +164,7 @@ def _seen(
     return set(long[found].tolist())
 
 
-def _training_chunks(study: Study) -> Iterator[Bytes]:
+def training_chunks(study: Study) -> Iterator[Bytes]:
     """What trials may read, in overlapping pieces."""
     left_bytes = _MOST_SEARCHED_BYTES
     for name in study.program.data:

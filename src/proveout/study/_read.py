@@ -298,6 +298,8 @@ def _check_paths(study: Study) -> Iterator[Mistake]:
             yield Mistake(("program", "editable"), f"nothing in {program} matches {pattern!r}")
     for where, message in check_score(study):
         yield Mistake(where, message)
+    if study.run.hidden is not None and not (root / study.run.hidden).is_file():
+        yield Mistake(("run", "hidden"), f"there is no file {root / study.run.hidden}")
     catalog = study.ideas.catalog
     if catalog is not None and not (root / catalog).is_dir():
         yield Mistake(("ideas", "catalog"), f"there is no folder {root / catalog}")

@@ -197,6 +197,9 @@ class Execution(_Part):
     isolation: Literal["A", "B", "C", "E"] = "C"
     """The least isolation that is accepted; "E" is none, and then no idea can be said to hold.
     Trials run at the highest level that the machine offers, whatever is accepted."""
+    hidden: str | None = None
+    """A text file, a line a pattern, of what no trial may find among what programs need to run:
+    files that the held-out data was copied from."""
 
 
 class Study(_Part):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import json
 import os
 import re
@@ -18,15 +19,15 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from textwrap import dedent, indent
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from proveout.ledger import History, read_history, verify_ledger
 from proveout.loop import run_study
+from proveout.sandbox import Launcher, Level
 from proveout.study import read_study
-from proveout.trials import Failure, Measurement, Usage, tail
-from proveout.trials._files import files_below
+from proveout.trials import Failure, Measurement, Usage, files_below, tail
 
 HARNESS = Path(__file__).parent
 EXAMPLE = HARNESS.parents[2] / "examples" / "bigram"
@@ -235,11 +236,38 @@ FOOLED: dict[str, Callable[[dict[str, Any], dict[str, Any]], bool]] = {
 honest program."""
 
 
+@contextmanager
+def naive_harness() -> Iterator[Callable[[Path, str], dict[str, Any]]]:
+    """A process that says what it believes of a program in a folder."""
+    with subprocess.Popen(
+        [sys.executable, str(HARNESS / "naive.py")],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stdin
+        assert process.stdout
+        ask, answers = process.stdin, process.stdout
+
+        def believe(folder: Path, what: str) -> dict[str, Any]:
+            ask.write(json.dumps([str(folder), what, str(FLOPS)]) + "\n")
+            ask.flush()
+            told: dict[str, Any] = json.loads(answers.readline())
+            return told
+
+        yield believe
+
+
 class Naive:
     """The naive harness, in folders of its own."""
 
-    def __init__(self, folder: Path, replace: Mapping[str, str]) -> None:
-        self._folder, self._replace = folder, replace
+    def __init__(
+        self,
+        believe: Callable[[Path, str], dict[str, Any]],
+        folder: Path,
+        replace: Mapping[str, str],
+        corpus: Callable[[Path], None] = write_corpus,
+    ) -> None:
+        self._believe = believe
+        self._folder, self._replace, self._corpus = folder, replace, corpus
         self._honest: dict[str, dict[str, Any]] = {}
 
     def falls_for(self, attack: Attack) -> None:
@@ -265,12 +293,7 @@ class Naive:
         self._prepare(folder, program, attack)
         limit = 1 if attack is not None and attack.believes == "time limit" else 20
         for _ in range(attack.runs if attack else 1):
-            done = subprocess.run(
-                [sys.executable, str(HARNESS / "naive.py"), str(folder), harness, str(FLOPS)],
-                capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60,
-            )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+            told = self._believe(folder, harness)
         survivors = processes_in(folder)
         for pid in survivors:
             os.kill(pid, signal.SIGKILL)
@@ -285,7 +308,7 @@ class Naive:
     def _prepare(self, folder: Path, program: str, attack: Attack | None) -> None:
         for name in ("out", "tmp", "bin", "reference"):
             (folder / name).mkdir(parents=True)
-        write_corpus(folder)
+        self._corpus(folder)
         (folder / "train.py").write_text(program)
         for name in ("evaluate.py", "drive.py"):
             shutil.copy(HARNESS / name, folder)
@@ -353,13 +376,14 @@ class Here:
         rungs: Sequence[int] = (FLOPS,),
         wall_seconds: float = 20.0,
         seeds: int = 1,
+        corpus: Callable[[Path], None] = write_corpus,
         more: str = "",
     ) -> None:
         self.folder, self.attacks = folder, {each.name: each for each in attacks}
         (folder / "program").mkdir(parents=True)
         (folder / "ideas").mkdir()
         (folder / "program" / "train.py").write_text(TRAIN)
-        write_corpus(folder)
+        corpus(folder)
         (folder / "reference").mkdir()
         shutil.copy(folder / "held_out.bin", folder / "reference" / "solution.bin")
         for attack in attacks:
@@ -471,8 +495,17 @@ def _study(rungs: Sequence[int], ideas: int, wall_seconds: float, seeds: int) ->
     )
 
 
+@functools.cache
+def offers(level: Level) -> bool:
+    """Whether this machine has a level."""
+    with Launcher(highest=level) as launcher:
+        return launcher.isolation == level
+
+
 def run_at(level: str, make: Callable[[], Here]) -> Here:
     """A study at one level of isolation, or the highest; skips where the machine has it not."""
+    if level and not offers(cast("Level", level)):
+        pytest.skip(f"this machine does not offer level {level}")
     before = os.environ.get(VARIABLE)
     if level:
         os.environ[VARIABLE] = level
@@ -483,8 +516,7 @@ def run_at(level: str, make: Callable[[], Here]) -> Here:
             os.environ.pop(VARIABLE, None)
         else:
             os.environ[VARIABLE] = before
-    if level and here.level != level:
-        pytest.skip(f"this machine does not offer level {level}")
+    assert here.level == level or not level
     return here
 
 
