@@ -28,6 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "verdicts": {"study", "ideas", "trials", "ledger", "scaling"},
     "replay": {"verdicts"},
     "interpret": {"trials", "ledger", "verdicts"},
+    "improve": {"study", "ideas", "sandbox", "runners", "ledger", "scaling"},
     "report": {"study", "ideas", "trials", "ledger", "verdicts", "interpret"},
 }
 MAY_IMPORT["loop"] = set(MAY_IMPORT)
