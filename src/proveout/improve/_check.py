@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 
-from proveout.improve._solution import MOST_BYTES
+from proveout.improve._task import LONGEST_PROGRAM_BYTES
 
 IMPROVE = "improve"
 _ARGUMENTS = 4
@@ -13,8 +13,8 @@ _ARGUMENTS = 4
 
 def problem_with(source: str, function: str = IMPROVE) -> tuple[str, str] | None:
     """The kind of a mistake and a sentence about it; None where a program could be run."""
-    if len(source.encode(errors="replace")) > MOST_BYTES:
-        return "too long", f"a program of more than {MOST_BYTES} bytes"
+    if len(source.encode(errors="replace")) > LONGEST_PROGRAM_BYTES:
+        return "too long", f"a program of more than {LONGEST_PROGRAM_BYTES} bytes"
     tree = parsed(source)
     if tree is None:
         return "does not parse", "it is not Python"

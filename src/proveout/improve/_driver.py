@@ -1,10 +1,8 @@
 """Runs one program in the sandbox, for the controller at the other end of two named pipes.
 
-    python _driver.py
-
-The first frame says what the program is: a solution, which answers one call after the other, or an
-improver, which is run once with channels to a model, a utility and a budget. It imports nothing of
-proveout.
+The first frame says what is run: an improver, once, with channels to a model, a utility and a
+budget; or solutions, one after the other, each in a fork that answers one call after the other. It
+imports nothing of proveout.
 
 Nothing here protects anything: the program shares this address space and may do with it what it
 likes. What protects is outside, and so is all counting. The watch only tells the controller what it
@@ -18,6 +16,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import signal
 import struct
 import sys
 import time
@@ -91,7 +90,7 @@ def watch(pipe: Pipe) -> None:
     import encodings.idna  # noqa: F401 - so that a look at the network is not a look at files too
 
     library = os.path.dirname(os.__file__)
-    sys.path[:] = [entry for entry in sys.path if "-packages" not in entry and entry != sys.path[0]]
+    sys.path[:] = [entry for entry in sys.path if "-packages" not in entry]
     sys.meta_path.append(_Missing(pipe))  # type: ignore[arg-type]
     own = os.getcwd()
     busy: list[bool] = []
@@ -142,35 +141,58 @@ def load(source: str, name: str) -> Any:
     return function
 
 
+def host_solutions(pipe: Pipe, start: dict[str, Any]) -> None:
+    """Forks for each solution that it is told of, and waits until that has ended."""
+    import gc
+
+    gc.freeze()
+    while True:
+        pid = os.fork()
+        if pid == 0:
+            os.setpgid(0, 0)
+            random.seed(start["seed"])
+            serve_solution(pipe, start)
+            os._exit(0)
+        _, status = os.waitpid(pid, 0)
+        try:
+            os.killpg(pid, signal.SIGKILL)  # what it started and left
+        except OSError:
+            pass
+        if status != 0:
+            pipe.send({"kind": "gone", "token": start["token"], "status": status})
+        start = pipe.receive()
+
+
 def serve_solution(pipe: Pipe, start: dict[str, Any]) -> None:
-    """Answers one call after the other."""
+    """Answers calls until it is told to end."""
+    token = {"token": start["token"]}
     watch(pipe)
     try:
         function = load(start["source"], start["function"])
     except BaseException as error:
-        pipe.send({"kind": "broken", **said(error)})
-        return
-    pipe.send({"kind": "ready"})
-    while True:
-        answer(pipe, function, pipe.receive()["arguments"])
+        pipe.send({"kind": "broken", **token, **said(error)})
+    else:
+        pipe.send({"kind": "ready", **token})
+    while (call := pipe.receive())["kind"] == "call":
+        answer(pipe, token, function, call["arguments"])
 
 
-def answer(pipe: Pipe, function: Any, arguments: list[Any]) -> None:
+def answer(pipe: Pipe, token: dict[str, Any], function: Any, arguments: list[Any]) -> None:
     """One call, answered whatever happens in it."""
     try:
         value = function(*arguments)
     except BaseException as error:
-        pipe.send({"kind": "raised", **said(error)})
+        pipe.send({"kind": "raised", **token, **said(error)})
         return
     if type(value) not in (dict, list, tuple, str, int, float, bool, type(None)):
         pipe.note("disguise", type(value).__name__)
     try:
-        sent = pipe.send({"kind": "answer", "value": value})
+        sent = pipe.send({"kind": "answer", **token, "value": value})
     except BaseException as error:
-        pipe.send({"kind": "no json", **said(error)})
+        pipe.send({"kind": "no json", **token, **said(error)})
         return
     if not sent:
-        pipe.send({"kind": "no json", "type": "", "text": "the answer is longer than 1 MB"})
+        pipe.send({"kind": "no json", **token, "type": "", "text": "an answer of more than 1 MB"})
 
 
 class Refused(RuntimeError):
@@ -274,8 +296,11 @@ def _or_endless(value: float | None) -> float:
 def main() -> None:
     pipe = Pipe()
     start = pipe.receive()
-    random.seed(start["seed"])
-    (run_improver if start["kind"] == "improver" else serve_solution)(pipe, start)
+    if start["kind"] == "improver":
+        random.seed(start["seed"])
+        run_improver(pipe, start)
+    else:
+        host_solutions(pipe, start)
 
 
 if __name__ == "__main__":

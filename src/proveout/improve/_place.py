@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import marshal
 import select
 import shutil
 import tempfile
@@ -22,6 +23,11 @@ _PRELOADED = (
 )  # fmt: skip
 """What programs of one file import most, had already when a process starts."""
 _DRIVER = Path(__file__).with_name("_driver.py")
+_START = """import marshal, sys
+with open(sys.path.pop(0) + "/driver", "rb") as file:
+    code = marshal.loads(file.read())
+exec(code)
+"""
 _ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "PYTHONHASHSEED": "0",
                 "PYTHONDONTWRITEBYTECODE": "1", "HOME": "/tmp", "LANG": "C.UTF-8"}  # fmt: skip
 _END_SECONDS = 20.0
@@ -54,6 +60,10 @@ class Place:
     def __enter__(self) -> Self:
         """Starts the launcher."""
         self._launcher.start()
+        # Compiled once here, and not in each process that starts.
+        code = compile(_DRIVER.read_text(encoding="utf-8"), _DRIVER.name, "exec")
+        (self._scratch / "driver").write_bytes(marshal.dumps(code))
+        (self._scratch / "start.py").write_text(_START)
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -69,12 +79,13 @@ class Place:
     def start(self, walls: Walls) -> Process:
         """A process that waits for its first frame, which says what to run."""
         name = f"p{next(self._numbers)}"
+        script = self._scratch / "start.py"
         folder = self._scratch / name
         (folder / "work").mkdir(parents=True)
         channel = Channel(folder / "work")
         self._launcher.start_process(
             name,
-            argv=["python", str(_DRIVER)],
+            argv=["python", str(script)],
             directory=folder / "work",
             environment=_ENVIRONMENT,
             log=folder / "log",
@@ -86,7 +97,7 @@ class Place:
             processes=walls.processes,
             cpu_seconds=walls.cpu_seconds,
             files=walls.files,
-            reads=(_DRIVER,),
+            reads=(script, self._scratch / "driver"),
         )
         return Process(self, name, folder, channel)
 

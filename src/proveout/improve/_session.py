@@ -18,7 +18,7 @@ from proveout.improve._meter import Budget, Meter
 from proveout.improve._model import Model
 from proveout.improve._place import Place, Process, Walls
 from proveout.improve._program import fenced_programs
-from proveout.improve._solution import MOST_BYTES
+from proveout.improve._task import LONGEST_PROGRAM_BYTES
 
 MOST_PROMPT_BYTES = 400_000
 _MOST_TEXTS_BYTES = 3_500_000
@@ -141,7 +141,7 @@ class Session:
             case "utility":
                 process.send(self._score(frame, offer))
             case "returned" if isinstance(solution := frame.get("solution"), str):
-                if len(solution.encode(errors="replace")) > MOST_BYTES:
+                if len(solution.encode(errors="replace")) > LONGEST_PROGRAM_BYTES:
                     return "too long", f"a program of {len(solution)} characters", None
                 return "returned", "", solution
             case "raised":

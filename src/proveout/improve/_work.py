@@ -22,7 +22,7 @@ from proveout.improve._model import Model
 from proveout.improve._place import Place
 from proveout.improve._check import fingerprint, problem_with
 from proveout.improve._session import Offer, Outcome, Session, luck_of
-from proveout.improve._solution import Solution
+from proveout.improve._solution import Host, Solution
 from proveout.improve._task import Task
 from proveout.ledger import Attempted, ImproverRan
 
@@ -61,18 +61,21 @@ class Workshop:
         visible = task.instances(self.key, "visible", seed)
         scores: dict[str, float] = {}
 
-        def utility(candidate: str) -> float:
-            if candidate not in scores:
-                scores[candidate] = self._score(task, candidate, visible, seed, counts)
-            return scores[candidate]
-
         session = Session(self.place, self.book, self.model, run, budget, counts)
-        outcome = session.hold(source, Offer(task.baseline, _described(task), utility, luck))
+        with Host(self.place) as host:
+
+            def utility(candidate: str) -> float:
+                if candidate not in scores:
+                    scores[candidate] = self._score(host, task, candidate, visible, seed, counts)
+                return scores[candidate]
+
+            outcome = session.hold(source, Offer(task.baseline, _described(task), utility, luck))
         returned = task.baseline if outcome.returned is None else outcome.returned
         score = given
         if returned != task.baseline:
             hidden = task.instances(self.key, "hidden", seed)
-            score = self._score(task, returned, hidden, seed, counts)
+            with Host(self.place) as host:
+                score = self._score(host, task, returned, hidden, seed, counts)
         gain = max(0.0, score - given) / (1.0 - given) if given < 1 else 0.0
         ran = _record(session, outcome, run, name, task.name, seed)
         measured = {"gain": gain, "score": score, "given_score": given}
@@ -120,17 +123,25 @@ class Workshop:
     def _given_score(self, task: Task, seed: int) -> float:
         if (task.name, seed) not in self.given:
             hidden = task.instances(self.key, "hidden", seed)
-            self.given[task.name, seed] = self._score(task, task.baseline, hidden, seed, Counts())
+            with Host(self.place) as host:
+                score = self._score(host, task, task.baseline, hidden, seed, Counts())
+            self.given[task.name, seed] = score
         return self.given[task.name, seed]
 
     def _score(
-        self, task: Task, source: str, instances: Sequence[Any], seed: int, counts: Counts
+        self,
+        host: Host,
+        task: Task,
+        source: str,
+        instances: Sequence[Any],
+        seed: int,
+        counts: Counts,
     ) -> float:
         """Mean normalised score of a solution; an instance that it fails scores the low end."""
         if problem_with(source, task.function) is not None:
             return 0.0
         luck = luck_of(self.key, task.name, seed, "solution")
-        with Solution(self.place, source, task.function, task.seconds, luck) as solution:
+        with Solution(host, source, task.function, task.seconds, luck) as solution:
             scores = [_score_of(task, instance, solution) for instance in instances]
         counts.ran(source, solution.seen)
         return statistics.fmean(scores)
@@ -151,6 +162,7 @@ class Meta:
 
 
 def _score_of(task: Task, instance: Any, solution: Solution) -> float:
+    solution.begin()
     try:
         score = task.score(instance, solution)
     except SolutionFailed:
