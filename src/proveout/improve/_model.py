@@ -17,6 +17,14 @@ class Samples:
     usd: float = 0.0
 
 
+@dataclass(frozen=True)
+class Most:
+    """What a request can cost at most."""
+
+    tokens: int = 0
+    usd: float = 0.0
+
+
 class Model(ABC):
     """Answers prompts. The same arguments bring the same replies, as far as the model can."""
 
@@ -32,3 +40,8 @@ class Model(ABC):
         Raises:
             SolutionFailed: the model gave no reply; `kind` is `no answer`.
         """
+
+    def most(self, prompt: str, count: int) -> Most:
+        """What `sample` can cost at most, which is charged before it is called; nothing, unless a
+        model says otherwise."""
+        return Most()

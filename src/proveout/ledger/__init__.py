@@ -36,7 +36,24 @@ from proveout.ledger._events import (
 )
 from proveout.ledger._follow import LedgerFollower
 from proveout.ledger._history import History, HistoryBuilder
-from proveout.ledger._ledger import LEDGER_FILE, Ledger, explain, read_history, verify_ledger
+from proveout.ledger._improvement import (
+    Attempted,
+    GateRead,
+    ImprovementEnded,
+    ImprovementEvent,
+    ImprovementOpened,
+    ImproverAdded,
+    ImproverAdopted,
+    ImproverRan,
+    ImproverRefused,
+    ImproverRejected,
+    ProbeRead,
+    SamplesCharged,
+    SamplesSettled,
+    ScreenRead,
+    TransferRead,
+)
+from proveout.ledger._ledger import LEDGER_FILE, Ledger, explain, read_entries, read_history, verify_ledger
 from proveout.ledger._records import ROUNDING, Account, State, TrialRecord
 
 __all__ = [
@@ -44,6 +61,7 @@ __all__ = [
     "ROUNDING",
     "SCHEMA_VERSION",
     "Account",
+    "Attempted",
     "BaselineLaw",
     "BudgetAdded",
     "Decided",
@@ -51,18 +69,31 @@ __all__ = [
     "Event",
     "ForecastMade",
     "ForecastScored",
+    "GateRead",
     "History",
     "HistoryBuilder",
     "IdeaAdded",
     "IdeaRefused",
     "IdeaRestored",
     "IdeaWithdrawn",
+    "ImprovementEnded",
+    "ImprovementEvent",
+    "ImprovementOpened",
+    "ImproverAdded",
+    "ImproverAdopted",
+    "ImproverRan",
+    "ImproverRefused",
+    "ImproverRejected",
     "Ledger",
     "LedgerCheck",
     "LedgerFollower",
     "MergeRefused",
+    "ProbeRead",
     "PromotionRead",
     "RequestDeclined",
+    "SamplesCharged",
+    "SamplesSettled",
+    "ScreenRead",
     "SourceAnswered",
     "SourceAsked",
     "SplitMade",
@@ -72,6 +103,7 @@ __all__ = [
     "StudyOpened",
     "StudyPaused",
     "StudyResumed",
+    "TransferRead",
     "TrialFailed",
     "TrialInterrupted",
     "TrialRecord",
@@ -80,6 +112,7 @@ __all__ = [
     "Verdict",
     "VerdictsRead",
     "explain",
+    "read_entries",
     "read_history",
     "verify_ledger",
 ]

@@ -79,11 +79,16 @@ class Ledger:
     """
 
     def __init__(
-        self, folder: Path, clock: Callable[[], float] = time.time, durable: bool = True
+        self,
+        folder: Path,
+        clock: Callable[[], float] = time.time,
+        durable: bool = True,
+        any_thread: bool = False,
     ) -> None:
         """Opens or creates `folder/ledger.sqlite`.
 
         `durable=False` does not wait for the disk: for a simulation that can be made again.
+        `any_thread` where a lock of the caller lets one thread write at a time.
 
         Raises:
             StudyBusy: another controller is at work on this study.
@@ -95,7 +100,9 @@ class Ledger:
         self._lock = _take_lock(folder)
         try:
             with explained(self._file):
-                self._connection = sqlite3.connect(self._file, isolation_level=None)
+                self._connection = sqlite3.connect(
+                    self._file, isolation_level=None, check_same_thread=not any_thread
+                )
                 self._connection.execute("PRAGMA journal_mode=WAL")
                 self._connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'OFF'}")
                 check_version(self._connection, self._file)
@@ -202,6 +209,20 @@ def entries_after(connection: sqlite3.Connection, sequence: int = 0) -> Iterator
     )
     for number, at, kind, body, kept in rows:
         yield Entry(number, at, decode(kind, json.loads(body)), kept or "")
+
+
+def read_entries(folder: Path) -> list[Entry]:
+    """Every entry of a folder's ledger in order, read without taking part in it.
+
+    Raises:
+        DataError: there is no ledger yet, or the file is not one.
+        LedgerTooNew: a later version of proveout wrote it.
+    """
+    file = folder / LEDGER_FILE
+    if not file.is_file():
+        raise DataError(f"{folder} has no ledger yet: nothing was run there")
+    with explained(file), contextlib.closing(open_to_read(file)) as connection:
+        return list(entries_after(connection)) if check_version(connection, file) else []
 
 
 def open_to_read(file: Path, any_thread: bool = False) -> sqlite3.Connection:
