@@ -57,7 +57,9 @@ _PROCESS = {"subprocess", "multiprocessing", "signal", "pty", "concurrent", "thr
 _NETWORK = {"socket", "ssl", "http", "urllib", "ftplib", "smtplib", "asyncio", "xmlrpc", "requests"}
 _MEMORY = {"ctypes", "gc", "inspect", "_ctypes", "mmap"}
 _FILE = {"shutil", "tempfile", "glob", "pathlib", "sqlite3", "os", "io"}
-_OS_PROCESS = re.compile(r"^(system|fork|forkpty|kill|killpg|popen|spawn\w*|exec\w*|posix_spawn\w*)$")
+_OS_PROCESS = re.compile(
+    r"^(system|fork|forkpty|kill|killpg|popen|spawn\w*|exec\w*|posix_spawn\w*)$"
+)
 _COMPARISONS = {"__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__hash__", "__float__"}
 _BY_HEART = 8
 """A table or text with so many items, asked by an argument, is an answer by heart..."""

@@ -100,7 +100,10 @@ def watch(pipe: Pipe) -> None:
             return
         busy.append(True)
         try:
-            if event.startswith("socket.") and event not in ("socket.__new__", "socket.gethostname"):
+            if event.startswith("socket.") and event not in (
+                "socket.__new__",
+                "socket.gethostname",
+            ):
                 pipe.note("network", event)
             elif event in _PROCESSES:
                 pipe.note("process", event)
