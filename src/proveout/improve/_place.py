@@ -163,4 +163,3 @@ class Process:
         with contextlib.suppress(OSError):
             shutil.rmtree(self._folder)
         return ended
-

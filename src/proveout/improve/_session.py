@@ -92,9 +92,7 @@ class Session:
         wall_seconds = time.monotonic() - began
         return Outcome(ended, why[:500], returned, left.cpu_seconds, wall_seconds)
 
-    def _converse(
-        self, process: Process, source: str, offer: Offer
-    ) -> tuple[str, str, str | None]:
+    def _converse(self, process: Process, source: str, offer: Offer) -> tuple[str, str, str | None]:
         start = {
             "source": source,
             "solution": offer.solution,

@@ -53,7 +53,14 @@ from proveout.ledger._improvement import (
     ScreenRead,
     TransferRead,
 )
-from proveout.ledger._ledger import LEDGER_FILE, Ledger, explain, read_entries, read_history, verify_ledger
+from proveout.ledger._ledger import (
+    LEDGER_FILE,
+    Ledger,
+    explain,
+    read_entries,
+    read_history,
+    verify_ledger,
+)
 from proveout.ledger._records import ROUNDING, Account, State, TrialRecord
 
 __all__ = [
