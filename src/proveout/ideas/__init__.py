@@ -6,6 +6,16 @@ from proveout.ideas._catalog import parse_value, read_catalog, read_proposal
 from proveout.ideas._idea import BASELINE, STACK_PREFIX, Idea, Kind, Proposal, check_name
 from proveout.ideas._llm import LanguageModelSource
 from proveout.ideas._llm_answer import check_words, replaced
+from proveout.ideas._llm_calls import (
+    CallAccount,
+    CallFailed,
+    Message,
+    Prices,
+    Reply,
+    key_of,
+    without,
+)
+from proveout.ideas._llm_client import Client
 from proveout.ideas._novelty import check_parses, fingerprint
 from proveout.ideas._reading import branch_texts, changed_texts, edited, folder_texts, texts_at
 from proveout.ideas._recombination import RecombinationSource
@@ -20,17 +30,23 @@ __all__ = [
     "STACK_PREFIX",
     "AgentSource",
     "Arm",
+    "CallAccount",
+    "CallFailed",
+    "Client",
     "Cost",
     "Evidence",
     "Idea",
     "JobEnd",
     "Kind",
     "LanguageModelSource",
+    "Message",
     "Offer",
+    "Prices",
     "ProgramRepository",
     "Proposal",
     "RecombinationSource",
     "Repairing",
+    "Reply",
     "SamplerSource",
     "Source",
     "Tried",
@@ -43,6 +59,7 @@ __all__ = [
     "edited",
     "fingerprint",
     "folder_texts",
+    "key_of",
     "parse_value",
     "patch_between",
     "quoted",
@@ -51,4 +68,5 @@ __all__ = [
     "replaced",
     "shares",
     "texts_at",
+    "without",
 ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -60,7 +61,7 @@ _FILE = {"shutil", "tempfile", "glob", "pathlib", "sqlite3", "os", "io"}
 _OS_PROCESS = re.compile(
     r"^(system|fork|forkpty|kill|killpg|popen|spawn\w*|exec\w*|posix_spawn\w*)$"
 )
-_COMPARISONS = {"__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__hash__", "__float__"}
+_COMPARISONS = {f"__{name}__" for name in ("eq", "ne", "lt", "le", "gt", "ge", "hash", "float")}
 _BY_HEART = 8
 """A table or text with so many items, asked by an argument, is an answer by heart..."""
 _BY_HEART_TEXT = 40
@@ -90,16 +91,14 @@ class _Reader(ast.NodeVisitor):
     def _see(self, kind: str, node: ast.AST) -> None:
         self.found.append(Seen(kind, ast.unparse(node)[:120]))
 
-    def visit_Import(self, node: ast.Import) -> None:  # noqa: N802 - as ast names it
+    def visit_Import(self, node: ast.Import) -> None:
         for alias in node.names:
             self._import(alias.name, node)
 
-    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:  # noqa: N802
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
         self._import(node.module or ".", node)
 
     def _import(self, name: str, node: ast.AST) -> None:
-        import sys
-
         top = name.split(".")[0]
         for kind, names in (("process", _PROCESS), ("network", _NETWORK), ("memory", _MEMORY),
                             ("file", _FILE)):  # fmt: skip
@@ -108,14 +107,14 @@ class _Reader(ast.NodeVisitor):
         if top not in sys.stdlib_module_names and top not in _NETWORK:
             self._see("import", node)
 
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:  # noqa: N802
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
         before = self._arguments
         every = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
         self._arguments = before | {argument.arg for argument in every}
         self.generic_visit(node)
         self._arguments = before
 
-    def visit_ClassDef(self, node: ast.ClassDef) -> None:  # noqa: N802
+    def visit_ClassDef(self, node: ast.ClassDef) -> None:
         defined = {item.name for item in node.body if isinstance(item, ast.FunctionDef)}
         plain = {base.id for base in node.bases if isinstance(base, ast.Name)}
         if defined & _COMPARISONS and plain & {"str", "float", "int", "list", "dict", "tuple"}:
@@ -127,13 +126,13 @@ class _Reader(ast.NodeVisitor):
             self._see("isolation", node.value)
         self.generic_visit(node)
 
-    def visit_Name(self, node: ast.Name) -> None:  # noqa: N802
+    def visit_Name(self, node: ast.Name) -> None:
         if _ISOLATION.search(node.id):
             self._see("isolation", node)
         if node.id in {"open", "__builtins__"}:
             self._see("file" if node.id == "open" else "memory", node)
 
-    def visit_Attribute(self, node: ast.Attribute) -> None:  # noqa: N802
+    def visit_Attribute(self, node: ast.Attribute) -> None:
         if isinstance(node.ctx, ast.Store | ast.Del) and isinstance(node.value, ast.Name):
             kind = {"budget": "budget", "utility": "score", "model": "score"}.get(node.value.id)
             if kind:
@@ -146,7 +145,7 @@ class _Reader(ast.NodeVisitor):
             self._see("isolation", node)
         self.generic_visit(node)
 
-    def visit_Call(self, node: ast.Call) -> None:  # noqa: N802
+    def visit_Call(self, node: ast.Call) -> None:
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         first = node.args[0] if node.args else None
         if name in {"setattr", "delattr"} and isinstance(first, ast.Name):
@@ -157,13 +156,13 @@ class _Reader(ast.NodeVisitor):
             self._import(str(first.value), node)
         self.generic_visit(node)
 
-    def visit_Compare(self, node: ast.Compare) -> None:  # noqa: N802
+    def visit_Compare(self, node: ast.Compare) -> None:
         sides = [node.left, *node.comparators]
         if any(map(self._of_argument, sides)) and any(map(_is_by_heart, sides)):
             self._see("special case", node)
         self.generic_visit(node)
 
-    def visit_Subscript(self, node: ast.Subscript) -> None:  # noqa: N802
+    def visit_Subscript(self, node: ast.Subscript) -> None:
         if _is_by_heart(node.value) and self._of_argument(node.slice):
             self._see("special case", node.slice)
         self.generic_visit(node)

@@ -64,7 +64,7 @@ class _Renamed(ast.NodeTransformer):
     def _made(self, name: str) -> None:
         self._names.setdefault(name, f"v{len(self._names)}")
 
-    def visit_Name(self, node: ast.Name) -> ast.Name:  # noqa: N802 - as ast names it
+    def visit_Name(self, node: ast.Name) -> ast.Name:
         return ast.Name(self._names.get(node.id, node.id), node.ctx)
 
     def visit_arg(self, node: ast.arg) -> ast.arg:
@@ -75,20 +75,20 @@ class _Renamed(ast.NodeTransformer):
         value = self.visit(node.value)
         return ast.keyword(self._names.get(node.arg or "", node.arg or "") or None, value)
 
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:  # noqa: N802
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
         self.generic_visit(node)
         node.name = self._names.get(node.name, node.name)
         node.body = _without_docstring(node.body)
         node.returns = None
         return node
 
-    def visit_ClassDef(self, node: ast.ClassDef) -> ast.ClassDef:  # noqa: N802
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.ClassDef:
         self.generic_visit(node)
         node.name = self._names.get(node.name, node.name)
         node.body = _without_docstring(node.body)
         return node
 
-    def visit_Module(self, node: ast.Module) -> ast.Module:  # noqa: N802
+    def visit_Module(self, node: ast.Module) -> ast.Module:
         self.generic_visit(node)
         node.body = _without_docstring(node.body)
         return node

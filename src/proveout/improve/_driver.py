@@ -9,10 +9,11 @@ likes. What protects is outside, and so is all counting. The watch only tells th
 saw being tried.
 """
 
-# ruff: noqa: PTH100, PTH120 - in a fork, where pathlib would cost more
+# ruff: noqa: PTH100, PTH109, PTH120 - in a fork, where pathlib would cost more
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -32,6 +33,7 @@ _FILES = (
     "open", "os.listdir", "os.scandir", "os.remove", "os.rename", "os.mkdir", "os.rmdir",
     "os.link", "os.symlink", "os.chmod", "os.chown", "os.truncate", "shutil.rmtree",
 )  # fmt: skip
+_HARMLESS = ("socket.__new__", "socket.gethostname")
 _MEMORY = ("ctypes.dlopen", "gc.get_objects", "gc.get_referrers")
 
 
@@ -91,12 +93,12 @@ def watch(pipe: Pipe) -> None:
 
     library = os.path.dirname(os.__file__)
     sys.path[:] = [entry for entry in sys.path if "-packages" not in entry]
-    sys.meta_path.append(_Missing(pipe))  # type: ignore[arg-type]
+    sys.meta_path.append(_Missing(pipe))
     own = os.getcwd()
     busy: list[bool] = []
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
-        if busy or "." not in event and event != "open":
+        if busy or ("." not in event and event != "open"):
             return
         busy.append(True)
         try:
@@ -157,10 +159,8 @@ def host_solutions(pipe: Pipe, start: dict[str, Any]) -> None:
             serve_solution(pipe, start)
             os._exit(0)
         _, status = os.waitpid(pid, 0)
-        try:
+        with contextlib.suppress(OSError):
             os.killpg(pid, signal.SIGKILL)  # what it started and left
-        except OSError:
-            pass
         if status != 0:
             pipe.send({"kind": "gone", "token": start["token"], "status": status})
         start = pipe.receive()
@@ -204,6 +204,11 @@ class Refused(RuntimeError):
 
 class _Sealed:
     """Says no to being written, and says that it was tried."""
+
+    _name: str
+    _pipe: Pipe
+    _ask: Any
+    _left: dict[str, Any]
 
     def __init__(self, name: str, pipe: Pipe, **parts: Any) -> None:
         vars(self).update(_name=name, _pipe=pipe, **parts)

@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from random import Random
 
 from proveout.improve._graft import related
-from proveout.improve._model import Model, Samples
+from proveout.improve._model import Model, Most, Samples
 from proveout.improve._mutate import mutate
-from proveout.improve._program import Program, fenced, fenced_programs, read_program
+from proveout.improve._program import LARGEST_BYTES, Program, fenced, fenced_programs, read_program
 
 LONGEST_PROMPT = 400_000
 """Characters of a prompt that are read, from its end."""
@@ -35,6 +35,11 @@ class EmbeddedModel(Model):
     @property
     def name(self) -> str:
         return "embedded"
+
+    def most(self, prompt: str, count: int) -> Most:
+        """It costs nothing but its own time; its tokens are counted as a language model's are."""
+        characters = len(prompt) + count * (LARGEST_BYTES + len(_PROSE))
+        return Most(characters // _CHARACTERS_PER_TOKEN)
 
     def sample(self, prompt: str, count: int, temperature: float, seed: int) -> Samples:
         """`count` replies, each with one edited program in a fence, or prose where there is none.

@@ -17,10 +17,10 @@ from typing import Any
 from proveout.errors import SolutionFailed
 from proveout.improve._attempts import MOST_SEEN, Counts, Seen
 from proveout.improve._book import Book
+from proveout.improve._check import fingerprint, problem_with
 from proveout.improve._meter import Budget
 from proveout.improve._model import Model
 from proveout.improve._place import Place
-from proveout.improve._check import fingerprint, problem_with
 from proveout.improve._session import Offer, Outcome, Session, luck_of
 from proveout.improve._solution import Host, Solution
 from proveout.improve._task import Task
@@ -94,7 +94,7 @@ class Workshop:
         def utility(candidate: str) -> float:
             numbers.append(1)
             if candidate not in scores:
-                label = f"{run}/u{len(numbers)}"
+                label = f"{run}/u{len(numbers)}-{fingerprint(candidate)}"
                 scores[candidate] = self.worth(label, candidate, meta, counts)
             return scores[candidate]
 
@@ -106,6 +106,13 @@ class Workshop:
         none = {"gain": None, "score": None, "given_score": None}
         returned = outcome.returned or ""
         return self._keep(ran | none | {"visible": scores.get(returned), "returned": returned})
+
+    def probe_improvers(
+        self, run: str, source: str, task: Task, seed: int, budget: Budget, small: Budget
+    ) -> ImproverRan:
+        """Has an improver written, and each that comes run once on a task, with next to nothing."""
+        meta = Meta((task,), (seed,), small)
+        return self.improve_improver(run, "probe", source, source, meta, seed, budget)
 
     def worth(self, label: str, source: str, meta: Meta, counts: Counts) -> float:
         """The meta-utility of a candidate: its mean gain on the training tasks."""

@@ -1,7 +1,9 @@
 """The study: one research question, declared in study.toml."""
 
 from proveout.study._formula import Formula
+from proveout.study._locate import locate
 from proveout.study._metrics import METRICS
+from proveout.study._part import Part, Seconds
 from proveout.study._read import STUDY_FILE, read_study
 from proveout.study._score import (
     CommandScore,
@@ -19,6 +21,7 @@ from proveout.study._sources import (
     Recombination,
     Sampler,
     TokenPrice,
+    Usd,
 )
 from proveout.study._spec import (
     BUILT_IN,
@@ -51,6 +54,7 @@ __all__ = [
     "LanguageModel",
     "LanguageModelScore",
     "Limits",
+    "Part",
     "Policy",
     "PredictionsScore",
     "Program",
@@ -60,11 +64,14 @@ __all__ = [
     "Rung",
     "Sampler",
     "Score",
+    "Seconds",
     "Seeds",
     "SettingsFile",
     "Study",
     "TokenPrice",
+    "Usd",
     "Value",
+    "locate",
     "read_study",
     "split_function",
 ]
