@@ -99,11 +99,10 @@ class Task:
             SolutionFailed: it gave no answer, or one that scores outside the declared range.
         """
         value = self._code.score(instance, call)
-        known = isinstance(value, (int, float)) and math.isfinite(value)
-        if not known or not self.low <= value <= self.high:
+        if not isinstance(value, int | float) or not self.low <= value <= self.high:
             raise SolutionFailed(
                 "out of range",
-                f"task {self.name}: a score of {value!r}; declared are {self.low:g} to "
+                f"task {self.name}: {_told(value)} as a score; declared are {self.low:g} to "
                 f"{self.high:g}, and nothing outside counts",
             )
         return float((value - self.low) / (self.high - self.low))
@@ -164,10 +163,10 @@ def whole_numbers(answer: Any, count: int, low: int, high: int) -> list[int]:
 
 def _told(answer: Any) -> str:
     if isinstance(answer, (list, dict)):
-        return f"it answered a {type(answer).__name__} of {len(answer)}"
+        return f"a {type(answer).__name__} of {len(answer)}"
     if isinstance(answer, (int, float)) and abs(answer) < 1e12:
-        return f"it answered {answer!r}"
-    return f"it answered a {type(answer).__name__}"
+        return repr(answer)
+    return f"a {type(answer).__name__}"
 
 
 def _read_declaration(path: Path) -> _Declared:

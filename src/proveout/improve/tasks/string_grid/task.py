@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from proveout.errors import SolutionFailed
 
-SHORTEST, LONGEST = 4, 24
+SHORTEST, LONGEST = 8, 24
 
 
 class Instance(NamedTuple):
@@ -25,12 +25,13 @@ def instances(rng: random.Random, count: int) -> list[Instance]:
 
 def _draw(rng: random.Random) -> Instance:
     length = rng.randint(SHORTEST, LONGEST)
-    change = rng.random()  # neighbours differ this often: distances of all sizes are drawn
-    text, other = _string(rng, length, rng.random()), _string(rng, length, change)
+    often, other_often = rng.uniform(0.2, 0.8), rng.random()  # distances of all sizes are drawn
+    text, other = _string(rng, length, often), _string(rng, length, other_often)
     return Instance(text, grid_distance(text, other))
 
 
 def _string(rng: random.Random, length: int, change: float) -> str:
+    """Letters that differ from the one before them with a probability of `change`."""
     letters = [rng.randrange(2)]
     for _ in range(length - 1):
         letters.append(letters[-1] ^ (rng.random() < change))
