@@ -29,7 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "replay": {"verdicts"},
     "interpret": {"trials", "ledger", "verdicts"},
     "improve": {"study", "ideas", "sandbox", "runners", "ledger", "scaling"},
-    "report": {"study", "ideas", "trials", "ledger", "verdicts", "interpret"},
+    "report": {"study", "ideas", "trials", "ledger", "verdicts", "interpret", "improve"},
 }
 MAY_IMPORT["loop"] = set(MAY_IMPORT)
 MAY_IMPORT["mcp"] = set(MAY_IMPORT)

@@ -15,6 +15,7 @@ from proveout.cli._decide import decide
 from proveout.cli._doctor import doctor
 from proveout.cli._fit import fit
 from proveout.cli._ideas import ideas_app
+from proveout.cli._improve import improve, report_improvement
 from proveout.cli._init import init
 from proveout.cli._ladder import ladder
 from proveout.cli._mcp import mcp
@@ -186,6 +187,7 @@ app.command()(ladder)
 app.command()(fit)
 app.command()(decide)
 app.command()(doctor)
+app.command()(improve)
 app.command()(mcp)
 app.command()(serve)
 
@@ -205,6 +207,9 @@ def report(
     from proveout.report import as_json as to_json
     from proveout.report import save_figures, write_html, write_markdown
 
+    if (folder / "improve.toml").is_file():
+        report_improvement(folder, out, format, as_json)
+        return
     study, history = _read(folder)
     if as_json or (format == "json" and out is None):
         _print_json(to_json(study, history))

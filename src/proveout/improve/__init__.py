@@ -21,7 +21,7 @@ from proveout.improve._open import (
     transfer,
 )
 from proveout.improve._place import Place
-from proveout.improve._spec import IMPROVE_FILE, Improvement, read_improvement
+from proveout.improve._spec import IMPROVE_FILE, STARTING_POINT, Improvement, read_improvement
 from proveout.improve._strategies import strategies
 from proveout.improve._task import (
     Task,
@@ -35,6 +35,7 @@ from proveout.improve._work import Meta, Workshop
 __all__ = [
     "IMPROVE_FILE",
     "KINDS",
+    "STARTING_POINT",
     "Archive",
     "Book",
     "Budget",

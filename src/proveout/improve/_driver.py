@@ -243,7 +243,7 @@ class Budget(_Sealed):
 
     @property
     def seconds(self) -> float:
-        passed = time.monotonic() - self._left["at"]
+        passed: float = time.monotonic() - self._left["at"]
         return max(0.0, float(self._left["seconds"]) - passed)
 
 

@@ -208,3 +208,30 @@ def _allowed(table: tuple[int | str, ...]) -> list[str]:
     }
     model = parts.get(str(table[0]), Part) if table else Improvement
     return sorted(set(model.model_fields) - {"folder"})
+
+
+STARTING_POINT = """\
+name = "improvers"
+improver = "best_of_n"                    # the seed: a strategy of the library, or a file here
+archive = ["varied_temperature", "annealing"]  # others that may be edited and borrowed from
+tasks = ["parity", "string_grid", "three_sat"]        # to train on
+held_out = ["parity_noise", "noisy_optimizer", "max_cut"]  # to decide on, and for nothing else
+generations = 4
+approve = false                           # true: a person says yes before each adoption
+model = "embedded"                        # needs no key; "llm" with a table [llm] asks a model
+
+[inner]                                   # one run of an improver on a task
+samples = 24
+utility_calls = 24
+
+[outer]                                   # one run of an improver on an improver
+samples = 10
+utility_calls = 11
+
+[gate]
+alpha = 0.02                              # the probability of any wrong adoption, over the run
+rounds = 16                               # pairs of each held-out task, at most
+
+[end]
+time = "8 min"
+"""
