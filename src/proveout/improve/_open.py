@@ -46,15 +46,19 @@ _FIXED = ("improver", "archive", "tasks", "held_out", "model", "inner", "outer",
 """What cannot change under way without making what was decided meaningless."""
 
 
-def run_improvement(spec: Improvement, watch: Watcher = lambda event: None) -> tuple[str, bool]:
+def run_improvement(
+    spec: Improvement, watch: Watcher = lambda event: None, model: Model | None = None
+) -> tuple[str, bool]:
     """Runs an improvement folder, or goes on with it; why it ended, and whether work is left.
+
+    `model` is the one that the folder declares, unless somebody brings their own.
 
     Raises:
         UserError: something that is fixed once it has begun was changed, or a model lacks its key.
         NotIsolated: programs would be shut in less than is accepted.
         EnvironmentFailure: the model gives no answer, or the disk is full.
     """
-    with _opened(spec) as (book, crew):
+    with _opened(spec, model) as (book, crew):
         recursion = Recursion(
             spec, book, crew, watch, tuple(map(spec.task, spec.tasks)),
             tuple(map(spec.task, spec.held_out)),
@@ -224,9 +228,9 @@ def _book(spec: Improvement) -> Iterator[Book]:
 
 
 @contextlib.contextmanager
-def _opened(spec: Improvement) -> Iterator[tuple[Book, Crew]]:
+def _opened(spec: Improvement, model: Model | None = None) -> Iterator[tuple[Book, Crew]]:
     """The book and the crew; what was declared is on record, and is still the same."""
-    model = model_of(spec)
+    model = model or model_of(spec)
     with Book(spec.folder, spec.ends) as book:
         opened = book.archive.opened
         if opened is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import threading
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ _MOST_NODES = 20_000
 """Parts of a syntax tree; larger ones would take long to edit."""
 _LINE_ENDS = (b"\f", b"\v", b"\r", b"\x1c", b"\x1d", b"\x1e")
 """What ends a line for one reader and not for another."""
+_QUIET = threading.Lock()
+"""Which warnings are shown is one setting for all threads."""
 _FENCE = "`" * 3
 _EXPRESSIONS = ("value", "test", "iter", "exc")
 
@@ -115,7 +118,7 @@ def read_program(text: str) -> Program | None:
     if len(source) > LARGEST_BYTES or any(mark in source for mark in (b"\0", *_LINE_ENDS)):
         return None
     try:
-        with warnings.catch_warnings():
+        with _QUIET, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
