@@ -21,6 +21,7 @@ from proveout.improve._open import (
     transfer,
 )
 from proveout.improve._place import Place
+from proveout.improve._source import ImproverSource
 from proveout.improve._spec import IMPROVE_FILE, STARTING_POINT, Improvement, read_improvement
 from proveout.improve._strategies import strategies
 from proveout.improve._task import (
@@ -46,6 +47,7 @@ __all__ = [
     "Ended",
     "Ends",
     "Improvement",
+    "ImproverSource",
     "Meta",
     "Model",
     "Most",

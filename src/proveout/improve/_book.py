@@ -10,7 +10,7 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 
 from proveout.improve._archive import Archive
 from proveout.improve._model import Most, Samples
@@ -41,6 +41,23 @@ class Ends:
     tokens: int | None = None
     usd: float | None = None
     seconds: float | None = None
+
+
+class Accounts(Protocol):
+    """Who charges what a run asks for, and may end it."""
+
+    @property
+    def seconds_left(self) -> float:
+        """Until a hard end."""
+
+    def check(self) -> None:
+        """Raises `Ended` where the run is to end."""
+
+    def charge(self, run: str, call: int, request: str, samples: int, most: Most) -> None:
+        """Charges samples before they are asked for. Raises `Ended`."""
+
+    def settle(self, run: str, call: int, request: str, most: Most, got: Samples) -> None:
+        """What they did cost."""
 
 
 class Book:

@@ -26,11 +26,20 @@ _LONGEST_PAUSE_SECONDS = 30.0
 class ChatModel(Model):
     """Any model of the `llm` extra; with `cached_only`, a replay of recorded calls."""
 
-    def __init__(self, declared: LanguageModel, folder: Path) -> None:
-        """`folder` keeps the calls. Raises `UserError` where a key, price or library is missing."""
+    def __init__(
+        self, declared: LanguageModel, folder: Path, account: CallAccount | None = None
+    ) -> None:
+        """`folder` keeps the calls; `account` is given where others pay from it too.
+
+        Raises:
+            UserError: a key, price or library is missing.
+        """
         self._declared = declared
-        self._account = CallAccount(folder, declared.budget)
+        self._account = account or CallAccount(folder, declared.budget)
         self._client = Client(declared)
+        self.ask: int | None = None
+        """Under which question calls are booked; their luck's seed where there is none."""
+        self._under_way: set[Client] = set()
         self._lock = threading.Lock()
 
     @property
@@ -57,6 +66,11 @@ class ChatModel(Model):
             sum(other for _, other in told),
             usd,
         )
+
+    def cancel(self) -> None:
+        """Ends calls that other threads make."""
+        for client in tuple(self._under_way):
+            client.cancel()
 
     def _one(self, prompt: str, temperature: float, seed: int, index: int) -> Reply:
         messages = _messages(prompt)
@@ -92,17 +106,21 @@ class ChatModel(Model):
                     again=False,
                     paid=False,
                 )
-            call = self._account.begin(seed, key, most_usd)
+            call = self._account.begin(seed if self.ask is None else self.ask, key, most_usd)
         began = time.monotonic()
         declared = self._declared.model_copy(update={"temperature": temperature})
+        client = Client(declared)
         try:
-            reply = Client(declared).call(messages)
+            self._under_way.add(client)
+            reply = client.call(messages)
         except CallFailed as failure:
             outcome = without(self._client.secrets, str(failure))
             usd = most_usd if failure.paid else 0.0
             with self._lock:
                 self._account.end(call, usd, outcome, None, time.monotonic() - began)
             raise
+        finally:
+            self._under_way.discard(client)
         with self._lock:
             self._account.end(call, self._price(reply), "answered", reply, time.monotonic() - began)
             self._account.keep(key, self._declared.model, messages, reply)

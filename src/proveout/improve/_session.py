@@ -12,7 +12,7 @@ from typing import Any
 
 from proveout.errors import EnvironmentFailure, SolutionFailed
 from proveout.improve._attempts import Counts, Seen
-from proveout.improve._book import Book
+from proveout.improve._book import Accounts
 from proveout.improve._channel import Closed, WrongFrame
 from proveout.improve._meter import Budget, Meter
 from proveout.improve._model import Model
@@ -54,7 +54,7 @@ class Session:
     """Runs one improver once."""
 
     place: Place
-    book: Book
+    book: Accounts
     model: Model
     run: str
     budget: Budget

@@ -16,6 +16,7 @@ from proveout.study._score import (
 from proveout.study._settings import CurveSource, SettingsFile, Value
 from proveout.study._sources import (
     AgentCommand,
+    Improver,
     LanguageModel,
     Range,
     Recombination,
@@ -50,6 +51,7 @@ __all__ = [
     "Execution",
     "Formula",
     "Ideas",
+    "Improver",
     "Ladder",
     "LanguageModel",
     "LanguageModelScore",
