@@ -59,7 +59,7 @@ class ChatModel(Model):
         """See `Model`."""
         replies = [self._one(prompt, temperature, seed, index) for index in range(count)]
         told = [(each.input_tokens or 0, each.output_tokens or 0) for each in replies]
-        usd = sum(self._price(each) for each in replies)
+        usd = sum(self._price(_messages(prompt), each) for each in replies)
         return Samples(
             tuple(each.text for each in replies),
             sum(one for one, _ in told),
@@ -87,6 +87,8 @@ class ChatModel(Model):
             try:
                 return self._call(seed, key, messages, temperature)
             except CallFailed as failure:
+                if failure.paid and not failure.again:
+                    return self._no_use(key, messages)
                 if not failure.again or not left:
                     raise SolutionFailed("no answer", str(failure)) from None
             time.sleep(pause_seconds)
@@ -122,13 +124,23 @@ class ChatModel(Model):
         finally:
             self._under_way.discard(client)
         with self._lock:
-            self._account.end(call, self._price(reply), "answered", reply, time.monotonic() - began)
+            self._account.end(
+                call, self._price(messages, reply), "answered", reply, time.monotonic() - began
+            )
             self._account.keep(key, self._declared.model, messages, reply)
         return reply
 
-    def _price(self, reply: Reply) -> float:
+    def _no_use(self, key: str, messages: list[Message]) -> Reply:
+        """What cannot be taken in, such as an answer without end, is an answer without a program;
+        it is paid for, and stays one when the folder is replayed."""
+        reply = Reply("", None, None)
+        with self._lock:
+            self._account.keep(key, self._declared.model, messages, reply)
+        return reply
+
+    def _price(self, messages: list[Message], reply: Reply) -> float:
         if reply.input_tokens is None or reply.output_tokens is None:
-            return self._client.prices.of(len(reply.text), self._declared.max_output_tokens)
+            return self._client.prices.most(messages, self._declared.max_output_tokens)
         return self._client.prices.of(reply.input_tokens, reply.output_tokens)
 
 

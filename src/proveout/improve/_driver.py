@@ -25,6 +25,8 @@ from typing import Any
 
 MOST_FRAME_BYTES = 1 << 20
 MOST_NOTES = 100
+_TOLD_TO_END = 33
+"""The exit status of a solution that was told to end."""
 _PROCESSES = (
     "subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork",
     "os.forkpty", "os.kill", "os.killpg", "signal.pthread_kill", "pty.spawn",
@@ -157,11 +159,11 @@ def host_solutions(pipe: Pipe, start: dict[str, Any]) -> None:
             os.setpgid(0, 0)
             random.seed(start["seed"])
             serve_solution(pipe, start)
-            os._exit(0)
+            os._exit(_TOLD_TO_END)
         _, status = os.waitpid(pid, 0)
         with contextlib.suppress(OSError):
             os.killpg(pid, signal.SIGKILL)  # what it started and left
-        if status != 0:
+        if status != _TOLD_TO_END << 8:
             pipe.send({"kind": "gone", "token": start["token"], "status": status})
         start = pipe.receive()
 
@@ -289,7 +291,9 @@ def run_improver(pipe: Pipe, start: dict[str, Any]) -> None:
         return
     if type(returned) is not str:
         pipe.send({"kind": "no text", "type": type(returned).__name__})
-    elif not pipe.send({"kind": "returned", "solution": returned}):
+    elif len(returned) > MOST_FRAME_BYTES or not pipe.send(
+        {"kind": "returned", "solution": returned}
+    ):
         pipe.send({"kind": "too long", "bytes": len(returned)})
 
 

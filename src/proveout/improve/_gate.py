@@ -52,7 +52,9 @@ class Standing:
 
 def stand(rounds: Sequence[Sequence[float]], alpha: float, most_rounds: int) -> Standing:
     """A gate as it stands: a pure function of its rounds, [rounds][tasks], each in [-1, 1]."""
-    differences = np.asarray(rounds, dtype=float).reshape(len(rounds), -1)
+    differences = np.asarray(rounds, dtype=float).reshape(
+        len(rounds), len(rounds[0]) if rounds else 0
+    )
     needed = math.log(1 / alpha)
     wealth, best = _wealth(differences)
     passed = best >= needed
