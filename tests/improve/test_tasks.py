@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
+import re
 import statistics
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from proveout.errors import DataError, SolutionFailed
-from proveout.improve import Task, library_tasks, read_task
+from proveout.improve import Task, library_tasks, read_task, strategies
 
 CHEAP = [name for name, task in library_tasks().items() if not task.needs]
 HOSTILE = [
@@ -281,6 +282,35 @@ def test_a_folder_of_ones_own_is_a_task(mine: Path) -> None:
     assert len(task.instances("k", "visible", 0)) == 2
     assert len(task.instances("k", "hidden", 0)) == 3
     assert [task.score(0.5, answering(value)) for value in (-1, 0, 3)] == [0.0, 0.25, 1.0]
+
+
+def test_the_task_of_the_documentation_is_one(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "improve-tasks.md").read_text()
+    (declared,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    code_of = re.findall(r"```python\n(.*?)```", page, re.DOTALL)[1]
+    head = (
+        "from proveout.errors import SolutionFailed\nfrom proveout.improve import whole_numbers\n"
+    )
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "task.toml").write_text(declared)
+    (folder / "task.py").write_text(head + code_of)
+    (folder / "baseline.py").write_text("def solve(numbers):\n    return numbers\n")
+    task = read_task(folder)
+    instance = task.instances("k", "hidden", 0)[0]
+    assert task.score(instance, sorted) == 1.0
+    assert task.score(instance, list) < 0.9
+    with pytest.raises(SolutionFailed, match="other numbers"):
+        task.score(instance, answering([0] * 10))
+
+
+def test_the_documentation_has_every_task_and_strategy() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "improve-tasks.md").read_text()
+    for name, task in library_tasks().items():
+        row = next(line for line in page.splitlines() if line.startswith(f"| `{name}` |"))
+        assert f"{task.visible}, {task.hidden} |" in row
+    for name in strategies():
+        assert f"| `{name}` |" in page
 
 
 @pytest.mark.parametrize("value", [3.001, -1.001, 10**400, float("inf"), float("nan"), "3", None])
