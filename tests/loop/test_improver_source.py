@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -140,6 +141,31 @@ def test_a_server_that_fails_under_way_loses_nothing_that_was_paid(
     assert again.proposals == offer.proposals
     other, _ = propose(toy, ask=2)
     assert not other.proposals and "HTTP 500" in other.trouble
+
+
+def test_closing_ends_a_run_that_waits_for_its_model(toy: Any, chat_server: Any) -> None:
+    asked, ended = threading.Event(), threading.Event()
+
+    def hang(handler: Any) -> None:
+        asked.set()
+        ended.wait(30)
+
+    declare(toy, 'name = "beam"', chat_server, tries=3)
+    chat_server.script = [hang]
+    study = read_study(toy.folder)
+    assert study.ideas.improver is not None
+    source = ImproverSource(study, study.ideas.improver, toy.folder / "calls")
+    offers: list[Offer] = []
+    evidence = Evidence(study, {"train.py": toy.train}, ask=1)
+    thread = threading.Thread(target=lambda: offers.append(source.propose(evidence, 2)))
+    thread.start()
+    assert asked.wait(30)
+    source.close()
+    thread.join(20)
+    ended.set()
+    assert not thread.is_alive()
+    assert not offers[0].proposals and "ended" in offers[0].trouble
+    assert len(chat_server.requests) == 1
 
 
 def test_without_a_model_the_embedded_one_answers(toy: Any) -> None:

@@ -40,6 +40,7 @@ class ChatModel(Model):
         self.ask: int | None = None
         """Under which question calls are booked; their luck's seed where there is none."""
         self._under_way: set[Client] = set()
+        self._ended = threading.Event()
         self._lock = threading.Lock()
 
     @property
@@ -68,7 +69,8 @@ class ChatModel(Model):
         )
 
     def cancel(self) -> None:
-        """Ends calls that other threads make."""
+        """Ends calls that other threads make, and makes no more."""
+        self._ended.set()
         for client in tuple(self._under_way):
             client.cancel()
 
@@ -87,16 +89,20 @@ class ChatModel(Model):
             try:
                 return self._call(seed, key, messages, temperature)
             except CallFailed as failure:
+                if self._ended.is_set():
+                    raise SolutionFailed("no answer", "the study ended") from None
                 if failure.paid and not failure.again:
                     return self._no_use(key, messages)
                 if not failure.again or not left:
                     raise SolutionFailed("no answer", str(failure)) from None
-            time.sleep(pause_seconds)
+            self._ended.wait(pause_seconds)
             pause_seconds = min(2 * pause_seconds, _LONGEST_PAUSE_SECONDS)
         raise AssertionError("the last try returns or raises")
 
     def _call(self, seed: int, key: str, messages: list[Message], temperature: float) -> Reply:
         """One paid call: its most is reserved first; without room for that it is not made."""
+        if self._ended.is_set():
+            raise CallFailed("the study ended", again=False, paid=False)
         prices = self._client.prices
         most_usd = prices.most(messages, self._declared.max_output_tokens)
         with self._lock:
