@@ -20,9 +20,10 @@ def programs(replies):
 
 def prompt_for(description, program, part):
     return (
-        f"{description}\n\nThis is a program for it:\n\n{FENCE}python\n{program}\n{FENCE}\n\n"
+        f"{description}\n\nThis is a program for it:\n\n"
+        f"{FENCE}python\n{program.rstrip()}\n{FENCE}\n\n"
         f"Make the following part of it better. Answer with that part alone, whole, in a fence."
-        f"\n\n{FENCE}python\n{part}\n{FENCE}\n"
+        f"\n\n{FENCE}python\n{part.rstrip()}\n{FENCE}\n"
     )
 
 
@@ -43,9 +44,10 @@ def improve(solution, utility, model, budget):
         parts, lines = parts_of(best)
         start, end = parts[turn % len(parts)]
         turn += 1
-        prompt = prompt_for(utility.description, best, "".join(lines[start:end]))
+        whole = "".join(lines[start:end])
+        prompt, blank = prompt_for(utility.description, best, whole), whole[len(whole.rstrip()) :]
         for part in programs(model(prompt, min(COUNT, budget.samples), TEMPERATURE)):
-            candidate = "".join([*lines[:start], part, *lines[end:]])
+            candidate = "".join([*lines[:start], part.rstrip() + blank, *lines[end:]])
             if budget.utility_calls < 1:
                 break
             score = utility(candidate)

@@ -23,8 +23,9 @@ def programs(replies):
 def prompt_for(description, mother, father):
     return (
         f"{description}\n\nCombine what is good in these two programs, and change what is not. "
-        f"Answer with one whole program in a fence.\n\n{FENCE}python\n{father}\n{FENCE}\n\n"
-        f"{FENCE}python\n{mother}\n{FENCE}\n"
+        f"Answer with one whole program in a fence.\n\n"
+        f"{FENCE}python\n{father.rstrip()}\n{FENCE}\n\n"
+        f"{FENCE}python\n{mother.rstrip()}\n{FENCE}\n"
     )
 
 

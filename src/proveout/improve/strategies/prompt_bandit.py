@@ -29,7 +29,7 @@ def programs(replies):
 def prompt_for(description, instruction, program):
     return (
         f"{description}\n\n{instruction} Answer with one whole program in a fence.\n\n"
-        f"{FENCE}python\n{program}\n{FENCE}\n"
+        f"{FENCE}python\n{program.rstrip()}\n{FENCE}\n"
     )
 
 

@@ -23,7 +23,7 @@ def programs(replies):
 def prompt_for(description, program):
     return (
         f"{description}\n\nMake this program better at it. Answer with one whole program in a "
-        f"fence.\n\n{FENCE}python\n{program}\n{FENCE}\n"
+        f"fence.\n\n{FENCE}python\n{program.rstrip()}\n{FENCE}\n"
     )
 
 
