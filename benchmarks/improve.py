@@ -47,7 +47,10 @@ def adopt(args: argparse.Namespace, null: bool) -> None:
         passed = sum(gate.passed for gate in archive.gates)
         print(f"seed {seed}: {len(archive.improvers)} improvers, {len(archive.refused)} refused, "
               f"{len(archive.gates)} gates, {passed} adopted", flush=True)  # fmt: skip
-        found += adoptions.again(seed, archive, args.rounds, args.samples)
+        for each in adoptions.again(seed, archive, args.rounds, args.samples):
+            found.append(each)
+            print(f"  {each.child} was better by {each.at_gate:+.3f} at its gate, and by "
+                  f"{each.again:+.3f} again", flush=True)  # fmt: skip
     adoptions.show(found, args.seeds)
 
 
@@ -57,7 +60,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--samples", type=int, default=24, help="of the model, in one run")
     parser.add_argument("--generations", type=int, default=2, help="of each recursion")
-    parser.add_argument("--rounds", type=int, default=16, help="at most, at a gate")
+    parser.add_argument("--rounds", type=int, default=24, help="at most, at a gate")
     parser.add_argument("--tasks", default="", help="names with commas between; all if left out")
     parser.add_argument("--key", default="benchmark", help="another key draws other instances")
     parser.add_argument("--results", type=Path, help="a table to write to, and to go on from")

@@ -1,4 +1,8 @@
-"""Max-cut: split a graph's nodes in two so that many edges join the sides."""
+"""Max-cut: split a graph's nodes in two so that many edges join the sides.
+
+The graphs are drawn around a hidden split that cuts nine edges in ten. In wholly random graphs the
+best cut lies not far above half the edges, and most of the range would be out of reach.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,8 @@ from proveout.improve import whole_numbers
 FEWEST, MOST = 20, 40
 DEGREE = 6.0
 """Edges at a node, on average."""
+CROSSING = 0.9
+"""The share of edges that join the two sides of the hidden split."""
 
 
 class Instance(NamedTuple):
@@ -29,12 +35,15 @@ def instances(rng: random.Random, count: int) -> list[Instance]:
 
 def _draw(rng: random.Random) -> Instance:
     nodes = rng.randint(FEWEST, MOST)
-    edges = [
-        [a, b]
-        for a in range(nodes)
-        for b in range(a + 1, nodes)
-        if rng.random() < DEGREE / (nodes - 1)
-    ]
+    side = [node % 2 for node in range(nodes)]
+    rng.shuffle(side)
+    pairs = [(a, b) for a in range(nodes) for b in range(a + 1, nodes)]
+    rng.shuffle(pairs)
+    wanted = round(DEGREE * nodes / 2)
+    crossing = round(CROSSING * wanted)
+    apart = [pair for pair in pairs if side[pair[0]] != side[pair[1]]][:crossing]
+    within = [pair for pair in pairs if side[pair[0]] == side[pair[1]]][: wanted - crossing]
+    edges = sorted([a, b] for a, b in [*apart, *within])
     return Instance(nodes, edges, most_cut(nodes, edges))
 
 
