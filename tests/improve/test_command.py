@@ -127,3 +127,18 @@ def test_what_the_program_asks_of_the_user_s_machine_is_said(
     refused = proveout("improve", toy_improvement.folder)
     assert refused.returncode == 2
     assert "isolation level E here, and at least C is accepted" in refused.stderr
+
+
+def test_the_page_shows_every_key_and_its_example_is_one(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "improve.md").read_text()
+    example = "\n" + page.split("```toml\n")[1].split("```")[0]
+    declared = tomllib.loads(example)
+    spec = Improvement.model_validate(declared | {"folder": tmp_path})
+    for key in [*keys(type(spec)), *keys(type(spec.inner)), *keys(type(spec.gate))]:
+        assert f"\n{key} = " in example or f"[{key}]" in example, key
+    for key in [*keys(type(spec.outer)), *keys(type(spec.end)), *keys(type(spec.run))]:
+        assert f"\n{key} = " in example, key
+
+
+def keys(model: Any) -> set[str]:
+    return set(model.model_fields) - {"folder"}
