@@ -3,10 +3,14 @@ told to."""
 
 from __future__ import annotations
 
+import contextlib
+import json
 import re
 import textwrap
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +21,14 @@ from proveout.improve import (
     Budget,
     EmbeddedModel,
     Ends,
+    Improvement,
     Model,
     Most,
     Place,
     Samples,
     Task,
     Workshop,
+    read_improvement,
     read_task,
 )
 
@@ -162,3 +168,125 @@ def attempt(shop: Any, level: Task) -> Callable[..., Any]:
 
     run.done = []  # type: ignore[attr-defined]
     return run
+
+
+SPEC = """\
+name = "toy"
+key = "toy"
+improver = "trusting.py"
+tasks = ["level"]
+held_out = ["other"]
+generations = {generations}
+approve = {approve}
+model = "{model}"
+
+[inner]
+samples = 2
+utility_calls = 2
+time = "{seconds} s"
+cpu = "5 s"
+
+[outer]
+samples = 1
+utility_calls = 1
+
+[gate]
+alpha = 0.2
+rounds = 14
+screen = 1
+
+[run]
+workers = {workers}
+"""
+
+
+@dataclass
+class Folder:
+    """An improvement folder on disk, with two tasks of its own."""
+
+    folder: Path
+
+    def declare(self, more: str = "", **given: Any) -> Improvement:
+        """Writes improve.toml and reads it."""
+        usual = {"generations": 1, "approve": "false", "model": "embedded", "workers": 1,
+                 "seconds": 20}  # fmt: skip
+        text = SPEC.format(**(usual | given)) + more
+        (self.folder / "improve.toml").write_text(text)
+        return read_improvement(self.folder)
+
+
+@pytest.fixture
+def toy_improvement(tmp_path: Path) -> Folder:
+    """A folder whose seed improver takes over whatever the model says."""
+    folder = tmp_path / "toy"
+    write_task(folder, "level")
+    write_task(folder, "other")
+    (folder / "trusting.py").write_text(TRUSTING)
+    return Folder(folder)
+
+
+@pytest.fixture
+def texts() -> dict[str, str]:
+    """Improvers by what they do."""
+    return {"trusting": TRUSTING, "better": BETTER, "worse": WORSE}
+
+
+@pytest.fixture
+def reply_to() -> Callable[..., Callable[[str], str]]:
+    """Makes a model's answers: `reply_to([...])` gives improvers in turn, and programs by tone."""
+
+    def make(improvers: list[str]) -> Callable[[str], str]:
+        waiting = list(improvers)
+
+        def answer(prompt: str) -> str:
+            if not is_about_improvers(prompt):
+                return by_tone(prompt)
+            return waiting.pop(0) if waiting else "I have no more ideas."
+
+        return answer
+
+    return make
+
+
+@pytest.fixture
+def told() -> type[Told]:
+    """The class of models that say what they are told to."""
+    return Told
+
+
+@pytest.fixture
+def served() -> Iterator[Callable[[Callable[[str], str]], str]]:
+    """Serves answers in the OpenAI chat protocol on loopback; gives the address."""
+    servers: list[ThreadingHTTPServer] = []
+
+    def serve(answer: Callable[[str], str]) -> str:
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                text = answer(asked["messages"][-1]["content"])
+                message = {"role": "assistant", "content": text}
+                body = json.dumps({
+                    "id": "x", "object": "chat.completion", "created": 1, "model": "toy",
+                    "choices": [{"index": 0, "finish_reason": "stop", "message": message}],
+                    "usage": {"prompt_tokens": 100, "completion_tokens": 50, "total_tokens": 150},
+                }).encode()  # fmt: skip
+                self.send_response(200)
+                self.send_header("content-type", "application/json")
+                self.send_header("content-length", str(len(body)))
+                self.end_headers()
+                with contextlib.suppress(OSError):  # it hangs up on an answer without end
+                    self.wfile.write(body)
+
+            def log_message(self, *told: object) -> None:
+                """Says nothing."""
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        servers.append(server)
+        return f"http://127.0.0.1:{server.server_address[1]}/v1"
+
+    yield serve
+    for server in servers:
+        server.shutdown()
+        server.server_close()

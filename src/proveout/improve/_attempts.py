@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
-from scipy.stats import beta
+from scipy.special import betaincinv
 
 Kind = Literal[
     "isolation", "budget", "score", "import", "process", "network", "file", "memory",
@@ -228,6 +228,6 @@ class Rate:
 
 def rate(model: str, kind: str, count: int, written: int) -> Rate:
     """`count` of `written` programs, per thousand, with the exact binomial interval."""
-    low = float(beta.ppf(0.025, count, written - count + 1)) if count else 0.0
-    high = float(beta.ppf(0.975, count + 1, written - count)) if count < written else 1.0
+    low = float(betaincinv(count, written - count + 1, 0.025)) if count else 0.0
+    high = float(betaincinv(count + 1, written - count, 0.975)) if count < written else 1.0
     return Rate(model, kind, count, written, 1000 * count / written, (1000 * low, 1000 * high))

@@ -36,6 +36,8 @@ _FILES = (
     "os.link", "os.symlink", "os.chmod", "os.chown", "os.truncate", "shutil.rmtree",
 )  # fmt: skip
 _HARMLESS = ("socket.__new__", "socket.gethostname")
+_OWN_WORDS = [f"__{name}__" for name in
+              ("eq", "ne", "lt", "le", "gt", "ge", "hash", "float", "repr", "str")]  # fmt: skip
 _MEMORY = ("ctypes.dlopen", "gc.get_objects", "gc.get_referrers")
 
 
@@ -138,6 +140,12 @@ def said(error: BaseException) -> dict[str, str]:
     return {"type": type(error).__name__, "text": text[:500]}
 
 
+def disguised(value: Any) -> bool:
+    """Whether a value has a class of the program's own that says how it compares or prints."""
+    own = [each for each in type(value).__mro__ if each.__module__ == "program"]
+    return any(name in vars(each) for each in own for name in _OWN_WORDS)
+
+
 def load(source: str, name: str) -> Any:
     """Runs a program's text and returns the function that it defines."""
     space: dict[str, Any] = {"__name__": "program", "__builtins__": __builtins__}
@@ -189,7 +197,7 @@ def answer(pipe: Pipe, token: dict[str, Any], function: Any, arguments: list[Any
     except BaseException as error:
         pipe.send({"kind": "raised", **token, **said(error)})
         return
-    if type(value) not in (dict, list, tuple, str, int, float, bool, type(None)):
+    if disguised(value):
         pipe.note("disguise", type(value).__name__)
     try:
         sent = pipe.send({"kind": "answer", **token, "value": value})
@@ -254,7 +262,8 @@ class Utility(_Sealed):
 
     def __call__(self, candidate: str) -> float:
         if type(candidate) is not str:
-            self._pipe.note("disguise", f"utility({type(candidate).__name__})")
+            if disguised(candidate):
+                self._pipe.note("disguise", f"utility({type(candidate).__name__})")
             return 0.0
         return float(self._ask({"kind": "utility", "candidate": candidate})["score"])
 
@@ -290,6 +299,8 @@ def run_improver(pipe: Pipe, start: dict[str, Any]) -> None:
         pipe.send({"kind": "raised", **said(error)})
         return
     if type(returned) is not str:
+        if disguised(returned):
+            pipe.note("disguise", f"returned a {type(returned).__name__}")
         pipe.send({"kind": "no text", "type": type(returned).__name__})
     elif len(returned) > MOST_FRAME_BYTES or not pipe.send(
         {"kind": "returned", "solution": returned}

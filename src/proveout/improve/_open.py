@@ -163,10 +163,11 @@ def transfer(
     if not spec.transfers:
         raise UserError("there is no task left to transfer to; name some in `transfer = [...]`")
     with _opened(spec) as (book, crew):
-        sources = {spec.improver: spec.source(spec.improver)}
-        for name in names or (book.archive.present or spec.improver, *spec.archive):
+        sources = {Path(spec.improver).stem: spec.source(spec.improver)}
+        present = (book.archive.present,) if book.archive.present else ()
+        for name in names or (*present, *spec.archive):
             known = book.archive.improvers.get(name)
-            sources.setdefault(name, known.source if known else spec.source(name))
+            sources.setdefault(Path(name).stem, known.source if known else spec.source(name))
         reads = []
         for count in samples:
             for task_name in spec.transfers:

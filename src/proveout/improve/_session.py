@@ -145,7 +145,6 @@ class Session:
             case "raised":
                 return "raised", f"{frame.get('type')}: {frame.get('text')}", None
             case "no text":
-                self.seen.append(Seen("disguise", f"returned a {frame.get('type')}"))
                 return "no text", f"returned a {frame.get('type')}, not a text", None
             case "too long":
                 return "too long", f"a program of {frame.get('bytes')} characters", None

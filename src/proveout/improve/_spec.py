@@ -212,25 +212,27 @@ def _allowed(table: tuple[int | str, ...]) -> list[str]:
 
 STARTING_POINT = """\
 name = "improvers"
-improver = "best_of_n"                    # the seed: a strategy of the library, or a file here
+improver = "best_of_n"         # the seed: a strategy of the library, or a file beside this one
 archive = ["varied_temperature", "annealing"]  # others that may be edited and borrowed from
-tasks = ["parity", "string_grid", "three_sat"]        # to train on
-held_out = ["parity_noise", "noisy_optimizer", "max_cut"]  # to decide on, and for nothing else
+tasks = ["max_cut", "quadratic_assignment", "parity"]  # to train on
+held_out = ["three_sat", "string_grid"]        # to decide on, and for nothing else
 generations = 4
-approve = false                           # true: a person says yes before each adoption
-model = "embedded"                        # needs no key; "llm" with a table [llm] asks a model
+approve = false                # true: a person says yes before each adoption
+model = "embedded"             # needs no key; "llm" asks the model of a table [llm]
 
-[inner]                                   # one run of an improver on a task
+[inner]                        # one run of an improver on a task
 samples = 24
 utility_calls = 24
 
-[outer]                                   # one run of an improver on an improver
+[outer]                        # one run of an improver on an improver
 samples = 10
 utility_calls = 11
+repeats = 2                    # seeds of each training task that one utility call is a mean over
 
 [gate]
-alpha = 0.02                              # the probability of any wrong adoption, over the run
-rounds = 16                               # pairs of each held-out task, at most
+alpha = 0.02                   # the probability of any wrong adoption, over the whole folder
+rounds = 24                    # pairs of each held-out task, at most
+screen = 3                     # seeds of each training task that come before the gate
 
 [end]
 time = "8 min"
