@@ -12,7 +12,7 @@ from random import Random
 from typing import Any, NamedTuple
 
 from proveout.improve._graft import graft
-from proveout.improve._program import LARGEST_BYTES, Expression, Program, read_program
+from proveout.improve._program import LARGEST_BYTES, Expression, Program, Span, read_program
 
 _TRIES = 12
 _MOST_EDITS = 6
@@ -69,18 +69,20 @@ def mutate(
 
 def _one(text: str, rng: Random, heat: float, donors: Sequence[Program]) -> Edit | None:
     """One edit after which the program can still be parsed."""
-    weights = [3.0, 1.0 * heat, 1.0 * heat, 1.0 * heat if donors else 0.0]
+    kinds: tuple[Callable[[Program], Edit | None], ...] = (
+        lambda program: _expression(program, rng, heat, _number),
+        lambda program: _expression(program, rng, heat, _operator),
+        lambda program: _statement(program, rng),
+        lambda program: _grafted(program, rng, donors),
+    )
+    weights = (3.0, heat, heat, heat if donors else 0.0)
     for _ in range(_TRIES):
         program = read_program(text)  # anew each time: edits change the tree
         if program is None:
             return None
-        kind = rng.choices(range(4), weights)[0]
+        make = rng.choices(kinds, weights)[0]
         try:
-            edit = (
-                _statement(program, rng) if kind == 2
-                else _grafted(program, rng, donors) if kind == 3
-                else _expression(program, rng, heat, (_number, _operator)[kind])
-            )  # fmt: skip
+            edit = make(program)
         except (RecursionError, ValueError, OverflowError):
             continue
         if edit is None or edit.text == text or len(edit.text.encode()) > LARGEST_BYTES:
@@ -234,8 +236,8 @@ def _statement(program: Program, rng: Random) -> Edit | None:
         return _shifted(program, body, at)
     if at == 0 or (above := program.whole_lines(body[at - 1])) is None or above.end > lines.start:
         return None
-    between = program.read(type(lines)(above.end, lines.start))
-    both = type(lines)(above.start, lines.end)
+    between = program.read(Span(above.end, lines.start))
+    both = Span(above.start, lines.end)
     return Edit(program.with_text(both, ended + between + program.read(above)), f"moved up: {told}")
 
 
