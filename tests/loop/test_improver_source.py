@@ -61,7 +61,7 @@ def propose(toy: Any, count: int = 1, ask: int = 1) -> tuple[Offer, CallAccount 
     evidence = Evidence(study, {"train.py": toy.train, "notes.md": "not editable\n"}, ask=ask)
     offer = source.propose(evidence, count)
     source.close()
-    assert not list((toy.folder / "sources" / "improver").iterdir())  # nothing is left behind
+    assert not (toy.folder / "sources" / "improver").exists()  # nothing is left behind
     return offer, account
 
 

@@ -7,6 +7,7 @@ of a candidate without training it: it costs no compute, and says nothing of how
 from __future__ import annotations
 
 import difflib
+import shutil
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -98,14 +99,18 @@ class ImproverSource(Source):
         proposals: list[Proposal] = []
         look = _Look(evidence, self._path, solution, dict(evidence.known))
         trouble = ""
+        scratch = self._study.folder / "sources" / "improver"
+        shutil.rmtree(scratch, ignore_errors=True)  # of a controller that was killed
         try:
-            with Place(self._study.folder / "sources" / "improver") as place:
+            with Place(scratch) as place:
                 for number in range(count):
                     found = self._run(place, evidence, look, number)
                     proposals += [found] if isinstance(found, Proposal) else []
                     trouble = trouble if isinstance(found, Proposal) else found
         except Ended as ended:
             trouble = str(ended)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
         return Offer(tuple(proposals), trouble[:1000])
 
     def cost_of(self, ask: int) -> Cost:
