@@ -8,6 +8,7 @@ import random
 import re
 import statistics
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -247,6 +248,16 @@ def test_a_study_in_small_pays_for_ideas_that_help_at_the_target_alone() -> None
         if answer != {}:
             with pytest.raises(SolutionFailed):
                 task.score(instance, answering(answer))
+
+
+def test_a_study_in_small_is_the_same_in_two_threads_at_once() -> None:
+    pytest.importorskip("torch")
+    task = library_tasks()["byte_lm_study"]
+    losses = code(task)._losses.__wrapped__
+    settings = [tuple(each.parameters.items()) for each in task.instances("k", "visible", 3)]
+    alone = [losses(each, 7) for each in settings]
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(lambda each: losses(each, 7), settings)) == alone
 
 
 TASK = """

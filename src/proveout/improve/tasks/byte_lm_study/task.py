@@ -12,6 +12,7 @@ import random
 import sys
 import sysconfig
 import tempfile
+import threading
 from collections.abc import Callable
 from functools import cache, lru_cache
 from pathlib import Path
@@ -20,7 +21,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from proveout.errors import SolutionFailed
+from proveout.errors import EnvironmentFailure, SolutionFailed
 from proveout.scaling import fit_gap
 
 IDEAS = 2
@@ -47,6 +48,8 @@ _USUAL = {
 _FILES = ("argparse.py", "typing.py", "tarfile.py", "inspect.py", "doctest.py", "subprocess.py")
 _HELD_OUT_FILE = "dataclasses.py"
 _ITEMS = 64
+_ONE_AT_A_TIME = threading.Lock()
+"""torch draws a model's first weights from one generator for all threads."""
 
 
 class Instance(NamedTuple):
@@ -84,7 +87,10 @@ def score(instance: Instance, call: Callable[..., Any]) -> float:
     """0 where no idea helps, else the best forecast gain as a share of the baseline's loss."""
     baseline = _losses(tuple(instance.parameters.items()), instance.seed)
     if baseline is None:
-        raise RuntimeError("the baseline of byte_lm_study could not be trained; is torch sound?")
+        raise EnvironmentFailure(
+            "the baseline of the task byte_lm_study cannot be trained here; try its program by "
+            "itself: programs/byte_lm/train.py"
+        )
     history: list[list[Any]] = []
     best = 0.0
     for left in range(IDEAS, 0, -1):
@@ -138,7 +144,11 @@ def _loss(parameters: dict[str, float], flops: float, size: int, seed: int) -> f
     given = [f"--size={size}", f"--flops={flops}", f"--seed={seed}", "--data=none", "--out=none"]
     args = program.parse([*given, *flags])
     torch.set_num_threads(1)  # small models run fastest on one thread
-    with torch.random.fork_rng(devices=[]), tempfile.TemporaryDirectory() as folder:
+    with (
+        _ONE_AT_A_TIME,
+        torch.random.fork_rng(devices=[]),
+        tempfile.TemporaryDirectory() as folder,
+    ):
         torch.manual_seed(seed)
         config = program.configure(args)
         model = program.Model(config)
