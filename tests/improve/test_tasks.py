@@ -254,7 +254,7 @@ def test_a_study_in_small_is_the_same_in_two_threads_at_once() -> None:
     pytest.importorskip("torch")
     task = library_tasks()["byte_lm_study"]
     losses = code(task)._losses.__wrapped__
-    settings = [tuple(each.parameters.items()) for each in task.instances("k", "visible", 3)]
+    settings = [tuple(each.parameters.items()) for each in task.instances("k", "hidden", 3)]
     alone = [losses(each, 7) for each in settings]
     with ThreadPoolExecutor(2) as pool:
         assert list(pool.map(lambda each: losses(each, 7), settings)) == alone
