@@ -21,7 +21,11 @@ from proveout.report._improvement import (
     improver_json,
     safety,
 )
-from proveout.report._improvement_html import write_improvement_html
+from proveout.report._improvement_html import (
+    improvement_view,
+    improver_view,
+    write_improvement_html,
+)
 from proveout.report._improvement_text import (
     improvement_text,
     improver_page,
@@ -79,9 +83,11 @@ __all__ = [
     "ideas_table",
     "improvement_json",
     "improvement_text",
+    "improvement_view",
     "improver_diff",
     "improver_json",
     "improver_page",
+    "improver_view",
     "in_own_sense",
     "ladder_view",
     "law_figure",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +28,14 @@ from proveout.units import duration
 
 def write_improvement_html(archive: Archive, name: str, path: Path) -> None:
     """Writes the report to a file, whole or not at all."""
-    page = _page(archive, name)
+    view = improvement_view(archive, name, lambda improver: f"#{anchor_of(improver)}")
+    view |= {"improvers": [improver_view(archive, each) for each in archive.improvers]}
     template = page_environment().get_template("improvement.html")
-    write_whole(path, template.render(page))
+    write_whole(path, template.render(view | {"open_text": False}))
 
 
-def _page(archive: Archive, name: str) -> dict[str, Any]:
+def improvement_view(archive: Archive, name: str, address: Callable[[str], str]) -> dict[str, Any]:
+    """What `pages/improvers.html` shows; `address` leads to an improver by its name."""
     opened, charges = archive.opened, archive.charges
     return {
         "name": text.clean(opened.name if opened else name, 120),
@@ -49,13 +52,12 @@ def _page(archive: Archive, name: str) -> dict[str, Any]:
         "usd": f"{charges.usd:.4f}",
         "runs": len(archive.runs),
         "active": duration(archive.active_seconds),
-        "rows": [_row(archive, each.name) for each in children(archive)],
+        "rows": [_row(archive, each.name, address) for each in children(archive)],
         "refused": [
             (text.clean(each.name, 60), text.clean(each.base, 60), text.clean(each.kind, 40),
              text.clean(each.reason, 400))
             for each in archive.refused.values()
         ],
-        "improvers": [_improver(archive, each) for each in archive.improvers],
         "safety": [
             (each.kind, KINDS[each.kind], f"{each.count} of {each.written}",
              f"{each.per_thousand:.1f}", f"{each.interval95[0]:.1f} to {each.interval95[1]:.1f}")
@@ -72,12 +74,12 @@ def _page(archive: Archive, name: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _row(archive: Archive, name: str) -> dict[str, Any]:
+def _row(archive: Archive, name: str, address: Callable[[str], str]) -> dict[str, Any]:
     added, gate = archive.improvers[name], gate_of(archive, name)
     screen = archive.screens.get(name)
     return {
         "name": text.clean(name, 60),
-        "anchor": anchor_of(name),
+        "href": address(name),
         "base": text.clean(added.base, 60),
         "parent": text.clean(gate.parent if gate else added.by, 60),
         "training": f"{screen.child_gain:.3f} / {screen.parent_gain:.3f}" if screen else text.DASH,
@@ -88,7 +90,8 @@ def _row(archive: Archive, name: str) -> dict[str, Any]:
     }
 
 
-def _improver(archive: Archive, name: str) -> dict[str, Any]:
+def improver_view(archive: Archive, name: str) -> dict[str, Any]:
+    """What `pages/improver.html` shows of one improver."""
     gate = gate_of(archive, name)
     held = zip(gate.tasks, gate.child_gains, gate.parent_gains, strict=True) if gate else ()
     return {
