@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from proveout.errors import EnvironmentFailure
 from proveout.improve._channel import Channel
 from proveout.sandbox import Launcher, Level, ProcessExit
 
@@ -103,13 +104,21 @@ class Place:
 
     def _wait(self, name: str, channel: Channel | None, seconds: float) -> bool:
         """Waits for a frame or an end; whether the time is not over."""
+        self._hear()
+        if name in self._ended:
+            return True
         waiting = [self._launcher.fileno(), *([channel.fileno()] if channel else [])]
         ready = select.select(waiting, [], [], max(0.0, seconds))[0]
         if channel is not None and channel.fileno() in ready:
             channel.take_in()
         if self._launcher.fileno() in ready:
-            self._ended |= {each.launch_id: each for each in self._launcher.poll(0)}
+            self._hear()
         return bool(ready)
+
+    def _hear(self) -> None:
+        """Takes in what ended. The launcher may have said so while it was asked for something
+        else, and then nothing is left to be read: so it is asked each time before one waits."""
+        self._ended |= {each.launch_id: each for each in self._launcher.poll(0)}
 
     def _end(self, name: str) -> ProcessExit:
         """Ends a process, if it has not ended, and says how it did."""
@@ -118,6 +127,11 @@ class Place:
             self._launcher.cancel(name)
         while name not in self._ended and time.monotonic() < deadline:
             self._wait(name, None, deadline - time.monotonic())
+        if name not in self._ended:
+            raise EnvironmentFailure(
+                f"a process was told to end and had not after {_END_SECONDS:g} s; nothing is lost: "
+                "the same command goes on from here"
+            )
         return self._ended.pop(name)
 
 
