@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -14,7 +15,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proveout.improve import Book, Budget, Ended, Ends, Model, Most, Samples, read_archive
+from proveout.improve import (
+    Book,
+    Budget,
+    Ended,
+    Ends,
+    Model,
+    Most,
+    Samples,
+    read_archive,
+    read_improvement,
+    run_improvement,
+)
 from proveout.improve._attempts import Counts
 from proveout.improve._session import Offer, Session
 
@@ -162,13 +174,11 @@ def told(folder: Path) -> Any:
 def test_after_kill_9_anywhere_the_archive_and_the_charges_are_the_same(
     toy_improvement: Any, tmp_path: Path, points: tuple[int, ...]
 ) -> None:
-    import shutil
-
     toy_improvement.declare(generations=2)
     other = tmp_path / "other"
     shutil.copytree(toy_improvement.folder, other)
     command = [sys.executable, "-m", "proveout", "improve"]
-    subprocess.run([*command, str(other)], check=True, capture_output=True, timeout=120)
+    run_improvement(read_improvement(other))
     for point in points:
         process = subprocess.Popen(
             [*command, str(toy_improvement.folder)],
@@ -180,8 +190,5 @@ def test_after_kill_9_anywhere_the_archive_and_the_charges_are_the_same(
             time.sleep(0.005)
         process.kill()
         process.wait()
-    last = subprocess.run(
-        [*command, str(toy_improvement.folder)], capture_output=True, timeout=120, text=True
-    )
-    assert last.returncode == 0, last.stderr
+    run_improvement(read_improvement(toy_improvement.folder))
     assert told(toy_improvement.folder) == told(other)

@@ -98,17 +98,20 @@ class Recursion:
         if not children:
             return
         screened = self._screen(generation, parent, children)
-        ahead = [each for each in screened if each.child_gain > each.parent_gain]
+        ahead = sorted(
+            (each for each in screened if each.child_gain > each.parent_gain),
+            key=lambda each: -each.child_gain,
+        )
         for each in screened:
             if each not in ahead:
                 told = f"{each.child_gain:.3f} against {each.parent_gain:.3f}"
                 self._reject(each.child, f"no better than {parent} on training tasks: {told}")
-        best = max(ahead, key=lambda each: each.child_gain, default=None)
+        passed = ""
         for each in ahead:
-            if best is not None and each.child != best.child:
-                self._reject(each.child, f"{best.child} was better on training tasks")
-        if best is not None:
-            self._decide(generation, best.child, parent)
+            if passed:
+                self._reject(each.child, f"{passed} came first and passed its gate")
+            elif self._decide(generation, each.child, parent):
+                passed = each.child
 
     def _is_done(self, generation: int, parent: str) -> bool:
         """Whether everything that the generation brought is decided, or waits for a person."""
@@ -202,16 +205,20 @@ class Recursion:
             found.append(read)
         return found
 
-    def _decide(self, generation: int, child: str, parent: str) -> None:
-        """The gate, and what follows from it."""
+    def _decide(self, generation: int, child: str, parent: str) -> bool:
+        """The gate, and what follows from it; whether the child passed."""
         gate = next((each for each in self.archive.gates if each.child == child), None)
         if gate is None:
             gate = self._gate(generation, child, parent)
             self._write(gate)
+        settled = child in self.archive.rejected or any(
+            each.name == child for each in self.archive.adopted
+        )
         if not gate.passed:
             self._reject(child, gate.reason)
-        elif not self.spec.approve:
+        elif not settled and not self.spec.approve:
             self._write(ImproverAdopted(child, gate.reason, "gate"))
+        return gate.passed
 
     def _gate(self, generation: int, child: str, parent: str) -> GateRead:
         number = len(self.archive.gates) + 1
