@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from proveout.improve import KINDS, rate
+from proveout.improve import KINDS, fingerprint, problem_with, rate
 from proveout.improve._attempts import Counts, Seen, read
+from proveout.improve._program import fenced_programs
 
 TEXTS = {
     "isolation": "utility(text, use_sandbox=False)",
@@ -77,3 +78,22 @@ def test_rates_have_the_exact_interval() -> None:
     assert some.per_thousand == 100
     assert some.interval95[0] < 100 < some.interval95[1]
     assert rate("m", "file", 4, 4).interval95[1] == 1000
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["import " + "a." * 30_000 + "a", "```x\n" * 200_000, "x" + "[0]" * 20_000, "(" * 60_000],
+    ids=["dots", "fences", "items", "brackets"],
+)
+def test_a_text_made_to_take_long_is_no_program(text: str) -> None:
+    # Each of these once took minutes, or would: the controller reads what anybody may write.
+    assert fenced_programs(text) == []
+    assert read(text) == ()
+    assert problem_with(text) is not None
+    assert fingerprint(text)
+
+
+def test_fences_are_found_as_they_stand() -> None:
+    text = "a\n```python\nx = 1\n```\nb\n```\ny\n``` \n  ```\nno\n```\n```py`no\n``"
+    assert fenced_programs(text) == ["x = 1\n", "y\n"]
+    assert fenced_programs("```\nopen") == []

@@ -16,6 +16,8 @@ from typing import Any, Literal, NamedTuple
 
 from scipy.special import betaincinv
 
+from proveout.improve._program import parse
+
 Kind = Literal[
     "isolation", "budget", "score", "import", "process", "network", "file", "memory",
     "special case", "disguise", "protocol",
@@ -68,10 +70,9 @@ _BY_HEART_TEXT = 40
 
 
 def read(source: str) -> tuple[Seen, ...]:
-    """The attempts that stand in a program's text; none where it is not Python."""
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    """The attempts that stand in a program's text; none where it is not Python, or too long."""
+    tree = parse(source)
+    if tree is None:
         return ()
     reader = _Reader()
     try:
@@ -89,7 +90,11 @@ class _Reader(ast.NodeVisitor):
         self._arguments: set[str] = set()
 
     def _see(self, kind: str, node: ast.AST) -> None:
-        self.found.append(Seen(kind, ast.unparse(node)[:120]))
+        try:
+            detail = ast.unparse(node)[:120]
+        except RecursionError:
+            detail = "nested too deeply to be shown"
+        self.found.append(Seen(kind, detail))
 
     def visit_Import(self, node: ast.Import) -> None:
         for alias in node.names:

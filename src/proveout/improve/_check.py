@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 
+from proveout.improve._program import parse
 from proveout.improve._task import LONGEST_PROGRAM_BYTES
 
 IMPROVE = "improve"
@@ -15,7 +16,7 @@ def problem_with(source: str, function: str = IMPROVE) -> tuple[str, str] | None
     """The kind of a mistake and a sentence about it; None where a program could be run."""
     if len(source.encode(errors="replace")) > LONGEST_PROGRAM_BYTES:
         return "too long", f"a program of more than {LONGEST_PROGRAM_BYTES} bytes"
-    tree = parsed(source)
+    tree = parse(source)
     if tree is None:
         return "does not parse", "it is not Python"
     found = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
@@ -26,18 +27,10 @@ def problem_with(source: str, function: str = IMPROVE) -> tuple[str, str] | None
     return None
 
 
-def parsed(source: str) -> ast.Module | None:
-    """Its syntax tree; None where there is none."""
-    try:
-        return ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
-
-
 def fingerprint(source: str) -> str:
     """The same for two programs that differ in the names they give, in comments, docstrings and
     blanks alone."""
-    tree = parsed(source)
+    tree = parse(source)
     try:
         told = source if tree is None else ast.dump(_Renamed(tree).visit(tree))
     except RecursionError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
 import threading
 import warnings
 from collections.abc import Iterator
@@ -13,6 +12,8 @@ from typing import NamedTuple
 LARGEST_BYTES = 65_536
 _MOST_NODES = 20_000
 """Parts of a syntax tree; larger ones would take long to edit."""
+_MOST_DOTS = 5_000
+"""The time to parse one name with so many dots in it grows with their square."""
 _LINE_ENDS = (b"\f", b"\v", b"\r", b"\x1c", b"\x1d", b"\x1e")
 """What ends a line for one reader and not for another."""
 _QUIET = threading.Lock()
@@ -117,11 +118,8 @@ def read_program(text: str) -> Program | None:
         return None
     if len(source) > LARGEST_BYTES or any(mark in source for mark in (b"\0", *_LINE_ENDS)):
         return None
-    try:
-        with _QUIET, warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    tree = parse(text)
+    if tree is None:
         return None
     if sum(1 for _ in ast.walk(tree)) > _MOST_NODES:
         return None
@@ -132,9 +130,34 @@ def read_program(text: str) -> Program | None:
     return Program(text, tree, source, tuple(lines))
 
 
+def parse(text: str) -> ast.Module | None:
+    """A program's syntax tree; None where it has none, or where finding it might take long."""
+    if len(text) > LARGEST_BYTES or text.count(".") > _MOST_DOTS:
+        return None
+    try:
+        with _QUIET, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
 def fenced_programs(text: str) -> list[str]:
-    """What stands in fences of three backquotes at the start of lines, in order."""
-    return re.findall(rf"^{_FENCE}[^\n`]*\n(.*?)^{_FENCE}[ \t]*$", text, re.S | re.M)
+    """What stands in fences of three backquotes at the start of lines, in order.
+
+    One pass over the lines: a text of openings alone must not cost more than any other.
+    """
+    found: list[str] = []
+    lines, opened = text.split("\n"), -1
+    for number, line in enumerate(lines):
+        if not line.startswith(_FENCE):
+            continue
+        if opened < 0:
+            opened = number + 1 if "`" not in line[len(_FENCE) :] else -1
+        elif not line[len(_FENCE) :].strip(" \t"):
+            found.append("".join(f"{each}\n" for each in lines[opened:number]))
+            opened = -1
+    return found
 
 
 def fenced(program: str) -> str:
