@@ -184,7 +184,7 @@ model = "{model}"
 samples = 2
 utility_calls = 2
 time = "{seconds} s"
-cpu = "5 s"
+cpu = "1 s"
 
 [outer]
 samples = 1

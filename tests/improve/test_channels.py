@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from proveout.improve import Workshop
+from proveout.improve import Budget, Meta, Workshop
 
 SOLVE = "'def solve(top):\\n    return {} * top\\n'"
 
@@ -92,7 +92,8 @@ FIND = (
 
 @pytest.mark.parametrize("ended", sorted(FAILURES))
 def test_without_a_text_in_time_what_was_given_stands(attempt: Any, ended: str) -> None:
-    ran = attempt(FAILURES[ended].replace("{FIND}", FIND), seconds=1.0)
+    seconds = 1.0 if ended == "timed out" else 20.0
+    ran = attempt(FAILURES[ended].replace("{FIND}", FIND), seconds=seconds)
     assert ran.ended == ended, ran.why
     assert ran.gain == 0 and ran.score == ran.given_score == pytest.approx(0.1)
 
@@ -227,3 +228,22 @@ def test_the_same_run_twice_is_made_once(attempt: Any, shop: Any) -> None:
     made: Workshop = shop()
     assert made.book.ran(first.run) == first
     assert len([each for each in made.book.archive.runs if each == first.run]) == 1
+
+
+def test_an_attempt_counts_for_the_program_that_made_it(shop: Any, level: Any, told: Any) -> None:
+    # The first improver that the model writes opens a socket; the solutions of the second do.
+    talks = "import socket\n\n\ndef improve(solution, utility, model, budget):\n"
+    plain = "def improve(solution, utility, model, budget):\n"
+    solution = "'import socket\\ndef solve(top):\\n    socket.socket()\\n    return top'"
+    ask = "    utility(solution)\n    return solution\n"
+    texts = [f"```python\n{talks}    socket.getaddrinfo('x', 1)\n{ask}```"]
+    texts += [f"```python\n{plain}    utility({solution})\n    return solution\n```"]
+    body = "improvers = model('write', 2)\nfor text in improvers:\n"
+    body += "    utility(text.split('```python\\n')[1].split('```')[0])\nreturn solution"
+    source = plain + "".join(f"    {line}\n" for line in body.splitlines())
+    budget = Budget(samples=2, utility_calls=2, seconds=20, cpu_seconds=5)
+    meta = Meta((level,), (1,), Budget(samples=1, utility_calls=1, seconds=5, cpu_seconds=5))
+    made = shop(told(texts))
+    ran = made.improve_improver("outer", "tried", source, source, meta, 1, budget)
+    assert (ran.ended, ran.written, ran.utility_calls) == ("returned", 2, 2), ran.why
+    assert ran.attempts == {"network": 1}

@@ -123,7 +123,8 @@ class Workshop:
             for task in meta.tasks:
                 run = f"{label}/{task.name}/{seed}"
                 ran = self.improve_task(run, fingerprint(source), source, task, seed, meta.budget)
-                counts.ran(source, [Seen(each.kind, each.detail) for each in ran.seen])
+                own = [each for each in ran.seen if each.by == "improver"]
+                counts.ran(source, [Seen(each.kind, each.detail) for each in own])
                 gains.append(ran.gain or 0.0)
         return statistics.fmean(gains)
 
@@ -191,7 +192,8 @@ def _record(
     session: Session, outcome: Outcome, run: str, name: str, task: str, seed: int
 ) -> dict[str, Any]:
     meter, counts = session.meter, session.counts
-    seen = [*session.seen, *counts.seen][:MOST_SEEN]
+    seen = [Attempted(each.kind, each.detail) for each in session.seen]
+    seen += [Attempted(each.kind, each.detail, "candidate") for each in counts.seen]
     return {
         "run": run,
         "improver": name,
@@ -208,5 +210,5 @@ def _record(
         "refused": meter.refused,
         "written": counts.written,
         "attempts": counts.by_kind(),
-        "seen": tuple(Attempted(each.kind, each.detail) for each in seen),
+        "seen": tuple(seen[:MOST_SEEN]),
     }

@@ -82,6 +82,8 @@ class Attempted:
 
     kind: str
     detail: str
+    by: str = "improver"
+    """Or `candidate`: a program that it had written or scored."""
 
 
 @dataclass(frozen=True)
