@@ -129,6 +129,21 @@ def test_what_the_program_asks_of_the_user_s_machine_is_said(
     assert "isolation level E here, and at least C is accepted" in refused.stderr
 
 
+def test_isolation_is_never_lowered_silently(
+    toy_improvement: Any, monkeypatch: Any, proveout: Any
+) -> None:
+    toy_improvement.declare()
+    assert proveout("improve", toy_improvement.folder, "--probe", 1).returncode == 0
+    began = read_archive(toy_improvement.folder).isolation
+    if began == "C":
+        pytest.skip("this machine has no level between the one it offers and the least accepted")
+    monkeypatch.setenv("PROVEOUT_HIGHEST_ISOLATION", "C")
+    refused = proveout("improve", toy_improvement.folder)
+    if "at least C is accepted" in refused.stderr:
+        pytest.skip("this machine does not offer level C")
+    assert refused.returncode == 2 and f"level {began} so far, and would run at C" in refused.stderr
+
+
 def test_the_page_shows_every_key_and_its_example_is_one(tmp_path: Path) -> None:
     page = (Path(__file__).parents[2] / "docs" / "improve.md").read_text()
     example = "\n" + page.split("```toml\n")[1].split("```")[0]

@@ -94,6 +94,11 @@ class Archive:
         return "" if settled else child
 
     @property
+    def isolation(self) -> str:
+        """The lowest level that anything ran at; empty where nothing did."""
+        return max((run.isolation for run in self.runs.values()), default="")
+
+    @property
     def written(self) -> int:
         """Programs that the model wrote in all runs."""
         return sum(run.written for run in self.runs.values())
@@ -105,6 +110,14 @@ class Archive:
         for run in self.runs.values():
             total.update(run.attempts)
         return total
+
+    def lineage(self, name: str) -> list[str]:
+        """The improvers that its text is an edit of, itself first; none of one that is not here."""
+        found: list[str] = []
+        while name in self.improvers and name not in found:
+            found.append(name)
+            name = self.improvers[name].base
+        return found
 
     def add(self, entry: Entry) -> None:
         """Adds the next entry."""

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from proveout import __version__
-from proveout.errors import UserError
+from proveout.errors import NotIsolated, UserError
 from proveout.improve._archive import Archive
 from proveout.improve._book import Book, Ended
 from proveout.improve._chat import ChatModel
@@ -25,6 +25,7 @@ from proveout.improve._meter import Budget
 from proveout.improve._model import Model
 from proveout.improve._recursion import Recursion, Watcher
 from proveout.improve._spec import IMPROVE_FILE, Improvement
+from proveout.improve._strategies import strategies
 from proveout.improve._task import Task
 from proveout.improve._work import Workshop
 from proveout.ledger import (
@@ -154,8 +155,9 @@ def transfer(
 ) -> list[TransferRead]:
     """Scores improvers on tasks that nothing was decided on, at several budgets.
 
-    `names` are of the archive or the library; the seed improver is always among them, and each is
-    compared with it, on the same instances with the same luck.
+    `names` are of the archive or the library; by default the present improver, its ancestors and
+    every strategy of the library. The seed improver is always among them, and each is compared
+    with it, on the same instances with the same luck.
 
     Raises:
         UserError: a name is not known, or there is no task left.
@@ -164,8 +166,7 @@ def transfer(
         raise UserError("there is no task left to transfer to; name some in `transfer = [...]`")
     with _opened(spec) as (book, crew):
         sources = {Path(spec.improver).stem: spec.source(spec.improver)}
-        present = (book.archive.present,) if book.archive.present else ()
-        for name in names or (*present, *spec.archive):
+        for name in names or (*book.archive.lineage(book.archive.present), *strategies()):
             known = book.archive.improvers.get(name)
             sources.setdefault(Path(name).stem, known.source if known else spec.source(name))
         reads = []
@@ -239,6 +240,14 @@ def _opened(spec: Improvement, model: Model | None = None) -> Iterator[tuple[Boo
         key = opened.key if opened else spec.key or secrets.token_hex(16)
         run = spec.run
         with Crew(spec.folder, book, model, key, run.workers, run.isolation) as crew:
+            before = book.archive.isolation or crew.isolation
+            said = "isolation" in run.model_fields_set
+            if max(crew.isolation, before) != before and not said:
+                raise NotIsolated(
+                    f"improvers ran at isolation level {before} so far, and would run at "
+                    f"{crew.isolation} here; `proveout doctor` says what would raise it. To go on "
+                    f'all the same, write isolation = "{crew.isolation}" into [run]'
+                )
             if opened is None:
                 text = (spec.folder / IMPROVE_FILE).read_text(encoding="utf-8")
                 machine = f"{platform.system()} {platform.release()} {platform.machine()}"

@@ -207,6 +207,7 @@ def _record(
         "usd": meter.usd,
         "cpu_seconds": round(outcome.cpu_seconds, 4),
         "wall_seconds": round(outcome.wall_seconds, 4),
+        "isolation": session.place.isolation,
         "refused": meter.refused,
         "written": counts.written,
         "attempts": counts.by_kind(),

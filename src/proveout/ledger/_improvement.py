@@ -18,6 +18,7 @@ class ImprovementOpened:
     model: str
     machine: str
     isolation: str
+    """The level that programs were shut in at when it began."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,8 @@ class ImproverRan:
     seen: tuple[Attempted, ...] = ()
     returned: str = ""
     """What it returned; kept where the run was on an improver."""
+    isolation: str = ""
+    """The level that it and its candidates ran at."""
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ def improvement_json(archive: Archive, name: str = "") -> dict[str, Any]:
         "version": IMPROVEMENT_VERSION,
         "name": opened.name if opened else name,
         "model": opened.model if opened else None,
-        "isolation": opened.isolation if opened else None,
+        "isolation": archive.isolation or None,
         "proveout_version": opened.proveout_version if opened else None,
         "present": archive.present or None,
         "waiting": archive.waiting or None,
@@ -52,7 +52,7 @@ def improver_json(archive: Archive, name: str) -> dict[str, Any]:
         "generation": added.generation,
         "base": added.base or None,
         "by": added.by or None,
-        "lineage": lineage(archive, name),
+        "lineage": archive.lineage(name),
         "status": status_of(archive, name),
         "reason": reason_of(archive, name),
         "training": asdict(screen) if screen else None,
@@ -60,15 +60,6 @@ def improver_json(archive: Archive, name: str) -> dict[str, Any]:
         "gains": gains_of(archive, name),
         "fingerprint": added.fingerprint,
     }
-
-
-def lineage(archive: Archive, name: str) -> list[str]:
-    """The texts that it is an edit of, itself first."""
-    found: list[str] = []
-    while name in archive.improvers and name not in found:
-        found.append(name)
-        name = archive.improvers[name].base
-    return found
 
 
 def status_of(archive: Archive, name: str) -> str:

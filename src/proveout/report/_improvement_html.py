@@ -15,7 +15,6 @@ from proveout.report._improvement import (
     gains_of,
     gate_of,
     improver_diff,
-    lineage,
     reason_of,
     safety,
     seen_examples,
@@ -43,7 +42,7 @@ def improvement_view(archive: Archive, name: str, address: Callable[[str], str])
         "ended": text.clean(archive.ended, 400),
         "waiting": text.clean(archive.waiting, 60),
         "model": text.clean(opened.model if opened else text.DASH, 80),
-        "isolation": opened.isolation if opened else text.DASH,
+        "isolation": archive.isolation or text.DASH,
         "version": text.clean(opened.proveout_version, 60) if opened else text.DASH,
         "machine": text.clean(opened.machine, 400) if opened else text.DASH,
         "toml": "\n".join(text.clean_lines(opened.improve_toml)) if opened else "",
@@ -99,7 +98,7 @@ def improver_view(archive: Archive, name: str) -> dict[str, Any]:
         "anchor": anchor_of(name),
         "status": status_of(archive, name),
         "why": text.clean(reason_of(archive, name), 400),
-        "lineage": " ← ".join(text.clean(each, 60) for each in lineage(archive, name)),
+        "lineage": " ← ".join(text.clean(each, 60) for each in archive.lineage(name)),
         "held": [(task, f"{one:.3f}", f"{other:.3f}") for task, one, other in held],
         "gains": [
             (task, f"{found['mean']:.3f}", found["runs"])

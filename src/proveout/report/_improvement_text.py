@@ -16,7 +16,6 @@ from proveout.report._improvement import (
     gains_of,
     gate_of,
     improver_diff,
-    lineage,
     reason_of,
     safety,
     status_of,
@@ -80,7 +79,7 @@ def improver_page(archive: Archive, name: str) -> RenderableType:
     lines = [
         Text(clean(name, 60), style="bold"),
         Text(f"{status_of(archive, name)}: {clean(reason_of(archive, name), 400) or DASH}"),
-        Text(f"lineage: {' ← '.join(lineage(archive, name))}"),
+        Text(f"lineage: {' ← '.join(archive.lineage(name))}"),
     ]
     if added.by:
         lines.append(Text(f"made by {added.by} in generation {added.generation}"))
@@ -144,7 +143,9 @@ def _standing(archive: Archive, folder: str) -> list[str]:
         f"{len(archive.runs)} runs and {duration(archive.active_seconds)}"
     )
     if opened is not None:
-        lines.append(f"model {clean(opened.model, 60)}, isolation level {opened.isolation}")
+        lines.append(
+            f"model {clean(opened.model, 60)}, isolation level {archive.isolation or DASH}"
+        )
     if archive.written:
         tried = sum(archive.attempts.values())
         lines.append(f"attempts to reach around the channels: {tried} in {archive.written} "
