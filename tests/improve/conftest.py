@@ -197,6 +197,7 @@ screen = 1
 
 [run]
 workers = {workers}
+{run}
 """
 
 
@@ -209,7 +210,7 @@ class Folder:
     def declare(self, more: str = "", **given: Any) -> Improvement:
         """Writes improve.toml and reads it."""
         usual = {"generations": 1, "approve": "false", "model": "embedded", "workers": 1,
-                 "seconds": 20}  # fmt: skip
+                 "seconds": 20, "run": 'isolation = "E"'}  # fmt: skip
         text = SPEC.format(**(usual | given)) + more
         (self.folder / "improve.toml").write_text(text)
         return read_improvement(self.folder)

@@ -151,12 +151,19 @@ def test_a_budget_reset_in_its_own_memory_changes_nothing_outside(attempt: Any) 
     assert (ran.ended, ran.samples, ran.refused) == ("returned", 0, 1)
 
 
-def test_the_controllers_files_are_not_there(attempt: Any, tmp_path: Any) -> None:
+def test_the_controllers_files_cannot_be_read(attempt: Any, place: Any, tmp_path: Any) -> None:
+    if place.isolation == "E":
+        pytest.skip("at level E there are no walls")
+    files = [str(tmp_path / "ledger.sqlite"), str(tmp_path / "tasks" / "level" / "task.py")]
     ran = attempt(
         f"""
-        import os
-        assert not os.path.exists({str(tmp_path / "ledger.sqlite")!r})
-        assert not os.path.exists({str(tmp_path / "tasks" / "level" / "task.py")!r})
+        read = 0
+        for file in {files!r}:
+            try:
+                read += len(open(file, "rb").read())
+            except OSError:
+                continue
+        assert read == 0
         assert not any("proveout" in name for name in __import__("sys").modules)
         return {solve(0.3)}
         """
