@@ -1,11 +1,12 @@
 # Each target works on a fresh machine with Python 3.11+, git and make.
 PYTHON ?= python3
 STUDY ?= studies/quickstart
+IMPROVE ?= studies/improve
 BIN := .venv/bin
 
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: install quickstart test lint bench clean
+.PHONY: install quickstart improve-demo test lint bench clean
 
 install: .venv/installed
 
@@ -18,6 +19,10 @@ install: .venv/installed
 quickstart: install
 	test -e $(STUDY)/study.toml || $(BIN)/proveout init $(STUDY)
 	$(BIN)/proveout run $(STUDY)
+
+improve-demo: install
+	test -e $(IMPROVE)/improve.toml || $(BIN)/proveout improve $(IMPROVE) --init
+	$(BIN)/proveout improve $(IMPROVE)
 
 test: install
 	$(BIN)/python -m pytest -n 2

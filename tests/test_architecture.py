@@ -28,7 +28,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "verdicts": {"study", "ideas", "trials", "ledger", "scaling"},
     "replay": {"verdicts"},
     "interpret": {"trials", "ledger", "verdicts"},
-    "report": {"study", "ideas", "trials", "ledger", "verdicts", "interpret"},
+    "improve": {"study", "ideas", "sandbox", "runners", "ledger", "scaling"},
+    "report": {"study", "ideas", "trials", "ledger", "verdicts", "interpret", "improve"},
     "trackers": {"study", "ideas", "trials", "ledger", "report"},
 }
 MAY_IMPORT["loop"] = set(MAY_IMPORT)
@@ -87,7 +88,7 @@ def test_every_room_in_the_table_exists_and_says_what_it_exports(room: str) -> N
     if (SOURCES / room).is_dir():
         assert sorted(module.__all__) == sorted(set(module.__all__))
         public = {name for name in vars(module) if not name.startswith("_")}
-        submodules = {path.stem for path in (SOURCES / room).iterdir()}
+        submodules = {path.stem for path in (SOURCES / room).iterdir()} - set(module.__all__)
         assert public - submodules == set(module.__all__)
 
 

@@ -6,8 +6,8 @@ import importlib
 from pathlib import Path
 
 ROOMS = (
-    "ideas", "ledger", "loop", "mcp", "replay", "report", "runners", "sandbox", "scaling",
-    "scoring", "study", "survey", "trackers", "trials", "verdicts", "web",
+    "ideas", "improve", "ledger", "loop", "mcp", "replay", "report", "runners", "sandbox",
+    "scaling", "scoring", "study", "survey", "trackers", "trials", "verdicts", "web",
 )  # fmt: skip
 LIST = Path(__file__).with_name("public_names.txt")
 

@@ -13,6 +13,7 @@
     |   +-- LauncherDied       the process that starts trials has gone
     +-- BudgetExceeded         a bug of ours: something tried to spend what was not reserved
     +-- ScoringFailed          a trial's artifacts cannot be turned into a measurement
+    +-- SolutionFailed         a solution, run shut in, gave no answer to one call
 
 A message says what was got, what is allowed and what to do about it.
 """
@@ -78,5 +79,16 @@ class ScoringFailed(ProveoutError):
     """A trial's artifacts cannot be turned into a measurement; `kind` is the failure class."""
 
     def __init__(self, kind: Literal["unscorable", "diverged", "not causal"], message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+class SolutionFailed(ProveoutError):
+    """A solution, run shut in, gave no answer: it raised, took too long, or answered no JSON.
+
+    `kind` is the failure class.
+    """
+
+    def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
         self.kind = kind

@@ -84,7 +84,7 @@ class ChatServer:
     url: str = ""
     script: list[Any] = field(default_factory=list)
     """What to answer, in turn; the last one again and again. A text is an answer; a function gets
-    the handler and writes what it likes."""
+    the handler and returns a text, or writes what it likes."""
     requests: list[dict[str, Any]] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
 
@@ -94,10 +94,9 @@ class ChatServer:
         self.requests.append(json.loads(handler.rfile.read(length)))
         self.keys.append(handler.headers.get("authorization", ""))
         step = self.script[min(len(self.requests), len(self.script)) - 1]
-        if callable(step):
-            step(handler)
-        else:
-            chat_reply(handler, step)
+        said = step(handler) if callable(step) else step
+        if isinstance(said, str) or not callable(step):
+            chat_reply(handler, said)
 
 
 def chat_reply(handler: BaseHTTPRequestHandler, text: str | None, **message: Any) -> None:

@@ -13,6 +13,7 @@ from proveout.cli._doctor import doctor
 from proveout.cli._fit import fit
 from proveout.cli._follow import follow
 from proveout.cli._ideas import ideas_app
+from proveout.cli._improve import improve
 from proveout.cli._init import init
 from proveout.cli._ladder import ladder
 from proveout.cli._mcp import mcp
@@ -211,6 +212,7 @@ app.command()(ladder)
 app.command()(fit)
 app.command()(decide)
 app.command()(doctor)
+app.command()(improve)
 app.command()(mcp)
 app.command()(serve)
 app.command()(report)

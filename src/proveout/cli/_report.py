@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from proveout.cli._improve import report_improvement
 from proveout.cli._send import Wanted, send
 from proveout.cli._shared import Folder, diffs_of, explained, print_json, read_judged, to_json
 from proveout.errors import UserError
@@ -52,6 +53,11 @@ def report(
     if address or project or offline:
         raise UserError("--address, --project and --offline say where --to sends; give --to KIND")
     format = "json" if as_json else format
+    if (folder / "improve.toml").is_file():
+        if notebook or traces:
+            raise UserError("--notebook and --traces are of studies; this folder has improvers")
+        report_improvement(folder, out, format or "html", as_json)
+        return
     if format is not None and format not in _FILES:
         raise UserError(f"--format {format!r} is not known; allowed: {', '.join(_FILES)}")
     study, history = read_judged(folder)

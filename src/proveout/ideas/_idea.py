@@ -35,7 +35,7 @@ class Proposal:
     reason: str = ""
     """Why it should work, in the words of who hands it in."""
     origin: str = "catalog"
-    """Which source handed it in: catalog, people, sampler, recombination, llm, agent or mcp."""
+    """Which source handed it in: a name of `SOURCES`."""
     parents: tuple[str, ...] = ()
     """The ideas that it was made from."""
     merges: tuple[str, ...] = ()

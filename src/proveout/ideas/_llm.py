@@ -30,10 +30,20 @@ _AGAIN = "Give it again, mended, whole, and in the form asked for."
 class LanguageModelSource(Repairing):
     """Asks a model, applies what it writes, checks it, and has it mended."""
 
-    def __init__(self, study: Study, declared: LanguageModel, folder: Path) -> None:
-        """`folder` keeps the calls. Raises `UserError` where a key, price or library is missing."""
+    def __init__(
+        self,
+        study: Study,
+        declared: LanguageModel,
+        folder: Path,
+        account: CallAccount | None = None,
+    ) -> None:
+        """`folder` keeps the calls; `account` is given where others pay from it too.
+
+        Raises:
+            UserError: a key, price or library is missing.
+        """
         self._study, self._declared = study, declared
-        self._account = CallAccount(folder, declared.budget)
+        self._account = account or CallAccount(folder, declared.budget)
         self._client = Client(declared)
         self._closed = threading.Event()
 

@@ -125,12 +125,17 @@ class CallAccount:
 
     def answer(self, key: str) -> str | None:
         """What was answered before to the same question."""
+        reply = self.reply(key)
+        return reply.text if reply else None
+
+    def reply(self, key: str) -> Reply | None:
+        """The same with its tokens."""
         try:
             kept = json.loads(self._answer_file(key).read_text(encoding="utf-8"))
-            text = kept["text"]
+            reply = Reply(kept["text"], kept.get("input_tokens"), kept.get("output_tokens"))
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        return text if isinstance(text, str) else None
+        return reply if isinstance(reply.text, str) else None
 
     def keep(self, key: str, model: str, messages: Sequence[Message], reply: Reply) -> None:
         """Puts a question and its answer on disk, whole or not at all."""

@@ -58,6 +58,11 @@ def repair_prompt(evidence: Evidence, idea: Tried, limit: int) -> str:
     return _fitted([*_study(evidence), *_program(evidence, limit)], evidence, ask, limit)
 
 
+def facts(evidence: Evidence, ask: str, limit: int) -> str:
+    """The study and what was tried, and then `ask`; without the program."""
+    return _fitted(_study(evidence), evidence, ask, limit)
+
+
 def brief(evidence: Evidence, limit: int) -> str:
     """What a coding agent is told in its work dir, where it has the program before it."""
     return _fitted(_study(evidence), evidence, BRIEF, limit)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from proveout.ideas._idea import Proposal
 from proveout.study import Study, Value
 
-SOURCES = ("catalog", "people", "sampler", "recombination", "llm", "agent", "mcp")
+SOURCES = ("catalog", "people", "sampler", "recombination", "llm", "improver", "agent", "mcp")
 """Every origin that an idea can have."""
 
 

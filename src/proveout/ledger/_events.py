@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from proveout.ideas import Idea
 from proveout.ledger._beliefs import ForecastMade, ForecastScored, VerdictsRead
+from proveout.ledger._improvement import ImprovementEvent
 from proveout.trials import Audit, Failure, Measurement, Usage
 
 SCHEMA_VERSION = 2
@@ -273,6 +274,7 @@ Event = (
     | ForecastScored
     | VerdictsRead
     | StudyEnded
+    | ImprovementEvent
 )
 
 

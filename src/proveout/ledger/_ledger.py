@@ -85,11 +85,16 @@ class Ledger:
     """
 
     def __init__(
-        self, folder: Path, clock: Callable[[], float] = time.time, durable: bool = True
+        self,
+        folder: Path,
+        clock: Callable[[], float] = time.time,
+        durable: bool = True,
+        any_thread: bool = False,
     ) -> None:
         """Opens or creates `folder/ledger.sqlite`.
 
         `durable=False` does not wait for the disk: for a simulation that can be made again.
+        `any_thread` where a lock of the caller lets one thread write at a time.
 
         Raises:
             StudyBusy: another controller is at work on this study.
@@ -101,7 +106,9 @@ class Ledger:
         self._lock = _take_lock(folder)
         try:
             with explained(self._file):
-                self._connection = sqlite3.connect(self._file, isolation_level=None)
+                self._connection = sqlite3.connect(
+                    self._file, isolation_level=None, check_same_thread=not any_thread
+                )
                 self._connection.execute("PRAGMA journal_mode=WAL")
                 self._connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'OFF'}")
                 check_version(self._connection, self._file)

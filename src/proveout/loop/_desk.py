@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from proveout.ideas import (
     BASELINE,
     AgentSource,
+    CallAccount,
     Evidence,
     LanguageModelSource,
     Offer,
@@ -23,6 +24,7 @@ from proveout.ideas import (
     SamplerSource,
     Source,
 )
+from proveout.improve import ImproverSource
 from proveout.ledger import (
     History,
     IdeaAdded,
@@ -58,8 +60,12 @@ def sources_for(study: Study, history: History) -> dict[str, Source]:
         sources.append(SamplerSource(study, study.ideas.sampler))
     if study.ideas.recombination is not None:
         sources.append(RecombinationSource(study, study.ideas.recombination))
+    calls, account = study.folder / SOURCES / "llm", None
     if study.llm is not None:
-        sources.append(LanguageModelSource(study, study.llm, study.folder / SOURCES / "llm"))
+        account = CallAccount(calls, study.llm.budget)
+        sources.append(LanguageModelSource(study, study.llm, calls, account))
+    if (improver := study.ideas.improver) is not None:
+        sources.append(ImproverSource(study, improver, calls, account))
     if (agent := study.ideas.agent) is not None:
         place = LocalWorkplace(study, agent, history.baseline.commit)
         sources.append(AgentSource(study, agent, place))

@@ -14,6 +14,24 @@ from proveout.report._figures import (
 from proveout.report._html import STYLE_SHEET, TABS, page_environment, render_html, write_html
 from proveout.report._idea_page import idea_page
 from proveout.report._idea_view import idea_view
+from proveout.report._improvement import (
+    IMPROVEMENT_VERSION,
+    improvement_json,
+    improver_diff,
+    improver_json,
+    safety,
+)
+from proveout.report._improvement_html import (
+    improvement_view,
+    improver_view,
+    write_improvement_html,
+)
+from proveout.report._improvement_text import (
+    improvement_text,
+    improver_page,
+    safety_table,
+    transfer_table,
+)
 from proveout.report._json import JSON_VERSION, as_json
 from proveout.report._law_figure import (
     LawLine,
@@ -39,6 +57,7 @@ from proveout.report._trust import evidence_lines, trust_lines
 from proveout.report._views import Asked, frame, ladder_view, overview_view
 
 __all__ = [
+    "IMPROVEMENT_VERSION",
     "JSON_VERSION",
     "STYLE_SHEET",
     "TABS",
@@ -69,6 +88,13 @@ __all__ = [
     "idea_page",
     "idea_view",
     "ideas_table",
+    "improvement_json",
+    "improvement_text",
+    "improvement_view",
+    "improver_diff",
+    "improver_json",
+    "improver_page",
+    "improver_view",
     "in_own_sense",
     "ladder_view",
     "law_figure",
@@ -78,6 +104,8 @@ __all__ = [
     "page_environment",
     "read_traces",
     "render_html",
+    "safety",
+    "safety_table",
     "save_decide_figure",
     "save_figures",
     "save_law_figure",
@@ -85,12 +113,14 @@ __all__ = [
     "sources_table",
     "spending_view",
     "status_text",
+    "transfer_table",
     "trial_line",
     "trust_lines",
     "trust_view",
     "verdict_table",
     "verdict_word",
     "write_html",
+    "write_improvement_html",
     "write_markdown",
     "write_notebook",
     "write_traces",

@@ -1,7 +1,9 @@
 """The study: one research question, declared in study.toml."""
 
 from proveout.study._formula import Formula
+from proveout.study._locate import locate
 from proveout.study._metrics import METRICS
+from proveout.study._part import Part, Seconds
 from proveout.study._read import STUDY_FILE, read_study
 from proveout.study._score import (
     CommandScore,
@@ -14,11 +16,13 @@ from proveout.study._score import (
 from proveout.study._settings import CurveSource, SettingsFile, Value
 from proveout.study._sources import (
     AgentCommand,
+    Improver,
     LanguageModel,
     Range,
     Recombination,
     Sampler,
     TokenPrice,
+    Usd,
 )
 from proveout.study._spec import (
     BUILT_IN,
@@ -49,10 +53,12 @@ __all__ = [
     "Execution",
     "Formula",
     "Ideas",
+    "Improver",
     "Ladder",
     "LanguageModel",
     "LanguageModelScore",
     "Limits",
+    "Part",
     "Policy",
     "PredictionsScore",
     "Program",
@@ -62,12 +68,15 @@ __all__ = [
     "Rung",
     "Sampler",
     "Score",
+    "Seconds",
     "Seeds",
     "SettingsFile",
     "Study",
     "TokenPrice",
     "TrackerKind",
+    "Usd",
     "Value",
+    "locate",
     "read_study",
     "split_function",
 ]

@@ -97,6 +97,20 @@ class AgentCommand(_Part):
         return self
 
 
+class Improver(_Part):
+    """A program that improves programs, run on the one under research; its model is `[llm]`'s."""
+
+    name: str
+    """A strategy of the library, or a file beside study.toml."""
+    samples: int = Field(default=8, ge=1, le=1000)
+    """Replies of the model that it may have for one idea."""
+    utility_calls: int = Field(default=24, ge=1, le=10_000)
+    """Candidates that it may have looked at for one idea."""
+    wall_time: Seconds = 900.0
+    """Of one run of it, with all that it asks for."""
+    most: int = Field(default=32, ge=1)
+
+
 class TokenPrice(_Part):
     """USD for a million tokens."""
 

@@ -15,7 +15,13 @@ from proveout.study._part import Bytes, Seconds, with_unit
 from proveout.study._part import Part as _Part
 from proveout.study._score import Score
 from proveout.study._settings import CurveSource, SettingsFile, Value, as_formula
-from proveout.study._sources import AgentCommand, LanguageModel, Recombination, Sampler
+from proveout.study._sources import (
+    AgentCommand,
+    Improver,
+    LanguageModel,
+    Recombination,
+    Sampler,
+)
 from proveout.study._trackers import Destination
 from proveout.units import Compute, compact, parse_compute
 
@@ -154,6 +160,13 @@ class Ideas(_Part):
     sampler: Sampler | None = None
     recombination: Recombination | None = None
     agent: AgentCommand | None = None
+    improver: Improver | None = None
+
+    @field_validator("improver", mode="before")
+    @classmethod
+    def _named(cls, declared: object) -> object:
+        """A name alone is enough."""
+        return {"name": declared} if isinstance(declared, str) else declared
 
 
 class Policy(_Part):

@@ -46,6 +46,7 @@ def sources_of(study: Study) -> tuple[str, ...]:
         "sampler": study.ideas.sampler,
         "recombination": study.ideas.recombination,
         "llm": study.llm,
+        "improver": study.ideas.improver,
         "agent": study.ideas.agent,
     }
     return tuple(name for name, declaration in declared.items() if declaration is not None)

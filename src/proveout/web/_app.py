@@ -30,6 +30,7 @@ from proveout.errors import ProveoutError
 from proveout.report import STYLE_SHEET, TABS, frame
 from proveout.web._acts import act, read_form
 from proveout.web._gate import Gate, sealed
+from proveout.web._improvers import LiveImprovement
 from proveout.web._live import LiveStudy, standing
 from proveout.web._pages import Link, Pages, curves
 
@@ -54,8 +55,14 @@ class Options:
 class Dashboard:
     """The handlers, by address."""
 
-    def __init__(self, studies: Sequence[LiveStudy], options: Options) -> None:
+    def __init__(
+        self,
+        studies: Sequence[LiveStudy],
+        options: Options,
+        improvements: Sequence[LiveImprovement] = (),
+    ) -> None:
         self._studies = {live.slug: live for live in studies}
+        self._improvements = {live.slug: live for live in improvements}
         self._options = options
         self._pages = Pages(options.read_only, sealed(options.token, "form"))
         self.closing = asyncio.Event()
@@ -64,6 +71,8 @@ class Dashboard:
         """Every address there is."""
         return [
             Route("/", self.index),
+            Route("/i/{slug}/", self.improvers),
+            Route("/i/{slug}/{name:path}", self.improvers),
             Route("/s/{slug}", self.to_overview),
             Route("/s/{slug}/", self.page),
             Route("/s/{slug}/act", self.act, methods=["POST"]),
@@ -99,9 +108,12 @@ class Dashboard:
 
     def index(self, request: Request) -> Response:
         """All studies, or the only one."""
-        if len(self._studies) == 1:
+        if len(self._studies) == 1 and not self._improvements:
             (only,) = self._studies
             return RedirectResponse(Link(only).page("overview"))
+        if len(self._improvements) == 1 and not self._studies:
+            (lonely,) = self._improvements.values()
+            return RedirectResponse(lonely.base)
         lines = []
         for slug, live in self._studies.items():
             snapshot, why = standing(live)
@@ -110,7 +122,20 @@ class Dashboard:
             lines.append({"slug": slug, "href": Link(slug).page("overview"), "why": why,
                           "held": held, "ideas": len(snapshot.rows) if snapshot else 0,
                           "frame": shown})  # fmt: skip
-        return HTMLResponse(self._pages.index(lines))
+        improvements = [(slug, live.base) for slug, live in self._improvements.items()]
+        return HTMLResponse(self._pages.index(lines, improvements))
+
+    def improvers(self, request: Request) -> Response:
+        """A folder of improvers, or one of them."""
+        slug, name = request.path_params["slug"], request.path_params.get("name", "")
+        if slug not in self._improvements:
+            raise HTTPException(404, f"there are no improvers {slug[:60]!r} here")
+        live = self._improvements[slug]
+        try:
+            view = live.improver(name) if name else live.overview()
+        except KeyError:
+            raise HTTPException(404, f"there is no improver {name[:60]!r}") from None
+        return HTMLResponse(self._pages.improvers(view))
 
     def to_overview(self, request: Request) -> Response:
         """An address typed without its last stroke."""
@@ -196,9 +221,11 @@ class Dashboard:
         return HTMLResponse(self._pages.message("This cannot be shown", sentence), status)
 
 
-def make_app(studies: Sequence[LiveStudy], options: Options) -> Any:
-    """The application that serves these studies."""
-    dashboard = Dashboard(studies, options)
+def make_app(
+    studies: Sequence[LiveStudy], options: Options, improvements: Sequence[LiveImprovement] = ()
+) -> Any:
+    """The application that serves these studies and improvers."""
+    dashboard = Dashboard(studies, options, improvements)
     app = Starlette(
         routes=dashboard.routes(),
         middleware=[Middleware(Gate, token=options.token, hosts=options.hosts)],

@@ -90,16 +90,16 @@ class LiveStudy:
         return self._declared[1]
 
 
-def find_studies(folder: Path) -> list[LiveStudy]:
+def find_studies(folder: Path, others: int = 0) -> list[LiveStudy]:
     """The study in a folder, or those in the folders right below it.
 
     Raises:
-        UserError: there is none.
+        UserError: there is none, and no `others` to be shown.
     """
     if (folder / STUDY_FILE).is_file():
         return [LiveStudy(folder, folder.resolve().name)]
     below = sorted(file.parent for file in folder.glob(f"*/{STUDY_FILE}"))
-    if not below:
+    if not below and not others:
         raise UserError(
             f"{folder} holds no study: there is no {STUDY_FILE} in it nor in the folders below it. "
             "Name a study's folder, or one that holds studies"

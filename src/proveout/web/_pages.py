@@ -87,9 +87,14 @@ class Pages:
     def _environment(self) -> Any:
         return page_environment(Path(__file__).parent / "templates")
 
-    def index(self, lines: list[dict[str, Any]]) -> str:
-        """All studies of a folder."""
-        return self._render("index.html", {"lines": lines, "title": "Studies"})
+    def index(self, lines: list[dict[str, Any]], improvements: list[tuple[str, str]]) -> str:
+        """All studies of a folder, and the folders of improvers with their addresses."""
+        view = {"lines": lines, "improvements": improvements, "title": "Studies"}
+        return self._render("index.html", view)
+
+    def improvers(self, view: Mapping[str, Any]) -> str:
+        """A folder of improvers, or one of them."""
+        return self._render("improvers.html", view)
 
     def study(self, live: LiveStudy, name: str, given: Mapping[str, str]) -> str:
         """One of a study's own pages: overview, ladder, scaling, spending or trust."""

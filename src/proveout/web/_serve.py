@@ -15,6 +15,7 @@ import uvicorn
 
 from proveout.errors import EnvironmentFailure, UserError
 from proveout.web._app import Options, make_app
+from proveout.web._improvers import find_improvements
 from proveout.web._live import find_studies
 
 LOOPBACK = "127.0.0.1"
@@ -29,7 +30,7 @@ def serve(
     read_only: bool = False,
     ready: Callable[[str], None] = lambda address: None,
 ) -> None:
-    """Serves the study in `folder`, or those right below it, until interrupted.
+    """Serves the study or the improvers in `folder`, or those right below it, until interrupted.
 
     `ready` is told the address with its token once requests are answered; port 0 takes a free one.
 
@@ -37,7 +38,8 @@ def serve(
         UserError: no study, or a token that could be guessed.
         EnvironmentFailure: the port cannot be had.
     """
-    studies = find_studies(folder)
+    improvements = find_improvements(folder)
+    studies = find_studies(folder, len(improvements))
     token = _checked_token(host, token)
     listener = _listen(host, port)
     bound = listener.getsockname()[1]
@@ -46,7 +48,7 @@ def serve(
     shown = f"[{host}]" if ":" in host else host
     server = _Server(
         uvicorn.Config(
-            make_app(studies, options),
+            make_app(studies, options, improvements),
             log_level="warning",
             access_log=False,  # addresses may hold the token
             server_header=False,
