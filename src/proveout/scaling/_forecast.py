@@ -117,24 +117,41 @@ def overshoot(runs: Mapping[str, Floats], inputs: Mapping[str, Floats]) -> Float
     return decades
 
 
-def near_decades(forms: Sequence[Form]) -> float:
-    """How far below the largest run another one counts for half where no form is true.
+class Reading(NamedTuple):
+    """How runs are read.
+
+    Attributes:
+        near: how far below the largest run another one counts for half, in decades.
+        series: whether they are checkpoints of one run, whose errors go together.
+    """
+
+    near: float
+    series: bool
+
+
+EVERY_RUN_ALIKE = Reading(math.inf, False)
+
+
+def reading_for(forms: Sequence[Form], *, curves: bool) -> Reading:
+    """How runs are read where no form is true; `curves` where they are learning curves.
 
     Along a single input the runs near the largest say best how it goes on: on public frontiers
     forecasts err by a third less for it. Over parameters and tokens it is the cheap runs at all
     their ratios that tell one exponent from the other, and no run is set back.
     """
-    return _NEAR_DECADES if len(forms[0].inputs) == 1 else math.inf
+    near = _NEAR_DECADES if len(forms[0].inputs) == 1 else math.inf
+    return Reading(near, curves)
 
 
 def draw_members(
-    runs: Points, forms: Sequence[Form], seed: int, near: float = math.inf
+    runs: Points, forms: Sequence[Form], seed: int, reading: Reading
 ) -> tuple[Member, ...]:
-    """Each form with the laws of it that could be true; `near` as in `Points.nearer`."""
+    """Each form with the laws of it that could be true."""
     top = int(runs.compute.argmax())
     largest = {name: values[top : top + 1] for name, values in runs.inputs.items()}
     members = []
     for form in forms:
-        draws = draw_laws(Problem.of(form, runs.nearer(near)), seed=seed)
+        problem = Problem.of(form, runs.nearer(reading.near))
+        draws = draw_laws(problem, seed=seed, series=reading.series)
         members.append(Member(form, draws, float(draws.log_losses(largest).mean())))
     return tuple(members)

@@ -19,13 +19,14 @@ from proveout.scaling._checks import Floats, Numbers
 from proveout.scaling._discrepancy import Discrepancy, learnt
 from proveout.scaling._fit import Fit, deciding_run, far_off, fit, natural
 from proveout.scaling._forecast import (
+    EVERY_RUN_ALIKE,
     Member,
     Prediction,
     draw_members,
     forecast,
     mix,
-    near_decades,
     overshoot,
+    reading_for,
 )
 from proveout.scaling._forms import FORMS, Form, forms_for
 from proveout.scaling._points import Points, check_inputs, compute_of
@@ -169,12 +170,13 @@ def fit_laws(
     if runs.loss.size < 2:
         raise ValueError("a law needs runs at two settings or more; all runs share one")
     table = _table(discrepancy, chosen)
-    near = near_decades(chosen) if table else math.inf
-    members = draw_members(runs, chosen, seed, near)
-    held = tuple(held_back(runs, chosen, seed, near))
-    prior = log_prior(members, curves=discrepancy == "curves")
+    curves = discrepancy == "curves"
+    reading = reading_for(chosen, curves=curves) if table else EVERY_RUN_ALIKE
+    members = draw_members(runs, chosen, seed, reading)
+    held = tuple(held_back(runs, chosen, seed, reading))
+    prior = log_prior(members, curves=curves)
     weights, share = weigh(prior, held, table or learnt())
-    fitted = points.even().nearer(near)
+    fitted = points.even().nearer(reading.near)
     fits = tuple(with_errors(fit(fitted, m.form), m.draws) for m in members)
     noise = float(weights @ [np.median(m.draws.noise_sd) for m in members])
     best = fits[int(weights.argmax())]

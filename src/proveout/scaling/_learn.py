@@ -10,7 +10,7 @@ import numpy as np
 
 from proveout.scaling._checks import Floats
 from proveout.scaling._discrepancy import Discrepancy
-from proveout.scaling._forecast import draw_members, near_decades
+from proveout.scaling._forecast import draw_members, reading_for
 from proveout.scaling._forms import forms_for
 from proveout.scaling._points import Points
 from proveout.scaling._weights import (
@@ -55,11 +55,11 @@ def lessons_of(
     found = []
     for points in suites:
         forms = forms_for(points.inputs)
-        near = near_decades(forms)
+        reading = reading_for(forms, curves=curves)
         for small, large in splits(points.settings(), _FACTORS):
-            members = draw_members(small, forms, seed, near)
+            members = draw_members(small, forms, seed, reading)
             outer = hold_back(members, small, _some(large))
-            inner = tuple(held_back(small, forms, seed, near))
+            inner = tuple(held_back(small, forms, seed, reading))
             found.append(Lesson(source, 1.0, outer, inner, log_prior(members, curves=curves)))
     return [lesson._replace(weight=1 / math.sqrt(len(found))) for lesson in found]
 

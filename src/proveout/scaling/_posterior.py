@@ -66,11 +66,12 @@ class Draws(NamedTuple):
         return logs
 
 
-def draw_laws(problem: Problem, *, seed: int = 0) -> Draws:
+def draw_laws(problem: Problem, *, seed: int = 0, series: bool = False) -> Draws:
     """Draw from the posterior of one form.
 
     Args:
         problem: the form and the runs.
+        series: whether the runs are checkpoints of one, whose errors go together.
         seed: draws are the same for the same seed.
     """
     from scipy import special  # not at import: it takes a while
@@ -82,7 +83,7 @@ def draw_laws(problem: Problem, *, seed: int = 0) -> Draws:
     first = _FIRST[min(q, 4) - 1]
     edge = special.ndtr(-_reach(problem))
     z = special.ndtri(edge + (1 - 2 * edge) * sampler.random(first))
-    seen = weigh_runs(problem)
+    seen = weigh_runs(problem, series)
     parts = [_Component(first, None, None)]
     found = _Sample(z, project(problem, z, seen.weight))
     for _ in range(_ROUNDS):
@@ -130,12 +131,14 @@ class _Seen(NamedTuple):
     log_likelihood: float  # of the best law
 
 
-def weigh_runs(problem: Problem) -> _Seen:
+def weigh_runs(problem: Problem, series: bool) -> _Seen:
     """What each run counts for.
 
     By the Student's t fit a run that went wrong hardly does. Where neighbouring runs lie on the
     same side of the law they tell less than as many independent ones: with a correlation r of
-    neighbours' residuals, (1 - r) / (1 + r) of it, as in a series that forgets at that rate.
+    neighbours' residuals, (1 - r) / (1 + r) of it, as in a series that forgets at that rate. Of
+    runs that are no series r counts as far as it is clear, less one standard error: their noise is
+    independent, and what a form misses along them is the discrepancy's.
     """
     loss, every = Loss(None), problem.weight
     laws = descend(problem, sweep(problem, every, starts=4), every, loss, steps=25)
@@ -145,9 +148,10 @@ def weigh_runs(problem: Problem) -> _Seen:
     count = float(np.minimum(every, 1.0).sum())
     best = int((likely - count * np.log(scale[:, 0])).argmax())
     residual = laws.residual[best]
-    together = _neighbours_correlation(
-        problem, np.clip(residual, -3 * scale[best], 3 * scale[best])
-    )
+    clipped = np.clip(residual, -3 * scale[best], 3 * scale[best])
+    together = _neighbours_correlation(problem, clipped)
+    together -= 0.0 if series else 1 / math.sqrt(residual.size)
+    together = min(max(together, 0.0), 0.95)
     alike = (1 - together) / (1 + together)
     counted = loss.weights(laws.residual, weights, scale)[best] * alike / _T_WEIGHTS
     misfit = float((counted * residual**2).sum())
@@ -160,13 +164,18 @@ def weigh_runs(problem: Problem) -> _Seen:
 
 
 def _neighbours_correlation(problem: Problem, residual: Floats) -> float:
-    """The correlation of residuals of runs next to each other, along a single input."""
+    """The correlation of residuals of runs next to each other, along a single input.
+
+    Each counts by its weight: runs that are set back lie off the law on one side, and that is why
+    they are.
+    """
+    residual = residual * np.sqrt(problem.weight)
     square = float((residual**2).mean())
     if len(problem.inputs) > 1 or residual.size < _LEAST_NEIGHBOURS or square == 0:
         return 0.0
     (values,) = problem.inputs.values()
     along = residual[np.argsort(values, kind="stable")]
-    return min(max(float((along[1:] * along[:-1]).mean()) / square, 0.0), 0.95)
+    return float((along[1:] * along[:-1]).mean()) / square
 
 
 def _log_target(problem: Problem, sample: _Sample, seen: _Seen) -> Floats:

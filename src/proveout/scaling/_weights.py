@@ -10,7 +10,7 @@ import numpy as np
 
 from proveout.scaling._checks import Floats
 from proveout.scaling._discrepancy import Discrepancy
-from proveout.scaling._forecast import Member, draw_members, overshoot
+from proveout.scaling._forecast import Member, Reading, draw_members, overshoot
 from proveout.scaling._forms import Form
 from proveout.scaling._points import Points
 
@@ -57,12 +57,10 @@ def splits(runs: Points, factors: Sequence[float]) -> list[tuple[Points, Points]
     return found
 
 
-def held_back(
-    runs: Points, forms: Sequence[Form], seed: int, near: float = math.inf
-) -> list[HeldBack]:
+def held_back(runs: Points, forms: Sequence[Form], seed: int, reading: Reading) -> list[HeldBack]:
     """How each form forecasts the largest runs from the others, at several distances."""
     return [
-        hold_back(draw_members(small, forms, seed, near), small, large)
+        hold_back(draw_members(small, forms, seed, reading), small, large)
         for small, large in splits(runs, _HELD_BACK)
     ]
 
