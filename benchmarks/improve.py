@@ -42,7 +42,7 @@ def compare(args: argparse.Namespace) -> None:
 def adopt(args: argparse.Namespace, null: bool) -> None:
     """Runs of the recursion, and what they adopted again."""
     found: list[adoptions.Adoption] = []
-    for seed in range(args.seeds):
+    for seed in range(args.first, args.first + args.seeds):
         archive = adoptions.research(seed, args.generations, args.samples, args.rounds, null)
         passed = sum(gate.passed for gate in archive.gates)
         print(f"seed {seed}: {len(archive.improvers)} improvers, {len(archive.refused)} refused, "
@@ -58,6 +58,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("what", nargs="+", choices=("strategies", "adoptions", "null"))
     parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--first", type=int, default=0, help="seed of adoptions and null edits")
     parser.add_argument("--samples", type=int, default=24, help="of the model, in one run")
     parser.add_argument("--generations", type=int, default=2, help="of each recursion")
     parser.add_argument("--rounds", type=int, default=24, help="at most, at a gate")
