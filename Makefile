@@ -21,7 +21,7 @@ quickstart: install
 	$(BIN)/proveout run $(STUDY)
 
 improve-demo: install
-	test -e $(IMPROVE)/improve.toml || $(BIN)/proveout improve $(IMPROVE) --init
+	test -e $(IMPROVE)/improve.toml || $(BIN)/proveout improve $(IMPROVE) --init --key demo-1
 	$(BIN)/proveout improve $(IMPROVE)
 
 test: install

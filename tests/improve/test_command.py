@@ -111,7 +111,16 @@ def test_the_starting_point_is_valid_and_mistakes_end_without_a_traceback(
     folder = tmp_path / "new"
     assert proveout("improve", folder, "--init").returncode == 0
     assert (folder / "improve.toml").read_text() == STARTING_POINT
-    for words in (("--init",), ("--status",), ("--approve", "x"), ("--samples", "x", "--transfer")):
+    keyed = tmp_path / "keyed"
+    assert proveout("improve", keyed, "--init", "--key", 'demo "1"').returncode == 0
+    assert tomllib.loads((keyed / "improve.toml").read_text())["key"] == 'demo "1"'
+    for words in (
+        ("--init",),
+        ("--status",),
+        ("--approve", "x"),
+        ("--samples", "x", "--transfer"),
+        ("--status", "--key", "x"),
+    ):
         wrong = proveout("improve", folder, *words)
         assert wrong.returncode == 2, words
         assert wrong.stderr.startswith("proveout: ") and "Traceback" not in wrong.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from proveout.cli._shared import console, explained, print_json, to_json
+from proveout.errors import UserError
 
 if TYPE_CHECKING:
     from proveout.improve import Archive, Improvement
@@ -24,6 +26,9 @@ def improve(
     init: Annotated[
         bool, typer.Option("--init", help="Write an improve.toml to start from.")
     ] = False,
+    key: Annotated[
+        str, typer.Option(help="Of --init: what instances are drawn from; else new ones.")
+    ] = "",
     status: Annotated[
         bool, typer.Option("--status", help="Print where it stands; run nothing.")
     ] = False,
@@ -56,8 +61,10 @@ def improve(
     from proveout.improve import read_improvement
 
     if init:
-        _init(folder)
+        _init(folder, key)
         return
+    if key:
+        raise UserError("--key goes with --init; later it stands in improve.toml")
     spec = read_improvement(folder)
     if show is not None:
         _show(folder, show, as_json)
@@ -137,7 +144,6 @@ def _print(folder: Path, as_json: bool) -> None:
 
 
 def _show(folder: Path, name: str, as_json: bool) -> None:
-    from proveout.errors import UserError
     from proveout.improve import read_archive
     from proveout.report import improver_diff, improver_json, improver_page
 
@@ -187,7 +193,6 @@ def _probe(spec: Improvement, samples: int, as_json: bool) -> None:
 def _transfer(spec: Improvement, improvers: str, samples: str, seeds: int, as_json: bool) -> None:
     from dataclasses import asdict
 
-    from proveout.errors import UserError
     from proveout.improve import transfer
     from proveout.report import transfer_table
 
@@ -205,21 +210,20 @@ def _transfer(spec: Improvement, improvers: str, samples: str, seeds: int, as_js
         console().print(transfer_table(reads))
 
 
-def _init(folder: Path) -> None:
-    from proveout.errors import UserError
+def _init(folder: Path, key: str) -> None:
     from proveout.improve import IMPROVE_FILE, STARTING_POINT
 
     file = folder / IMPROVE_FILE
     if file.exists():
         raise UserError(f"{file} is there already; edit it, or name another folder")
     folder.mkdir(parents=True, exist_ok=True)
-    file.write_text(STARTING_POINT, encoding="utf-8")
+    drawn_from = f"key = {json.dumps(key)}\n" if key else ""
+    file.write_text(drawn_from + STARTING_POINT, encoding="utf-8")
     print(f"{file}\nrun it with: proveout improve {folder}")
 
 
 def report_improvement(folder: Path, out: Path | None, format: str, as_json: bool) -> None:
     """`proveout report` of a folder with improve.toml."""
-    from proveout.errors import UserError
     from proveout.improve import read_archive
     from proveout.report import improvement_json, write_improvement_html
 
