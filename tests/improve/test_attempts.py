@@ -93,6 +93,13 @@ def test_a_text_made_to_take_long_is_no_program(text: str) -> None:
     assert fingerprint(text)
 
 
+def test_a_number_of_too_many_digits_to_be_written_stops_nothing() -> None:
+    text = f"def improve(a, b, c, d):\n    return a == 0x{'f' * 6000}\n"
+    assert [seen.kind for seen in read(text)] == ["special case"]
+    assert problem_with(text) is None
+    assert fingerprint(text) != fingerprint(text.replace("==", "!="))
+
+
 def test_fences_are_found_as_they_stand() -> None:
     text = "a\n```python\nx = 1\n```\nb\n```\ny\n``` \n  ```\nno\n```\n```py`no\n``"
     assert fenced_programs(text) == ["x = 1\n", "y\n"]

@@ -94,6 +94,8 @@ class _Reader(ast.NodeVisitor):
             detail = ast.unparse(node)[:120]
         except RecursionError:
             detail = "nested too deeply to be shown"
+        except ValueError:
+            detail = "a number of too many digits to be shown"
         self.found.append(Seen(kind, detail))
 
     def visit_Import(self, node: ast.Import) -> None:
