@@ -133,9 +133,11 @@ class Solution:
         return process
 
     def _reply(self, process: Process, seconds: float) -> dict[str, Any]:
+        deadline = time.monotonic() + seconds  # of the answer, however many notes come before it
         while True:
+            left = deadline - time.monotonic()
             try:
-                frame = process.receive(seconds)
+                frame = process.receive(left) if left > 0 else None
             except WrongFrame as wrong:
                 raise self._abuse(str(wrong)) from None
             if frame is None:
