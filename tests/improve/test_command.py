@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from proveout.cli import main
+from proveout.cli._improve import _say
 from proveout.improve import STARTING_POINT, Improvement, read_archive, run_improvement
+from proveout.ledger import ImproverRefused
 
 
 class Said(NamedTuple):
@@ -117,6 +119,13 @@ def test_the_starting_point_is_valid_and_mistakes_end_without_a_traceback(
         assert wrong.stderr.startswith("proveout: ") and "Traceback" not in wrong.stderr
     missing = proveout("improve", tmp_path / "nowhere")
     assert missing.returncode == 2 and "--init" in missing.stderr
+
+
+def test_what_a_program_said_is_one_printable_line(capsys: Any) -> None:
+    event = ImproverRefused("g1-a", "", "a", "a", 1, "raised", "E: \x1b[31mred\n  \u202efake")
+    _say(event)
+    line = capsys.readouterr().out
+    assert line.endswith("\n") and line.count("\n") == 1 and line.strip().isprintable()
 
 
 def test_an_improver_that_is_no_text_is_named(tmp_path: Path, proveout: Any) -> None:
