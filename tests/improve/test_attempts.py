@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from proveout.improve import KINDS, fingerprint, problem_with, rate
-from proveout.improve._attempts import Counts, Seen, read
+from proveout.improve._attempts import MOST_SEEN, Counts, Seen, keep, read
 from proveout.improve._program import fenced_programs
 
 TEXTS = {
@@ -91,6 +91,21 @@ def test_a_text_made_to_take_long_is_no_program(text: str) -> None:
     assert read(text) == ()
     assert problem_with(text) is not None
     assert fingerprint(text)
+
+
+def test_a_number_of_too_many_digits_to_be_written_stops_nothing() -> None:
+    text = f"def improve(a, b, c, d):\n    return a == 0x{'f' * 6000}\n"
+    assert [seen.kind for seen in read(text)] == ["special case"]
+    assert problem_with(text) is None
+    assert fingerprint(text) != fingerprint(text.replace("==", "!="))
+
+
+def test_of_endless_attempts_a_few_are_kept_and_one_of_each_kind() -> None:
+    seen: list[Seen] = []
+    for _ in range(1000):
+        keep(seen, Seen("file", "open"))
+    keep(seen, Seen("network", "socket.connect"))
+    assert len(seen) == MOST_SEEN + 1 and seen[-1].kind == "network"
 
 
 def test_fences_are_found_as_they_stand() -> None:

@@ -254,3 +254,20 @@ def test_an_attempt_counts_for_the_program_that_made_it(shop: Any, level: Any, t
     ran = made.improve_improver("outer", "tried", source, source, meta, 1, budget)
     assert (ran.ended, ran.written, ran.utility_calls) == ("returned", 2, 2), ran.why
     assert ran.attempts == {"network": 1}
+
+
+def test_notes_do_not_stop_a_solution_s_clock(attempt: Any) -> None:
+    lines = [
+        "import time",
+        "def solve(top):",
+        "    for _ in range(25):",
+        "        time.sleep(0.1)",
+        "        try:",
+        "            open('/nowhere')",
+        "        except OSError:",
+        "            pass",
+        "    return top",
+    ]
+    ran = attempt(f"return {chr(10).join(lines)!r}")
+    assert (ran.ended, ran.score, ran.gain) == ("returned", 0.0, 0.0)
+    assert kinds(ran) == {"file"}

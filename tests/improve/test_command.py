@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from proveout.cli import main
+from proveout.cli._improve import _say
 from proveout.improve import STARTING_POINT, Improvement, read_archive, run_improvement
+from proveout.ledger import ImproverRefused
 
 
 class Said(NamedTuple):
@@ -126,6 +128,35 @@ def test_the_starting_point_is_valid_and_mistakes_end_without_a_traceback(
         assert wrong.stderr.startswith("proveout: ") and "Traceback" not in wrong.stderr
     missing = proveout("improve", tmp_path / "nowhere")
     assert missing.returncode == 2 and "--init" in missing.stderr
+
+
+def test_what_a_program_said_is_one_printable_line(capsys: Any) -> None:
+    event = ImproverRefused("g1-a", "", "a", "a", 1, "raised", "E: \x1b[31mred\n  \u202efake")
+    _say(event)
+    line = capsys.readouterr().out
+    assert line.endswith("\n") and line.count("\n") == 1 and line.strip().isprintable()
+
+
+def test_an_improver_that_is_no_text_is_named(tmp_path: Path, proveout: Any) -> None:
+    (tmp_path / "improve.toml").write_text(
+        'name = "x"\nimprover = "mine.py"\ntasks = ["parity"]\nheld_out = ["three_sat"]\n'
+    )
+    (tmp_path / "mine.py").write_bytes(b"\xff\xfe")
+    said = proveout("improve", tmp_path)
+    assert said.returncode == 2 and "mine.py is no text" in said.stderr
+
+
+@pytest.mark.parametrize("declared", ['improver = "g1-a.py"', 'archive = ["g2-b.py"]'])
+def test_an_improver_cannot_have_the_name_of_a_child(
+    tmp_path: Path, proveout: Any, declared: str
+) -> None:
+    (tmp_path / "improve.toml").write_text(
+        f'name = "x"\n{declared}\ntasks = ["parity"]\nheld_out = ["three_sat"]\n'
+    )
+    for name in ("g1-a.py", "g2-b.py"):
+        (tmp_path / name).write_text("def improve(a, b, c, d):\n    return a\n")
+    said = proveout("improve", tmp_path)
+    assert said.returncode == 2 and "call the file something else" in said.stderr
 
 
 def test_what_the_program_asks_of_the_user_s_machine_is_said(

@@ -101,7 +101,7 @@ def _quiet(event: Event) -> None:
 
 
 def _say(event: Event) -> None:
-    """A line for each thing that was decided."""
+    """A line for each thing that was decided; what a program said in it is made printable."""
     from proveout.ledger import (
         GateRead,
         ImproverAdded,
@@ -110,6 +110,7 @@ def _say(event: Event) -> None:
         ImproverRejected,
         ScreenRead,
     )
+    from proveout.trials import clean_lines
 
     match event:
         case ImproverAdded(origin="child") as added:
@@ -129,7 +130,7 @@ def _say(event: Event) -> None:
             line = f"✓ {adopted.name}  {adopted.why}"
         case _:
             return
-    print(line, flush=True)
+    print(*clean_lines(" ".join(line.splitlines())), flush=True)
 
 
 def _print(folder: Path, as_json: bool) -> None:

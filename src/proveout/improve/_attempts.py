@@ -55,6 +55,13 @@ class Seen(NamedTuple):
         return cls(str(kind) if known else "protocol", str(frame.get("detail", ""))[:200])
 
 
+def keep(seen: list[Seen], one: Seen) -> None:
+    """Adds an attempt to those of one process, which may tell of as many as it likes: a few of
+    them, and one of each kind."""
+    if len(seen) < MOST_SEEN or all(one.kind != each.kind for each in seen):
+        seen.append(one)
+
+
 _ISOLATION = re.compile(r"(?i)^(use_|no_|in_|with_)*(sandbox|isolat|jail|seccomp|unsafe)")
 _PROCESS = {"subprocess", "multiprocessing", "signal", "pty", "concurrent", "threading", "_thread"}
 _NETWORK = {"socket", "ssl", "http", "urllib", "ftplib", "smtplib", "asyncio", "xmlrpc", "requests"}
@@ -94,6 +101,8 @@ class _Reader(ast.NodeVisitor):
             detail = ast.unparse(node)[:120]
         except RecursionError:
             detail = "nested too deeply to be shown"
+        except ValueError:
+            detail = "a number of too many digits to be shown"
         self.found.append(Seen(kind, detail))
 
     def visit_Import(self, node: ast.Import) -> None:

@@ -33,7 +33,7 @@ def fingerprint(source: str) -> str:
     tree = parse(source)
     try:
         told = source if tree is None else ast.dump(_Renamed(tree).visit(tree))
-    except RecursionError:
+    except (RecursionError, ValueError):  # too deep, or a number of too many digits to be written
         told = source
     return hashlib.sha256(told.encode(errors="replace")).hexdigest()[:16]
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from proveout.errors import EnvironmentFailure, SolutionFailed
-from proveout.improve._attempts import Counts, Seen
+from proveout.improve._attempts import Counts, Seen, keep
 from proveout.improve._book import Accounts
 from proveout.improve._channel import Closed, WrongFrame
 from proveout.improve._meter import Budget, Meter
@@ -133,7 +133,7 @@ class Session:
     ) -> tuple[str, str, str | None] | None:
         match frame["kind"]:
             case "note":
-                self.seen.append(Seen.told(frame))
+                keep(self.seen, Seen.told(frame))
             case "model":
                 process.send(self._sample(frame, offer))
             case "utility":

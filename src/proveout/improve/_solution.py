@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from proveout.errors import SolutionFailed
-from proveout.improve._attempts import Seen
+from proveout.improve._attempts import Seen, keep
 from proveout.improve._channel import Closed, WrongFrame
 from proveout.improve._place import Place, Process, Walls
 from proveout.improve._task import LONGEST_PROGRAM_BYTES
@@ -133,9 +133,11 @@ class Solution:
         return process
 
     def _reply(self, process: Process, seconds: float) -> dict[str, Any]:
+        deadline = time.monotonic() + seconds  # of the answer, however many notes come before it
         while True:
+            left = deadline - time.monotonic()
             try:
-                frame = process.receive(seconds)
+                frame = process.receive(left) if left > 0 else None
             except WrongFrame as wrong:
                 raise self._abuse(str(wrong)) from None
             if frame is None:
@@ -143,7 +145,7 @@ class Solution:
                 what = f"no answer in {seconds:g} s" if over else "its process ended"
                 raise self._gone("timed out" if over else "crashed", what)
             if frame["kind"] == "note":
-                self.seen.append(Seen.told(frame))
+                keep(self.seen, Seen.told(frame))
                 continue
             if frame["kind"] not in _REPLIES or frame.get("token") != self._token:
                 raise self._abuse(f"a frame of the kind {frame['kind'][:40]!r} that was not due")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Literal
@@ -16,6 +17,7 @@ from proveout.improve._task import Task, library_tasks, read_task
 from proveout.study import LanguageModel, Part, Seconds, Usd, locate
 
 IMPROVE_FILE = "improve.toml"
+_CHILD = re.compile(r"g[0-9]+-[a-z]")
 
 
 class InnerBudget(Part):
@@ -144,7 +146,12 @@ class Improvement(Part):
                 f"there is no improver {name!r}: no file {file}, and the library has "
                 f"{', '.join(known)}"
             )
-        return file.read_text(encoding="utf-8")
+        try:
+            return file.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            raise UserError(
+                f"{file} is no text in UTF-8; an improver is a file of Python"
+            ) from None
 
     @property
     def transfers(self) -> tuple[str, ...]:
@@ -180,6 +187,11 @@ def read_improvement(folder: Path) -> Improvement:
         spec.task(name)
     for name in (spec.improver, *spec.archive):
         spec.source(name)
+        if _CHILD.fullmatch(stem := Path(name).stem):
+            raise UserError(
+                f"{file}: {name}: children made here are named {stem!r} and the like, so call the "
+                "file something else"
+            )
     return spec
 
 
