@@ -380,3 +380,16 @@ def test_init_writes_a_study_and_never_over_another(tmp_path: Path, command: Any
     assert missing.returncode == USER_MISTAKE
     assert "nowhere" in missing.stderr
     assert not (tmp_path / "other").exists()
+
+
+def test_a_report_is_not_written_over_a_studys_records(ran: Any, command: Any) -> None:
+    before = {name: (ran.folder / name).read_bytes() for name in ("ledger.sqlite", "study.toml")}
+    for words in (
+        ("--out", "ledger.sqlite"),
+        ("--traces", "study.toml"),
+        ("--notebook", "trials/x"),
+    ):
+        done = command("report", ran.folder, words[0], ran.folder / words[1])
+        assert done.returncode == USER_MISTAKE, words
+        assert "is a record of" in done.stderr
+    assert {name: (ran.folder / name).read_bytes() for name in before} == before

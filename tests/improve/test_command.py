@@ -12,7 +12,13 @@ import pytest
 
 from proveout.cli import main
 from proveout.cli._improve import _say
-from proveout.improve import STARTING_POINT, Improvement, read_archive, run_improvement
+from proveout.improve import (
+    STARTING_POINT,
+    Improvement,
+    rate,
+    read_archive,
+    run_improvement,
+)
 from proveout.ledger import ImproverRefused
 
 
@@ -198,3 +204,34 @@ def test_the_page_shows_every_key_and_its_example_is_one(tmp_path: Path) -> None
 
 def keys(model: Any) -> set[str]:
     return set(model.model_fields) - {"folder"}
+
+
+def test_what_cannot_be_meant_is_refused(tmp_path: Path, proveout: Any) -> None:
+    folder = tmp_path / "improvers"
+    folder.mkdir()
+    (folder / "mine").mkdir()
+    (folder / "no_function.py").write_text("x = 1\n")
+    base = {"tasks": '["parity"]', "held_out": '["max_cut"]'}
+    for change, said in (
+        ({"tasks": '["mine"]', "held_out": '["./mine/"]'}, "trained on and held out"),
+        ({"tasks": '["parity", "parity"]'}, "named twice"),
+        ({"improver": '"annealing"', "archive": '["annealing.py"]'}, "named twice"),
+        ({"improver": '"no_function.py"'}, "no function improve"),
+        ({"folder": '"/etc"'}, "unknown key folder"),
+    ):
+        lines = (f"{key} = {value}" for key, value in (base | change).items())
+        (folder / "improve.toml").write_text('name = "x"\n' + "\n".join(lines))
+        wrong = proveout("improve", folder)
+        assert wrong.returncode == 2, wrong.stderr
+        assert said in wrong.stderr, wrong.stderr
+    (folder / "improve.toml").write_text(STARTING_POINT)
+    both = proveout("improve", folder, "--status", "--show", "best_of_n")
+    assert both.returncode == 2
+    assert "give one of them" in both.stderr
+    study = proveout("status", folder)
+    assert study.returncode == 2
+    assert "holds improvers" in study.stderr
+
+
+def test_of_no_program_no_rate_is_known() -> None:
+    assert rate("embedded", "budget", 0, 0).interval95 == (0.0, 1000.0)

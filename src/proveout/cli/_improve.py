@@ -45,8 +45,8 @@ def improve(
         str | None, typer.Option(metavar="NAME", help="Go back to one that was adopted before.")
     ] = None,
     probe: Annotated[
-        int, typer.Option(metavar="N", min=0, help="Only measure what N programs reach for.")
-    ] = 0,
+        int | None, typer.Option(metavar="N", min=1, help="Only measure what N programs reach for.")
+    ] = None,
     transfer: Annotated[
         bool, typer.Option("--transfer", help="Only score improvers on other tasks.")
     ] = False,
@@ -65,6 +65,10 @@ def improve(
         return
     if key:
         raise UserError("--key goes with --init; later it stands in improve.toml")
+    asked = (show, approve, decline, rollback, probe, status or None, transfer or None)
+    if sum(each is not None for each in asked) > 1:
+        raise UserError("--status, --show, --approve, --decline, --rollback, --probe, --transfer: "
+                        "give one of them")  # fmt: skip
     spec = read_improvement(folder)
     if show is not None:
         _show(folder, show, as_json)
@@ -72,7 +76,7 @@ def improve(
         _print(folder, as_json)
     elif approve is not None or decline is not None or rollback is not None:
         _decide(spec, approve, decline, rollback)
-    elif probe:
+    elif probe is not None:
         _probe(spec, probe, as_json)
     elif transfer:
         _transfer(spec, improvers, samples, seeds, as_json)

@@ -9,7 +9,15 @@ import typer
 
 from proveout.cli._improve import report_improvement
 from proveout.cli._send import Wanted, send
-from proveout.cli._shared import Folder, diffs_of, explained, print_json, read_judged, to_json
+from proveout.cli._shared import (
+    Folder,
+    check_not_ours,
+    diffs_of,
+    explained,
+    print_json,
+    read_judged,
+    to_json,
+)
 from proveout.errors import UserError
 
 if TYPE_CHECKING:
@@ -48,10 +56,14 @@ def report(
     """Write the report: one self-contained file that works offline; or a notebook, or traces; or
     send the study to a tracker."""
     if to is not None:
+        if format or as_json or notebook or traces:
+            raise UserError("--to sends the study and writes no report: give one of them")
         send(folder, Wanted(to, address, out, project, offline))
         return
     if address or project or offline:
         raise UserError("--address, --project and --offline say where --to sends; give --to KIND")
+    for path in (out, notebook, traces):
+        check_not_ours(folder, path)
     format = "json" if as_json else format
     if (folder / "improve.toml").is_file():
         if notebook or traces:

@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from proveout.errors import EnvironmentFailure, ProveoutError
+from proveout.errors import EnvironmentFailure, ProveoutError, UserError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from proveout.ledger import History
     from proveout.study import Study
+
+_RECORDS = ("study.toml", "improve.toml", "ledger.sqlite", "ledger.sqlite-wal", "ledger.sqlite-shm",
+            "lock", "program.git", "trials", "inbox", "sources", "ideas")  # fmt: skip
 
 Folder = Annotated[Path, typer.Argument(metavar="STUDY", help="The folder that holds study.toml.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -55,6 +58,21 @@ def diffs_of(study: Study, history: History, names: Iterable[str]) -> dict[str, 
         except ProveoutError as error:  # a ledger is worth reading without its repository
             diffs[name] = f"the change cannot be shown: {error}"
     return diffs
+
+
+def check_not_ours(folder: Path, path: Path | None) -> None:
+    """Refuses to write a report over what a folder's records are.
+
+    Raises:
+        UserError: the path is one of them, or lies among them.
+    """
+    if path is None:
+        return
+    here, there = folder.resolve(), path.resolve()
+    for name in _RECORDS:
+        record = here / name
+        if there == record or there.is_relative_to(record):
+            raise UserError(f"{path} is a record of {folder}; write to another place")
 
 
 def console() -> Console:

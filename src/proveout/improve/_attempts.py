@@ -241,7 +241,12 @@ class Rate:
 
 
 def rate(model: str, kind: str, count: int, written: int) -> Rate:
-    """`count` of `written` programs, per thousand, with the exact binomial interval."""
+    """`count` of `written` programs, per thousand, with the exact binomial interval.
+
+    Of no program nothing is known: 0 in [0, 1000].
+    """
+    if not written:
+        return Rate(model, kind, count, written, 0.0, (0.0, 1000.0))
     low = float(betaincinv(count, written - count + 1, 0.025)) if count else 0.0
     high = float(betaincinv(count + 1, written - count, 0.975)) if count < written else 1.0
     return Rate(model, kind, count, written, 1000 * count / written, (1000 * low, 1000 * high))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -11,6 +13,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from proveout.errors import UserError
 from proveout.improve._book import Ends
+from proveout.improve._check import problem_with
 from proveout.improve._meter import Budget
 from proveout.improve._strategies import strategies
 from proveout.improve._task import Task, library_tasks, read_task
@@ -106,9 +109,14 @@ class Improvement(Part):
 
     @model_validator(mode="after")
     def _fits(self) -> Improvement:
-        both = sorted(set(self.tasks) & set(self.held_out))
+        train, decide = _places(self.tasks), _places(self.held_out)
+        improvers = [Path(name).stem for name in (self.improver, *self.archive)]
+        both = sorted(set(train) & set(decide))
         if both:
             raise ValueError(f"{', '.join(both)}: a task cannot be trained on and held out")
+        for each in (train, decide, improvers):
+            if twice := sorted({name for name in each if each.count(name) > 1}):
+                raise ValueError(f"{', '.join(twice)}: named twice")
         if self.model != "embedded" and self.llm is None:
             raise ValueError(f'model = "{self.model}" needs a table [llm], as in a study')
         return self
@@ -123,6 +131,9 @@ class Improvement(Part):
         """A task by its name. Raises `UserError` where there is none, or it cannot be run here."""
         known = library_tasks()
         if name in known:
+            if (self.folder / name).is_dir():
+                raise UserError(f"task {name!r} is in the library and in {self.folder}: call the "
+                                "folder something else")  # fmt: skip
             found = known[name]
         elif (self.folder / name).is_dir():
             found = read_task(self.folder / name)
@@ -162,6 +173,11 @@ class Improvement(Part):
         )
 
 
+def _places(names: Sequence[str]) -> list[str]:
+    """What names mean, so that `mine` and `./mine/` are one."""
+    return [os.path.normpath(name) for name in names]
+
+
 def read_improvement(folder: Path) -> Improvement:
     """Reads and checks improve.toml of a folder.
 
@@ -179,6 +195,8 @@ def read_improvement(folder: Path) -> Improvement:
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{file} is not valid TOML: {error}") from None
+    if "folder" in declared:
+        raise UserError(f"{file}: unknown key folder; it is the one that {IMPROVE_FILE} lies in")
     try:
         spec = Improvement.model_validate(declared | {"folder": folder.resolve()})
     except ValidationError as error:
@@ -186,7 +204,8 @@ def read_improvement(folder: Path) -> Improvement:
     for name in (*spec.tasks, *spec.held_out, *spec.transfer):
         spec.task(name)
     for name in (spec.improver, *spec.archive):
-        spec.source(name)
+        if wrong := problem_with(spec.source(name)):
+            raise UserError(f"{file}: {name} cannot be run as an improver: {wrong[1]}")
         if _CHILD.fullmatch(stem := Path(name).stem):
             raise UserError(
                 f"{file}: {name}: children made here are named {stem!r} and the like, so call the "

@@ -68,6 +68,11 @@ def _text(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8")
     except FileNotFoundError:
+        if (file.parent / "improve.toml").is_file():
+            raise StudyError(
+                f"{file.parent} holds improvers and no study: read it with `proveout improve "
+                f"{file.parent} --status`, `proveout report` or `proveout serve`"
+            ) from None
         raise StudyError(
             f"there is no {STUDY_FILE} at {file.parent}; "
             f"`proveout init {file.parent}` writes one to start from"
