@@ -11,6 +11,7 @@ appends: the time of an append beside the same without a server.
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import math
 import random
 import shutil
@@ -115,7 +116,8 @@ class Server:
         command = [sys.executable, "-m", "proveout", "serve", str(folder), "--token", TOKEN]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
-        self.base = self.process.stdout.readline().strip().partition("/?")[0]
+        self.entry = self.process.stdout.readline().strip()
+        self.base = self.entry.partition("/?")[0]
         self.slug = folder.name
 
     def get(self, page: str) -> float:
@@ -149,6 +151,31 @@ class Server:
         """Ends it."""
         self.process.terminate()
         self.process.wait(20)
+
+
+def in_a_browser(server: Server) -> str:
+    """How long Chromium takes over a page, from asking for it to being of use."""
+    chromium = shutil.which("chromium")
+    if chromium is None or importlib.util.find_spec("playwright") is None:
+        return "no playwright or no chromium here: not looked at in a browser"
+    from playwright.sync_api import sync_playwright
+
+    timing = """() => {
+        const [entry] = performance.getEntriesByType("navigation");
+        return [entry.domInteractive, entry.loadEventEnd];
+    }"""
+    told = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        page = browser.new_page()
+        page.goto(server.entry)
+        for name in ("", "ladder"):
+            page.goto(f"{server.base}/s/{server.slug}/{name}", timeout=120_000)
+            page.wait_for_load_state("load")
+            interactive, loaded = page.evaluate(timing)
+            told.append(f"/{name} interactive after {interactive:.0f} ms, loaded {loaded:.0f} ms")
+        browser.close()
+    return f"in Chromium: {'; '.join(told)}"
 
 
 def append_at(ledger: Ledger, study: Study, seconds: float, rate: float, lap: int) -> list[float]:
@@ -198,6 +225,7 @@ def measure(study: Study, asked: argparse.Namespace) -> None:
                 first, kept = server.get(page), min(server.get(page) for _ in range(5))
                 print(f"  /{page:24s} first {1000 * first:6.0f} ms, kept {1000 * kept:5.1f} ms")
             print(f"memory: {server.memory_mb:.0f} MB")
+            print(in_a_browser(server))
             stop, seen = threading.Event(), list[float]()
             viewers = [threading.Thread(target=server.watch, args=(stop, seen), daemon=True)
                        for _ in range(asked.viewers)]  # fmt: skip
