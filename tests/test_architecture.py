@@ -44,7 +44,7 @@ CORE = {
 
 EXTRAS = {
     "cmaes", "genai_prices", "httpx2", "mcp", "mlflow", "openai", "optuna", "pydantic_ai",
-    "starlette", "tensorboardX", "torch", "trackio", "uvicorn", "wandb",
+    "anyio", "starlette", "tensorboardX", "torch", "trackio", "uvicorn", "wandb",
 }  # fmt: skip
 
 
