@@ -64,8 +64,12 @@ class Workplace(ABC):
 class AgentSource(Source):
     """Runs the agent that a study names, one idea at a time."""
 
+    name = "agent"
+    slow = True
+
     def __init__(self, study: Study, declared: AgentCommand, workplace: Workplace) -> None:
         """Raises `UserError` where a variable that the agent is to be given is not set."""
+        super().__init__(declared.most)
         self._study, self._declared, self._workplace = study, declared, workplace
         missing = [name for name in declared.environment if name not in os.environ]
         if missing:
@@ -74,18 +78,6 @@ class AgentSource(Source):
                 "environment: export it, or take it out of ideas.agent.environment"
             )
         self._given = {name: os.environ[name] for name in declared.environment}
-
-    @property
-    def name(self) -> str:
-        return "agent"
-
-    @property
-    def slow(self) -> bool:
-        return True
-
-    @property
-    def most(self) -> int:
-        return self._declared.most
 
     def propose(self, evidence: Evidence, count: int) -> Offer:
         """What the agent left in its folder, as one idea."""

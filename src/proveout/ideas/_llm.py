@@ -30,6 +30,9 @@ _AGAIN = "Give it again, mended, whole, and in the form asked for."
 class LanguageModelSource(Repairing):
     """Asks a model, applies what it writes, checks it, and has it mended."""
 
+    name = "llm"
+    slow = True
+
     def __init__(
         self,
         study: Study,
@@ -42,22 +45,11 @@ class LanguageModelSource(Repairing):
         Raises:
             UserError: a key, price or library is missing.
         """
+        super().__init__(declared.most)
         self._study, self._declared = study, declared
         self._account = account or CallAccount(folder, declared.budget)
         self._client = Client(declared)
         self._closed = threading.Event()
-
-    @property
-    def name(self) -> str:
-        return "llm"
-
-    @property
-    def slow(self) -> bool:
-        return True
-
-    @property
-    def most(self) -> int:
-        return self._declared.most
 
     def propose(self, evidence: Evidence, count: int) -> Offer:
         """New ideas, mended where they do not apply, do not parse or are not new."""

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from proveout.ideas._idea import Proposal
-from proveout.ideas._source import Cost, Evidence, Offer, Source, Tried
+from proveout.ideas._source import Evidence, Offer, Source, Tried
 from proveout.study import Recombination, Study, Value
 
 _WORTH = 0.5  # of the least gain worth having
@@ -32,20 +32,11 @@ class _Chance(NamedTuple):
 class RecombinationSource(Source):
     """New ideas out of the study's own."""
 
+    name = "recombination"
+
     def __init__(self, study: Study, declared: Recombination) -> None:
-        self._study, self._declared = study, declared
-
-    @property
-    def name(self) -> str:
-        return "recombination"
-
-    @property
-    def slow(self) -> bool:
-        return False
-
-    @property
-    def most(self) -> int:
-        return self._declared.most
+        super().__init__(declared.most)
+        self._study = study
 
     def propose(self, evidence: Evidence, count: int) -> Offer:
         """What promises most, each above what a trial is worth."""
@@ -55,12 +46,6 @@ class RecombinationSource(Source):
         if not worth:
             return Offer(trouble="no merge and no variation promises enough for a trial")
         return Offer(tuple(each.proposal for each in worth[:count]))
-
-    def cost_of(self, ask: int) -> Cost:
-        return Cost()
-
-    def close(self) -> None:
-        """Nothing to end."""
 
     def _merges(self, evidence: Evidence) -> list[_Chance]:
         good = [each for each in evidence.tried if _promising(each, evidence.smallest)]

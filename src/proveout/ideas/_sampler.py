@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from proveout.errors import UserError
 from proveout.ideas._idea import Proposal
-from proveout.ideas._source import Cost, Evidence, Offer, Source, Tried, free_name
+from proveout.ideas._source import Evidence, Offer, Source, Tried, free_name
 from proveout.study import Range, Sampler, Study, Value
 
 _DRAWS = 32  # candidates for one idea, of which one that is new and feasible is taken
@@ -46,23 +46,14 @@ class Point(NamedTuple):
 class SamplerSource(Source):
     """Settings of parameters, by what settings have come to."""
 
+    name = "sampler"
+
     def __init__(self, study: Study, declared: Sampler) -> None:
+        super().__init__(declared.most)
         self._study, self._declared = study, declared
         self._space = Space(study, declared)
         if declared.method != "sobol":
             _optuna(declared.method)
-
-    @property
-    def name(self) -> str:
-        return "sampler"
-
-    @property
-    def slow(self) -> bool:
-        return False
-
-    @property
-    def most(self) -> int:
-        return self._declared.most
 
     def propose(self, evidence: Evidence, count: int) -> Offer:
         """Settings that nobody has tried yet."""
@@ -82,12 +73,6 @@ class SamplerSource(Source):
             proposals.append(self._proposal(name, values))
             points.append(Point(self._space.to_unit(values), values, None, False))
         return Offer(tuple(proposals))
-
-    def cost_of(self, ask: int) -> Cost:
-        return Cost()
-
-    def close(self) -> None:
-        """Nothing to end."""
 
     def _draw(
         self, points: list[Point], number: int, rng: np.random.Generator

@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from proveout.ideas._idea import Proposal
 from proveout.study import Study, Value
@@ -126,32 +127,29 @@ class Offer:
 class Source(ABC):
     """Where ideas come from."""
 
-    @property
-    @abstractmethod
-    def name(self) -> str:
-        """One of `SOURCES`."""
+    name: ClassVar[str]
+    """One of `SOURCES`."""
+    slow: ClassVar[bool] = False
+    """Whether an answer takes so long that trials should run meanwhile."""
 
-    @property
-    @abstractmethod
-    def slow(self) -> bool:
-        """Whether an answer takes so long that trials should run meanwhile."""
-
-    @property
-    @abstractmethod
-    def most(self) -> int:
-        """Ideas that it may hand in, in all."""
+    def __init__(self, most: int) -> None:
+        """`most` ideas may be handed in, in all."""
+        self.most = most
 
     @abstractmethod
     def propose(self, evidence: Evidence, count: int) -> Offer:
         """At most `count` new ideas. Never raises for what a server or a model does wrong."""
 
-    @abstractmethod
     def cost_of(self, ask: int) -> Cost:
-        """What an ask has cost so far, what was lost with a controller that ended included."""
+        """What an ask has cost so far, what was lost with a controller that ended included.
 
-    @abstractmethod
+        Nothing, where a source does not say otherwise.
+        """
+        return Cost()
+
     def close(self) -> None:
-        """Ends what it is doing."""
+        """Ends what it is doing, where it does anything between two asks."""
+        return
 
 
 class Repairing(Source):

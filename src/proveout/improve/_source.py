@@ -60,6 +60,9 @@ Looked at is whether the program can be parsed, whether it is new, and how few l
 class ImproverSource(Source):
     """Has an improver change the one file that ideas may change."""
 
+    name = "improver"
+    slow = True
+
     def __init__(
         self, study: Study, declared: Improver, folder: Path, account: CallAccount | None = None
     ) -> None:
@@ -69,24 +72,13 @@ class ImproverSource(Source):
         Raises:
             UserError: there is no such improver, or ideas may change more than one Python file.
         """
+        super().__init__(declared.most)
         self._study, self._declared = study, declared
         self._source = _source_of(study, declared)
         self._path = _path_of(study)
         self._account = account
         self._model: Model = ChatModel(study.llm, folder, account) if study.llm else EmbeddedModel()
         self._closed = _Closing()
-
-    @property
-    def name(self) -> str:
-        return "improver"
-
-    @property
-    def slow(self) -> bool:
-        return True
-
-    @property
-    def most(self) -> int:
-        return self._declared.most
 
     def propose(self, evidence: Evidence, count: int) -> Offer:
         """At most `count` ideas, each from a run of its own."""
