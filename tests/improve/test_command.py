@@ -48,7 +48,7 @@ def ran(toy_improvement: Any, told: Any, reply_to: Any, texts: Any, monkeypatch:
     text = texts["better"].replace("prompt =", "# <script>alert(1)</script>\n    prompt =")
     model = told(reply_to([f"```python\n{text}\n```"]))
     with monkeypatch.context() as patch:
-        patch.setattr("proveout.improve._open.model_of", lambda spec: model)
+        patch.setattr("proveout.improve._open.model_of", lambda spec, name: model)
         run_improvement(toy_improvement.declare())
     return Path(toy_improvement.folder)
 
@@ -197,7 +197,7 @@ def test_the_page_shows_every_key_and_its_example_is_one(tmp_path: Path) -> None
     declared = tomllib.loads(example)
     spec = Improvement.model_validate(declared | {"folder": tmp_path})
     for key in [*keys(type(spec)), *keys(type(spec.inner)), *keys(type(spec.gate))]:
-        assert f"\n{key} = " in example or f"[{key}]" in example, key
+        assert f"\n{key} = " in example or f"[{key}" in example, key
     for key in [*keys(type(spec.outer)), *keys(type(spec.end)), *keys(type(spec.run))]:
         assert f"\n{key} = " in example, key
 

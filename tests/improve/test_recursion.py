@@ -144,7 +144,7 @@ def in_process(toy_improvement: Any, told: Any, reply_to: Any, monkeypatch: Any)
 
     def run(improvers: list[str], more: str = "", **given: Any) -> tuple[Archive, str, bool]:
         model = told(reply_to(improvers))
-        monkeypatch.setattr("proveout.improve._open.model_of", lambda spec: model)
+        monkeypatch.setattr("proveout.improve._open.model_of", lambda spec, name: model)
         spec = toy_improvement.declare(more, **given)
         why, left = run_improvement(spec)
         return read_archive(spec.folder), why, left

@@ -343,7 +343,7 @@ def test_a_score_outside_the_range_counts_for_nothing(mine: Path, value: Any) ->
         ("task.py", "def instances(: pass", "SyntaxError"),
         ("task.py", "import no_such_module_at_all", "no_such_module_at_all"),
         ("task.py", "def instances(rng, count): ...", "no function score"),
-        ("baseline.py", "#" * 70_000, "larger than 65536"),
+        ("baseline.py", "#" * 70_000, "more than 65536"),
     ],
 )
 def test_a_mistake_in_a_task_is_named(mine: Path, file: str, text: str | None, said: str) -> None:

@@ -50,7 +50,11 @@ SURER = ("surer", "FORGET = 0.2", "FORGET = 0.001")
 CRASH = ("crash", "    counts = np.full", "    raise RuntimeError('boom')\n    counts = np.full")
 COMMENT = ("comment", "    np.add.at", "    # Count each pair.\n    np.add.at")
 BROKEN = ("broken", "def main", "def main(:\n")
-REMARK = ("remark", "    optimizers = make_optimizers", "    # All.\n    optimizers = make_optimizers")
+REMARK = (
+    "remark",
+    "    optimizers = make_optimizers",
+    "    # All.\n    optimizers = make_optimizers",
+)
 SMALLER = ("smaller", "max(4, args.size)", "max(2, args.size)")  # batches: twice the steps
 
 

@@ -23,6 +23,8 @@ from proveout.ledger import (
     TransferRead,
 )
 
+_ASIDE = (SamplesCharged, SamplesSettled, ImproverRan, ProbeRead, TransferRead)
+"""What probes and transfers write: after them, what had ended still has."""
 Request = tuple[str, int, str]
 """A run, the number of the call in it, and the hash of what was asked."""
 
@@ -111,6 +113,16 @@ class Archive:
             total.update(run.attempts)
         return total
 
+    @property
+    def by_model(self) -> dict[str, tuple[int, Counter[str]]]:
+        """Programs written and attempts in them, by the model that wrote."""
+        found: dict[str, tuple[int, Counter[str]]] = {}
+        for run in self.runs.values():
+            name = run.model or (self.opened.model if self.opened else "")
+            written, attempts = found.get(name, (0, Counter()))
+            found[name] = (written + run.written, attempts + Counter(run.attempts))
+        return {name: both for name, both in found.items() if both[0]}
+
     def lineage(self, name: str) -> list[str]:
         """The improvers that its text is an edit of, itself first; none of one that is not here."""
         found: list[str] = []
@@ -155,7 +167,8 @@ class Archive:
                 self.probes.append(probe)
             case _:
                 pass
-        self.ended = entry.event.why if isinstance(entry.event, ImprovementEnded) else ""
+        if not isinstance(entry.event, _ASIDE):
+            self.ended = entry.event.why if isinstance(entry.event, ImprovementEnded) else ""
 
     def _settle(self, settled: SamplesSettled) -> None:
         request = (settled.run, settled.call, settled.request)

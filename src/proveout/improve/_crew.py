@@ -68,6 +68,12 @@ class Crew:
         """The level at which everything runs."""
         return max(place.isolation for place in self._places)
 
+    def use(self, model: Model) -> None:
+        """Another model answers from now on."""
+        self.model = model
+        for shop in self._shops:
+            shop.model = model
+
     def do(self, jobs: Sequence[Job[Result]]) -> list[Result]:
         """The results of all jobs, in their order; raises what the first that failed raised."""
         futures = [self._pool.submit(self._one, job) for job in jobs]
