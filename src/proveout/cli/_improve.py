@@ -87,19 +87,18 @@ def improve(
     if sum(each is not None for each in asked) > 1:
         raise UserError("--status, --show, --approve, --decline, --rollback, --probe, --transfer: "
                         "give one of them")  # fmt: skip
+    if show is not None or status:  # from the records alone
+        _show(folder, show, as_json) if show is not None else _print(folder, as_json)
+        return
     spec = read_improvement(folder)
-    if show is not None:
-        _show(folder, show, as_json)
-    elif status:
-        _print(folder, as_json)
-    elif approve is not None or decline is not None or rollback is not None:
+    if approve is not None or decline is not None or rollback is not None:
         _decide(spec, approve, decline, rollback)
     elif probe is not None:
-        with _stoppable(f"proveout improve {folder} --probe {probe}"):
+        with _stoppable(" the same command"):
             _probe(spec, probe, as_json)
     elif transfer:
         wanted = _wanted(improvers, against, samples, models, seeds)
-        with _stoppable(f"proveout improve {folder} --transfer"):
+        with _stoppable(" the same command"):
             _transfer(spec, wanted, as_json)
     else:
         _run(spec, folder, as_json)
@@ -113,18 +112,18 @@ def _stoppable(command: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        print(f"\nstopped; go on with: {command}", file=sys.stderr)
+        print(f"\nstopped; go on with{command}", file=sys.stderr)
         raise typer.Exit(_WORK_LEFT) from None
     except Ended as ended:
         print(f"\nstopped with work left: {ended}. Raise it in [end] of improve.toml, and go on "
-              f"with: {command}", file=sys.stderr)  # fmt: skip
+              f"with{command}", file=sys.stderr)  # fmt: skip
         raise typer.Exit(_WORK_LEFT) from None
 
 
 def _run(spec: Improvement, folder: Path, as_json: bool) -> None:
     from proveout.improve import run_improvement
 
-    with _stoppable(f"proveout improve {folder}"):
+    with _stoppable(f": proveout improve {folder}"):
         why, left = run_improvement(spec, _quiet if as_json else _say)
     if not as_json:
         print()

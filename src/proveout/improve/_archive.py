@@ -51,7 +51,8 @@ class Archive:
     gates: list[GateRead] = field(default_factory=list)
     rejected: dict[str, str] = field(default_factory=dict)
     adopted: list[ImproverAdopted] = field(default_factory=list)
-    transfers: list[TransferRead] = field(default_factory=list)
+    transfers: dict[tuple[str, ...], TransferRead] = field(default_factory=dict)
+    """The last of each model, budget, task, improver and what it was held against."""
     probes: list[ProbeRead] = field(default_factory=list)
     ended: str = ""
     asked: dict[Request, SamplesCharged] = field(default_factory=dict)
@@ -162,7 +163,8 @@ class Archive:
             case ImproverAdopted() as adopted:
                 self.adopted.append(adopted)
             case TransferRead() as transfer:
-                self.transfers.append(transfer)
+                told = (transfer.model, str(transfer.samples), transfer.task)
+                self.transfers[*told, transfer.improver, transfer.against] = transfer
             case ProbeRead() as probe:
                 self.probes.append(probe)
             case _:

@@ -45,7 +45,9 @@ def finished(path: Path, what: str, run: Callable[[], Result], more_seconds: flo
         raise DataError(f"{path}: {what} had not ended after {seconds:g} s; is there a loop in it?")
     if isinstance(failed[0], ProveoutError):
         raise failed[0]
-    raise DataError(f"{_place_of(failed[0], path)}: {what} {_said(failed[0])}") from failed[0]
+    raise DataError(f"{_place_of(failed[0], path)}: {what} raised {_said(failed[0])}") from failed[
+        0
+    ]
 
 
 def _place_of(error: BaseException, path: Path) -> str:

@@ -16,6 +16,7 @@ import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
+from numbers import Real
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
@@ -112,13 +113,13 @@ class Task:
             SolutionFailed: it gave no answer, or one that scores outside the declared range.
         """
         value = self._code.score(instance, call)
-        if not isinstance(value, int | float) or not self.low <= value <= self.high:
+        if not _is_number(value) or not self.low <= value <= self.high:
             raise SolutionFailed(
                 "out of range",
                 f"task {self.name}: {_told(value)} as a score; declared are {self.low:g} to "
                 f"{self.high:g}, and nothing outside counts",
             )
-        return float((value - self.low) / (self.high - self.low))
+        return (float(value) - self.low) / (self.high - self.low)
 
 
 def read_task(folder: Path) -> Task:
@@ -174,6 +175,10 @@ def whole_numbers(answer: Any, count: int, low: int, high: int) -> list[int]:
     return [int(value) for value in values]
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real)  # of NumPy's too
+
+
 def _told(answer: Any) -> str:
     if isinstance(answer, (list, dict)):
         return f"a {type(answer).__name__} of {len(answer)}"
@@ -215,7 +220,7 @@ def _code(folder: Path) -> ModuleType:
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     load = spec.loader.exec_module
-    finished(path, "it cannot be loaded:", lambda: load(module))
+    finished(path, "loading it", lambda: load(module))
     for name in ("instances", "score"):
         if not callable(getattr(module, name, None)):
             raise DataError(f"{path} has no function {name}; a task needs instances and score")

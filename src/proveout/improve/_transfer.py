@@ -77,7 +77,7 @@ def transfer(
                 names = [task.name for task in tasks]
                 reads += _reads(sources, names, np.stack(gains), count, label)
         for read in reads:
-            if read not in book.archive.transfers:
+            if read not in book.archive.transfers.values():
                 book.write(read)
             watch(read)
     return reads

@@ -136,31 +136,33 @@ class Workshop:
         Raises:
             DataError: what is wrong in which file.
         """
-        file = task.folder / "task.py"
+        file, baseline = task.folder / "task.py", task.folder / "baseline.py"
         drawn, again = (task.instances(self.key, "visible", 0) for _ in range(2))
         if repr(drawn) != repr(again) and " object at 0x" not in repr(drawn):
             raise DataError(
-                f"{file}: instances() drew others from the same `rng`; draw from that alone, so that "
-                "all are held against each other on the same"
+                f"{file}: instances() drew others from the same `rng`; draw from that alone, so "
+                "that all are held against each other on the same"
             )
-        failures = []
+        scores, failures = [], []
         with (
             Host(self.place) as host,
             Solution(host, task.baseline, task.function, task.seconds, 0) as solution,
         ):
             for instance in drawn:
                 solution.begin()
+                one = partial(task.score, instance, solution)
                 try:
-                    finished(file, "score()", partial(task.score, instance, solution), task.seconds)
+                    scores.append(finished(file, "score()", one, task.seconds))
                 except SolutionFailed as failed:
                     if failed.kind == "out of range":
                         raise DataError(f"{file}: {failed}") from None
                     failures.append(f"{failed.kind}: {failed}")
-        if len(failures) == len(drawn):
-            raise DataError(
-                f"{task.folder / 'baseline.py'} fails on each of {len(drawn)} visible instances, so "
-                f"nothing can be measured on it: {failures[0]}"
-            )
+        if not scores:
+            raise DataError(f"{baseline} fails on each visible instance, so nothing can be "
+                            f"measured on it: {failures[0]}")  # fmt: skip
+        if min(scores) == 1.0 and not failures:
+            raise DataError(f"{baseline} scores the most on each visible instance, so nothing can "
+                            "be won: make it weaker, or the instances harder")  # fmt: skip
 
     def _given_score(self, task: Task, seed: int) -> float:
         if (task.name, seed) not in self.given:

@@ -36,7 +36,7 @@ def improvement_json(archive: Archive, name: str = "") -> dict[str, Any]:
         "adopted": [asdict(each) for each in archive.adopted],
         "gates": [asdict(each) for each in archive.gates],
         "safety": [asdict(each) for each in safety(archive)],
-        "transfers": [asdict(each) for each in archive.transfers],
+        "transfers": [asdict(each) for each in archive.transfers.values()],
         "ledger_head": archive.head,
     }
 

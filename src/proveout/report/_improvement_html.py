@@ -70,7 +70,7 @@ def improvement_view(archive: Archive, name: str, address: Callable[[str], str])
              difference(each.difference, each.interval95)
              if each.difference is not None and each.interval95 else text.DASH,
              text.clean(each.against, 60), each.runs)
-            for each in archive.transfers
+            for each in archive.transfers.values()
         ],
         "head": archive.head,
     }  # fmt: skip

@@ -38,7 +38,7 @@ def improvement_text(archive: Archive, folder: str) -> RenderableType:
     if seen:
         parts += [Text(), safety_table(seen)]
     if archive.transfers:
-        parts += [Text(), transfer_table(archive.transfers)]
+        parts += [Text(), transfer_table(archive.transfers.values())]
     return Group(*parts)
 
 
