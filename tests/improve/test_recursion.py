@@ -15,6 +15,7 @@ from proveout.improve import (
     decline,
     fingerprint,
     read_archive,
+    read_improvement,
     roll_back,
     run_improvement,
 )
@@ -205,12 +206,15 @@ def test_a_hard_end_of_samples_is_never_passed_and_more_may_be_allowed(
 
 def test_what_is_fixed_cannot_be_changed_under_way(in_process: Any, toy_improvement: Any) -> None:
     in_process([])
-    text = (toy_improvement.folder / "improve.toml").read_text()
-    changed = text.replace('held_out = ["other"]', 'held_out = ["parity"]')
-    (toy_improvement.folder / "improve.toml").write_text(changed)
-    from proveout.improve import read_improvement
-
+    file = toy_improvement.folder / "improve.toml"
+    text = file.read_text()
+    file.write_text(text.replace('held_out = ["other"]', 'held_out = ["parity"]'))
     with pytest.raises(UserError, match="held_out was"):
+        run_improvement(read_improvement(toy_improvement.folder))
+    file.write_text(text)
+    code = toy_improvement.folder / "other" / "task.py"
+    code.write_text(code.read_text().replace("answer / instance", "(answer / instance) ** 2"))
+    with pytest.raises(UserError, match="task other is another than when this folder was begun"):
         run_improvement(read_improvement(toy_improvement.folder))
 
 
@@ -232,7 +236,5 @@ def test_a_mistake_in_the_declaration_is_named_with_what_is_allowed(
     file = toy_improvement.folder / "improve.toml"
     assert old in file.read_text()
     file.write_text(file.read_text().replace(old, new))
-    from proveout.improve import read_improvement
-
     with pytest.raises(UserError, match=said):
         read_improvement(toy_improvement.folder)

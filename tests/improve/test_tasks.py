@@ -355,6 +355,40 @@ def test_a_mistake_in_a_task_is_named(mine: Path, file: str, text: str | None, s
         read_task(mine)
 
 
+@pytest.mark.parametrize(
+    ("file", "old", "new", "said"),
+    [
+        ("task.py", "count)]", "count - 1)]", "must give a list of 2; it gave a list of 1"),
+        ("task.py", "rng.random()", "{rng.random()}", r"line \d+: score\(\) raised TypeError"),
+        (
+            "task.py",
+            "rng.random()",
+            "__import__('random').random()",
+            "drew others from the same `rng`",
+        ),
+        ("task.py", "rng.random()", "1 / 0", r"line \d+: instances\(\) raised ZeroDivision"),
+        ("task.py", "rng.random()", "exit(0)", r"instances\(\) raised SystemExit"),
+        ("task.py", "rng.random()", "rng.wait()", r"instances\(\) had not ended after 0.3 s"),
+        ("task.py", "return call", "return cal", r"line \d+: score\(\) raised NameError"),
+        ("task.py", "return call", "return 7 + call", "7 as a score; declared are -1 to 3"),
+        ("task.py", "return call", "call", "a NoneType as a score"),
+        ("baseline.py", "return 0", "return 1 / 0", "fails on each visible instance.*Division"),
+        ("baseline.py", "return 0", "return 3", "scores the most on each visible instance"),
+    ],
+)
+def test_a_mistake_that_shows_when_a_task_is_used_is_named_before_it_is(
+    mine: Path, shop: Any, monkeypatch: Any, file: str, old: str, new: str, said: str
+) -> None:
+    if "ended" in said:
+        monkeypatch.setattr("proveout.improve._own_code.PATIENCE_SECONDS", 0.3)
+        new = "__import__('time').sleep(2)"
+    text = (mine / file).read_text()
+    assert old in text
+    (mine / file).write_text(text.replace(old, new))
+    with pytest.raises(DataError, match=said):
+        shop().rehearse(read_task(mine))
+
+
 def test_a_task_that_needs_what_is_not_here_says_so(mine: Path) -> None:
     (mine / "task.toml").write_text(TOML + 'needs = ["no_such_module_at_all"]\n')
     assert "no_such_module_at_all" in read_task(mine).missing
