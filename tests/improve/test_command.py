@@ -204,6 +204,7 @@ def test_the_starting_point_is_valid_and_mistakes_end_without_a_traceback(
     for words in (
         ("--init",),
         ("--status",),
+        ("--approve", ""),
         ("--approve", "x"),
         ("--samples", "x", "--transfer"),
         ("--status", "--key", "x"),
@@ -212,6 +213,8 @@ def test_the_starting_point_is_valid_and_mistakes_end_without_a_traceback(
         wrong = proveout("improve", folder, *words)
         assert wrong.returncode == 2, words
         assert wrong.stderr.startswith("proveout: ") and "Traceback" not in wrong.stderr
+    (folder / "study.toml").write_text("")  # two ledgers cannot be one
+    assert proveout("improve", folder).returncode == 2
     missing = proveout("improve", tmp_path / "nowhere")
     assert missing.returncode == 2 and "--init" in missing.stderr
 

@@ -181,8 +181,9 @@ def test_a_person_says_yes_or_no_before_an_adoption(
     archive = read_archive(spec.folder)
     assert (archive.present, archive.waiting) == ("g1-a", "")
     assert archive.adopted[-1].how == "approved"
-    with pytest.raises(UserError, match="none does"):
-        decline(spec, "g1-a")
+    for name in ("g1-a", ""):
+        with pytest.raises(UserError, match="none does"):
+            decline(spec, name)
     roll_back(spec, "trusting")
     archive = read_archive(spec.folder)
     assert archive.present == "trusting" and len(archive.runs) == runs

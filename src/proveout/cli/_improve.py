@@ -269,6 +269,8 @@ def _init(folder: Path, key: str) -> None:
     file = folder / IMPROVE_FILE
     if file.exists():
         raise UserError(f"{file} is there already; edit it, or name another folder")
+    if folder.exists() and (not folder.is_dir() or (folder / "study.toml").exists()):
+        raise UserError(f"{folder} is a file or holds a study; name a new folder for improvers")
     folder.mkdir(parents=True, exist_ok=True)
     drawn_from = f"key = {json.dumps(key)}\n" if key else ""
     file.write_text(drawn_from + STARTING_POINT, encoding="utf-8")

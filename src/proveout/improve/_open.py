@@ -150,7 +150,7 @@ def probe(spec: Improvement, samples: int, watch: Watcher = lambda event: None) 
 def _settle(spec: Improvement, name: str, event_of: Callable[[str], Event]) -> str:
     with _book(spec) as book:
         waiting = book.archive.waiting
-        if name != waiting:
+        if not waiting or name != waiting:
             told = f"{waiting} does" if waiting else "none does"
             raise UserError(f"{name!r} does not wait for a person; {told}")
         why = book.archive.gates[-1].reason

@@ -17,7 +17,7 @@ from proveout.improve._check import problem_with
 from proveout.improve._meter import Budget
 from proveout.improve._strategies import strategies
 from proveout.improve._task import Task, library_tasks, read_task
-from proveout.study import LanguageModel, Part, Seconds, Usd, locate
+from proveout.study import STUDY_FILE, LanguageModel, Part, Seconds, Usd, locate
 
 IMPROVE_FILE = "improve.toml"
 _CHILD = re.compile(r"g[0-9]+-[a-z]")
@@ -198,6 +198,9 @@ def read_improvement(folder: Path) -> Improvement:
         UserError: with every mistake found, each with its line and what is allowed.
     """
     file = folder / IMPROVE_FILE
+    if (folder / STUDY_FILE).is_file():
+        raise UserError(f"{folder} holds a study, whose ledger is its own: give the improvers a "
+                        "folder of theirs")  # fmt: skip
     try:
         text = file.read_text(encoding="utf-8")
         declared = tomllib.loads(text)
