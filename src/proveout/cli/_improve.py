@@ -146,6 +146,7 @@ def _say(event: Event) -> None:
         ImproverRefused,
         ImproverRejected,
         ScreenRead,
+        TransferRead,
     )
     from proveout.trials import clean_lines
 
@@ -165,6 +166,9 @@ def _say(event: Event) -> None:
             line = f"✗ {rejected.name}  {rejected.reason}"
         case ImproverAdopted() as adopted:
             line = f"✓ {adopted.name}  {adopted.why}"
+        case TransferRead(difference=None) as read:
+            line = (f"  {read.task or 'all tasks'} at {read.samples} samples with {read.model}: "
+                    f"{read.runs} runs of each improver")  # fmt: skip
         case _:
             return
     print(*clean_lines(" ".join(line.splitlines())), flush=True)
@@ -256,10 +260,11 @@ def _transfer(spec: Improvement, wanted: Transfer, as_json: bool) -> None:
     from proveout.improve import transfer
     from proveout.report import transfer_table
 
-    reads = transfer(spec, wanted)
+    reads = transfer(spec, wanted, _quiet if as_json else _say)
     if as_json:
         print_json([asdict(each) for each in reads])
     else:
+        print()
         console().print(transfer_table(reads))
 
 

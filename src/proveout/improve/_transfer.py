@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import numpy as np
 
 from proveout.errors import UserError
 from proveout.improve._archive import Archive
+from proveout.improve._book import Book
 from proveout.improve._crew import Crew
 from proveout.improve._gate import interval
 from proveout.improve._meter import Budget
@@ -33,8 +33,9 @@ class Transfer:
     """What is to be compared."""
 
     improvers: tuple[str, ...] = ()
-    """Of the archive, the library, or files; by default the present improver, its ancestors and
-    every strategy of the library. The seed improver is always among them."""
+    """Of the archive, the library, or files; by default the present improver, its ancestors,
+    all that were adopted before it and every strategy of the library. The seed improver is always
+    among them."""
     against: str = ""
     """The one that all are held against; by default the seed improver."""
     samples: tuple[int, ...] = (24,)
@@ -42,7 +43,7 @@ class Transfer:
     models: tuple[str, ...] = ()
     """`embedded`, `llm`, `replay` or tables of `[models]`; by default the folder's own."""
     seeds: int = 10
-    """Runs of each improver on each task."""
+    """Runs of each improver on each task, at least 2."""
 
 
 def transfer(
@@ -65,22 +66,21 @@ def transfer(
         for name in wanted.models or (spec.model,)
         for model in [own if name == spec.model else model_of(spec, name)]
     }
-    reads: list[TransferRead] = []
     with opened(spec, own, tasks) as (book, crew):
         sources = _sources(spec, book.archive, wanted)
+        found: list[TransferRead] = []
         for label, model in models.items():
             crew.use(model)
             for count in dict.fromkeys(wanted.samples):
                 budget = replace(spec.inner.budget, samples=count, utility_calls=count)
-                run = f"transfer/{label}/{count}"
-                gains = [_gains(crew, run, sources, task, budget, wanted.seeds) for task in tasks]
-                names = [task.name for task in tasks]
-                reads += _reads(sources, names, np.stack(gains), count, label)
-        for read in reads:
-            if read not in book.archive.transfers.values():
-                book.write(read)
-            watch(read)
-    return reads
+                run, gains = f"transfer/{label}/{count}", []
+                for task in tasks:
+                    gains.append(_gains(crew, run, sources, task, budget, wanted.seeds))
+                    reads = _reads(sources, task.name, gains[-1:], count, label)
+                    found += _kept(book, reads, watch)
+                if len(tasks) > 1:
+                    found += _kept(book, _reads(sources, "", gains, count, label), watch)
+    return found
 
 
 def _label(spec: Improvement, name: str, model: Model) -> str:
@@ -90,7 +90,8 @@ def _label(spec: Improvement, name: str, model: Model) -> str:
 def _sources(spec: Improvement, archive: Archive, wanted: Transfer) -> dict[str, str]:
     """Texts by name; the first is what the others are held against."""
     seed = Path(spec.improver).stem
-    usual = (*archive.lineage(archive.present), *strategies())
+    adopted = [each.name for each in reversed(archive.adopted)]
+    usual = (*archive.lineage(archive.present), *adopted, *strategies())
     names = [*filter(None, [wanted.against]), seed, *(wanted.improvers or usual)]
     texts = {seed: spec.improver} | {Path(name).stem: name for name in spec.archive}
     found: dict[str, str] = {}
@@ -120,29 +121,28 @@ def _gains(
 
 
 def _reads(
-    sources: dict[str, str], tasks: Sequence[str], gains: np.ndarray, samples: int, model: str
+    sources: dict[str, str], task: str, gains: list[np.ndarray], samples: int, model: str
 ) -> list[TransferRead]:
-    """`gains` is float [tasks, improvers, seeds]."""
-    whole = [("", gains)] if len(tasks) > 1 else []
-    parts = [(task, gains[index][None]) for index, task in enumerate(tasks)]
-    return [
-        _read(name, index, task, some, samples, model, next(iter(sources)))
-        for task, some in (*parts, *whole)
-        for index, name in enumerate(sources)
-    ]
+    """What is to be said of each improver; `gains` are a task's each, [improvers, seeds]."""
+    rounds = np.stack(gains, axis=2)  # [improvers, seeds, tasks]
+    against = next(iter(sources))
+    found = []
+    for name, own in zip(sources, rounds, strict=True):
+        by_seed, apart = own.mean(axis=1), own - rounds[0]
+        read = TransferRead(
+            improver=name, task=task, samples=samples, runs=own.size, gain=float(by_seed.mean()),
+            standard_error=float(by_seed.std(ddof=1)) / len(by_seed) ** 0.5,
+            difference=None, interval95=None, model=model, against=against,
+        )  # fmt: skip
+        if name != against:
+            read = replace(read, difference=float(apart.mean()), interval95=interval(apart))
+        found.append(read)
+    return found
 
 
-def _read(
-    name: str, index: int, task: str, gains: np.ndarray, samples: int, model: str, against: str
-) -> TransferRead:
-    rounds = gains.transpose(1, 2, 0)  # [improvers, seeds, tasks]
-    means = rounds[index].mean(axis=1).tolist()
-    apart = rounds[index] - rounds[0]
-    return TransferRead(
-        improver=name, task=task, samples=samples, runs=apart.size,
-        gain=statistics.fmean(means),
-        standard_error=statistics.stdev(means) / len(means) ** 0.5 if len(means) > 1 else 0.0,
-        difference=float(apart.mean()) if index else None,
-        interval95=interval(apart) if index else None,
-        model=model, against=against,
-    )  # fmt: skip
+def _kept(book: Book, reads: list[TransferRead], watch: Watcher) -> list[TransferRead]:
+    for read in reads:
+        if read not in book.archive.transfers.values():
+            book.write(read)
+        watch(read)
+    return reads
