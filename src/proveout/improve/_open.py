@@ -208,8 +208,9 @@ def model_of(spec: Improvement, name: str) -> Model:
     declared = spec.llm if own else spec.models.get(name)
     if declared is None:
         there = ["embedded", *(["llm", "replay"] if spec.llm else []), *spec.models]
+        table = "llm" if own else f"models.{name}"
         raise UserError(f"there is no model {name!r}; there are: {', '.join(there)}. Others are "
-                        f"declared in {IMPROVE_FILE}, as [models.{name}]")  # fmt: skip
+                        f"declared in {IMPROVE_FILE}, as [{table}]")  # fmt: skip
     replay = declared.cached_only or "replay" in (name, spec.model)
     calls = spec.folder / "sources" / ("llm" if own else f"llm-{name}")
     return ChatModel(declared.model_copy(update={"cached_only": replay}), calls)

@@ -182,7 +182,8 @@ class Session:
             got = self.model.sample(prompt, count, temperature, seed)
         except SolutionFailed as failed:
             raise EnvironmentFailure(
-                f"the model {self.model.name} gives no answer: {failed}. Nothing is lost: the "
+                f"the model {self.model.name} gives no answer: {str(failed).rstrip('.')}. "
+                "Nothing is lost: the "
                 "same command goes on from here"
             ) from None
         self.book.settle(self.run, self._calls, request, most, got)
