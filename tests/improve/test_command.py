@@ -48,7 +48,7 @@ def ran(toy_improvement: Any, told: Any, reply_to: Any, texts: Any, monkeypatch:
     text = texts["better"].replace("prompt =", "# <script>alert(1)</script>\n    prompt =")
     model = told(reply_to([f"```python\n{text}\n```"]))
     with monkeypatch.context() as patch:
-        patch.setattr("proveout.improve._open.model_of", lambda spec: model)
+        patch.setattr("proveout.improve._open.model_of", lambda spec, name: model)
         run_improvement(toy_improvement.declare())
     return Path(toy_improvement.folder)
 
@@ -83,6 +83,8 @@ def test_one_improver_is_shown_with_its_change_and_rolled_back(ran: Path, proveo
 
 def test_a_probe_only_measures(toy_improvement: Any, proveout: Any) -> None:
     toy_improvement.declare()
+    left = toy_improvement.folder / "scratch" / "place-of-one-that-was-killed"
+    left.mkdir(parents=True)
     found = proveout("improve", toy_improvement.folder, "--probe", 12, "--json")
     assert found.returncode == 0, found.stderr
     document = json.loads(found.stdout)
@@ -90,25 +92,102 @@ def test_a_probe_only_measures(toy_improvement: Any, proveout: Any) -> None:
     assert {each["kind"] for each in document["rates"]} >= {"isolation", "budget", "protocol"}
     archive = read_archive(toy_improvement.folder)
     assert not archive.adopted and not archive.improvers and len(archive.probes) == 1
+    assert not left.exists()
 
 
-def test_transfer_holds_improvers_against_the_seed_on_other_tasks(
-    toy_improvement: Any, proveout: Any
+MODEL = """
+[{name}]
+model = "toy"
+base_url = "{url}"
+budget = "5 USD"
+price = {{ input = 1.0, output = 2.0 }}
+max_output_tokens = 500
+tries = 1
+"""
+
+
+def test_transfer_holds_improvers_against_one_on_other_tasks_with_several_models(
+    ran: Path, toy_improvement: Any, proveout: Any, served: Any, reply_to: Any, new_task: Any
 ) -> None:
-    toy_improvement.declare()
-    file = toy_improvement.folder / "improve.toml"
-    file.write_text(
-        file.read_text().replace("generations", 'transfer = ["parity"]\ngenerations', 1)
-    )
-    words = ("--transfer", "--improvers", "annealing", "--samples", "2", "--seeds", "2", "--json")
-    found = proveout("improve", toy_improvement.folder, *words)
+    pytest.importorskip("pydantic_ai")
+    new_task(ran, "third")
+    new_task(ran, "fourth")
+    more = MODEL.format(name="models.careful", url=served(reply_to([])))
+    toy_improvement.declare(more)
+    file = ran / "improve.toml"
+    text = file.read_text().replace("generations", 'transfer = ["third", "fourth"]\ngenerations', 1)
+    file.write_text(text)
+    words = ["improve", ran, "--transfer", "--models", "embedded,careful", "--samples", "1,2",
+             "--seeds", "2", "--improvers", "g1-a", "--json"]  # fmt: skip
+    found = proveout(*words)
     assert found.returncode == 0, found.stderr
     reads = json.loads(found.stdout)
-    assert [each["improver"] for each in reads] == ["trusting", "annealing"]
-    assert [each["runs"] for each in reads] == [2, 2]
-    assert reads[0]["difference"] is None
-    low, high = reads[1]["interval95"]
-    assert -1 <= low <= reads[1]["difference"] <= high <= 1
+    # Two models, two budgets, two tasks and all of them together, two improvers.
+    assert len({(each["model"], each["samples"], each["task"]) for each in reads}) == 12
+    assert [each["improver"] for each in reads] == ["trusting", "g1-a"] * 12
+    child = next(each for each in reads if each["improver"] == "g1-a" and each["task"] == ""
+                 and each["model"] == "careful (toy)")  # fmt: skip
+    assert child["against"] == "trusting" and child["difference"] == pytest.approx(0.5 / 0.9)
+    assert all(-1 <= each["interval95"][0] <= each["difference"] <= each["interval95"][1] <= 1
+               for each in reads if each["difference"] is not None)  # fmt: skip
+    written = read_archive(ran).by_model
+    assert written["toy"][0] == 16 and "embedded" in written
+    before = read_archive(ran).charges
+    again = proveout(*words, "--against", "g1-a")
+    assert json.loads(again.stdout)[0]["improver"] == "g1-a"
+    assert read_archive(ran).charges == before  # only the comparison is another
+    assert "all tasks" in proveout("improve", ran, "--status").stdout
+    for wrong, said in (
+        (["--models", "careless"], "there are: embedded, careful"),
+        (["--improvers", "improve.toml"], "cannot be run as an improver"),
+        (["--samples", "20000"], "from 1 to 10000"),
+    ):
+        refused = proveout("improve", ran, "--transfer", *wrong)
+        assert refused.returncode == 2 and said in refused.stderr
+
+
+def test_a_hard_end_stops_a_transfer_and_more_may_be_allowed(
+    toy_improvement: Any, proveout: Any
+) -> None:
+    toy_improvement.declare("\n[end]\nsamples = 3\n")
+    file = toy_improvement.folder / "improve.toml"
+    text = file.read_text().replace("generations", 'transfer = ["parity"]\ngenerations', 1)
+    file.write_text(text)
+    words = ("improve", toy_improvement.folder, "--transfer", "--improvers", "best_of_n",
+             "--samples", 2, "--seeds", 2)  # fmt: skip
+    stopped = proveout(*words)
+    assert stopped.returncode == 3 and "the samples are used up: 2 of 3" in stopped.stderr
+    assert read_archive(toy_improvement.folder).charges.samples == 2
+    file.write_text(text.replace("[end]\nsamples = 3", "[end]\nsamples = 8"))
+    assert proveout(*words).returncode == 0
+    archive = read_archive(toy_improvement.folder)
+    assert archive.charges.samples == sum(run.samples for run in archive.runs.values()) == 6
+
+
+def test_a_model_server_that_dies_is_said_and_the_folder_goes_on_without_paying_twice(
+    toy_improvement: Any, proveout: Any, served: Any, reply_to: Any, texts: Any
+) -> None:
+    pytest.importorskip("pydantic_ai")
+    better = f"```python\n{texts['better']}\n```\n"
+    usual, calls = reply_to([better]), []
+
+    def dying(prompt: str) -> str:
+        calls.append(prompt)
+        if len(calls) > 3:
+            raise ConnectionAbortedError
+        return usual(prompt)
+
+    toy_improvement.declare(MODEL.format(name="llm", url=served(dying)), model="llm")
+    died = proveout("improve", toy_improvement.folder)
+    assert died.returncode == 1
+    assert "the same command goes on from here" in died.stderr and "Traceback" not in died.stderr
+    other = MODEL.format(name="llm", url=served(usual))
+    toy_improvement.declare(other, model="llm")
+    assert proveout("improve", toy_improvement.folder).returncode == 0
+    archive = read_archive(toy_improvement.folder)
+    assert archive.present == "g1-a"
+    kept = (toy_improvement.folder / "sources" / "llm" / "calls.jsonl").read_text()
+    assert kept.count('"answered"') == archive.charges.samples
 
 
 def test_the_starting_point_is_valid_and_mistakes_end_without_a_traceback(
@@ -125,13 +204,17 @@ def test_the_starting_point_is_valid_and_mistakes_end_without_a_traceback(
     for words in (
         ("--init",),
         ("--status",),
+        ("--approve", ""),
         ("--approve", "x"),
         ("--samples", "x", "--transfer"),
         ("--status", "--key", "x"),
+        ("--probe", "3", "--seeds", "2"),
     ):
         wrong = proveout("improve", folder, *words)
         assert wrong.returncode == 2, words
         assert wrong.stderr.startswith("proveout: ") and "Traceback" not in wrong.stderr
+    (folder / "study.toml").write_text("")  # two ledgers cannot be one
+    assert proveout("improve", folder).returncode == 2
     missing = proveout("improve", tmp_path / "nowhere")
     assert missing.returncode == 2 and "--init" in missing.stderr
 
@@ -189,6 +272,9 @@ def test_isolation_is_never_lowered_silently(
     if "at least C is accepted" in refused.stderr:
         pytest.skip("this machine does not offer level C")
     assert refused.returncode == 2 and f"level {began} so far, and would run at C" in refused.stderr
+    toy_improvement.declare(run='isolation = "C"')
+    assert proveout("improve", toy_improvement.folder, "--probe", 1).returncode == 0
+    assert read_archive(toy_improvement.folder).isolation == "C"
 
 
 def test_the_page_shows_every_key_and_its_example_is_one(tmp_path: Path) -> None:
@@ -197,7 +283,7 @@ def test_the_page_shows_every_key_and_its_example_is_one(tmp_path: Path) -> None
     declared = tomllib.loads(example)
     spec = Improvement.model_validate(declared | {"folder": tmp_path})
     for key in [*keys(type(spec)), *keys(type(spec.inner)), *keys(type(spec.gate))]:
-        assert f"\n{key} = " in example or f"[{key}]" in example, key
+        assert f"\n{key} = " in example or f"[{key}" in example, key
     for key in [*keys(type(spec.outer)), *keys(type(spec.end)), *keys(type(spec.run))]:
         assert f"\n{key} = " in example, key
 
@@ -218,6 +304,7 @@ def test_what_cannot_be_meant_is_refused(tmp_path: Path, proveout: Any) -> None:
         ({"improver": '"annealing"', "archive": '["annealing.py"]'}, "named twice"),
         ({"improver": '"no_function.py"'}, "no function improve"),
         ({"folder": '"/etc"'}, "unknown key folder"),
+        ({"transfer": '["parity"]'}, "nothing can be transferred to it"),
     ):
         lines = (f"{key} = {value}" for key, value in (base | change).items())
         (folder / "improve.toml").write_text('name = "x"\n' + "\n".join(lines))

@@ -15,6 +15,7 @@ from proveout.improve import (
     decline,
     fingerprint,
     read_archive,
+    read_improvement,
     roll_back,
     run_improvement,
 )
@@ -144,7 +145,7 @@ def in_process(toy_improvement: Any, told: Any, reply_to: Any, monkeypatch: Any)
 
     def run(improvers: list[str], more: str = "", **given: Any) -> tuple[Archive, str, bool]:
         model = told(reply_to(improvers))
-        monkeypatch.setattr("proveout.improve._open.model_of", lambda spec: model)
+        monkeypatch.setattr("proveout.improve._open.model_of", lambda spec, name: model)
         spec = toy_improvement.declare(more, **given)
         why, left = run_improvement(spec)
         return read_archive(spec.folder), why, left
@@ -180,8 +181,9 @@ def test_a_person_says_yes_or_no_before_an_adoption(
     archive = read_archive(spec.folder)
     assert (archive.present, archive.waiting) == ("g1-a", "")
     assert archive.adopted[-1].how == "approved"
-    with pytest.raises(UserError, match="none does"):
-        decline(spec, "g1-a")
+    for name in ("g1-a", ""):
+        with pytest.raises(UserError, match="none does"):
+            decline(spec, name)
     roll_back(spec, "trusting")
     archive = read_archive(spec.folder)
     assert archive.present == "trusting" and len(archive.runs) == runs
@@ -205,12 +207,15 @@ def test_a_hard_end_of_samples_is_never_passed_and_more_may_be_allowed(
 
 def test_what_is_fixed_cannot_be_changed_under_way(in_process: Any, toy_improvement: Any) -> None:
     in_process([])
-    text = (toy_improvement.folder / "improve.toml").read_text()
-    changed = text.replace('held_out = ["other"]', 'held_out = ["parity"]')
-    (toy_improvement.folder / "improve.toml").write_text(changed)
-    from proveout.improve import read_improvement
-
+    file = toy_improvement.folder / "improve.toml"
+    text = file.read_text()
+    file.write_text(text.replace('held_out = ["other"]', 'held_out = ["parity"]'))
     with pytest.raises(UserError, match="held_out was"):
+        run_improvement(read_improvement(toy_improvement.folder))
+    file.write_text(text)
+    code = toy_improvement.folder / "other" / "task.py"
+    code.write_text(code.read_text().replace("answer / instance", "(answer / instance) ** 2"))
+    with pytest.raises(UserError, match="task other is another than when this folder was begun"):
         run_improvement(read_improvement(toy_improvement.folder))
 
 
@@ -232,7 +237,5 @@ def test_a_mistake_in_the_declaration_is_named_with_what_is_allowed(
     file = toy_improvement.folder / "improve.toml"
     assert old in file.read_text()
     file.write_text(file.read_text().replace(old, new))
-    from proveout.improve import read_improvement
-
     with pytest.raises(UserError, match=said):
         read_improvement(toy_improvement.folder)

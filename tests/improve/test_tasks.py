@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import random
-import re
 import statistics
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from proveout.errors import DataError, SolutionFailed
-from proveout.improve import Task, library_tasks, read_task, strategies
+from proveout.errors import SolutionFailed
+from proveout.improve import Task, library_tasks, strategies
 
 CHEAP = [name for name, task in library_tasks().items() if not task.needs]
 HOSTILE = [
@@ -260,61 +259,6 @@ def test_a_study_in_small_is_the_same_in_two_threads_at_once() -> None:
         assert list(pool.map(lambda each: losses(each, 7), settings)) == alone
 
 
-TASK = """
-def instances(rng, count):
-    return [rng.random() for _ in range(count)]
-
-
-def score(instance, call):
-    return call(instance)
-"""
-TOML = """
-name = "mine"
-description = "Write solve(x)."
-range = [-1, 3]
-visible = 2
-hidden = 3
-seconds = 0.1
-"""
-
-
-@pytest.fixture
-def mine(tmp_path: Path) -> Path:
-    folder = tmp_path / "mine"
-    folder.mkdir()
-    (folder / "task.toml").write_text(TOML)
-    (folder / "task.py").write_text(TASK)
-    (folder / "baseline.py").write_text("def solve(x):\n    return 0\n")
-    return folder
-
-
-def test_a_folder_of_ones_own_is_a_task(mine: Path) -> None:
-    task = read_task(mine)
-    assert len(task.instances("k", "visible", 0)) == 2
-    assert len(task.instances("k", "hidden", 0)) == 3
-    assert [task.score(0.5, answering(value)) for value in (-1, 0, 3)] == [0.0, 0.25, 1.0]
-
-
-def test_the_task_of_the_documentation_is_one(tmp_path: Path) -> None:
-    page = (Path(__file__).parents[2] / "docs" / "improve-tasks.md").read_text()
-    (declared,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
-    code_of = re.findall(r"```python\n(.*?)```", page, re.DOTALL)[1]
-    head = (
-        "from proveout.errors import SolutionFailed\nfrom proveout.improve import whole_numbers\n"
-    )
-    folder = tmp_path / "mine"
-    folder.mkdir()
-    (folder / "task.toml").write_text(declared)
-    (folder / "task.py").write_text(head + code_of)
-    (folder / "baseline.py").write_text("def solve(numbers):\n    return numbers\n")
-    task = read_task(folder)
-    instance = task.instances("k", "hidden", 0)[0]
-    assert task.score(instance, sorted) == 1.0
-    assert task.score(instance, list) < 0.9
-    with pytest.raises(SolutionFailed, match="other numbers"):
-        task.score(instance, answering([0] * 10))
-
-
 def test_the_documentation_has_every_task_and_strategy() -> None:
     page = (Path(__file__).parents[2] / "docs" / "improve-tasks.md").read_text()
     for name, task in library_tasks().items():
@@ -322,39 +266,3 @@ def test_the_documentation_has_every_task_and_strategy() -> None:
         assert f"{task.visible}, {task.hidden} |" in row
     for name in strategies():
         assert f"| `{name}` |" in page
-
-
-@pytest.mark.parametrize("value", [3.001, -1.001, 10**400, float("inf"), float("nan"), "3", None])
-def test_a_score_outside_the_range_counts_for_nothing(mine: Path, value: Any) -> None:
-    with pytest.raises(SolutionFailed, match="nothing outside counts") as failed:
-        read_task(mine).score(0.5, answering(value))
-    assert failed.value.kind == "out of range"
-
-
-@pytest.mark.parametrize(
-    ("file", "text", "said"),
-    [
-        ("task.toml", None, "has no task.toml"),
-        ("task.toml", "name = mine", "not TOML"),
-        ("task.toml", TOML + "colour = 1\n", "colour"),
-        ("task.toml", TOML.replace('"mine"', '"other"'), "must be the folder's"),
-        ("task.toml", TOML.replace("[-1, 3]", "[3, -1]"), "the lower first"),
-        ("task.toml", TOML.replace("visible = 2", "visible = 0"), "visible"),
-        ("task.py", "def instances(: pass", "SyntaxError"),
-        ("task.py", "import no_such_module_at_all", "no_such_module_at_all"),
-        ("task.py", "def instances(rng, count): ...", "no function score"),
-        ("baseline.py", "#" * 70_000, "larger than 65536"),
-    ],
-)
-def test_a_mistake_in_a_task_is_named(mine: Path, file: str, text: str | None, said: str) -> None:
-    if text is None:
-        (mine / file).unlink()
-    else:
-        (mine / file).write_text(text)
-    with pytest.raises(DataError, match=said):
-        read_task(mine)
-
-
-def test_a_task_that_needs_what_is_not_here_says_so(mine: Path) -> None:
-    (mine / "task.toml").write_text(TOML + 'needs = ["no_such_module_at_all"]\n')
-    assert "no_such_module_at_all" in read_task(mine).missing

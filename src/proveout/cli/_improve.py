@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,10 +15,11 @@ from proveout.cli._shared import console, explained, print_json, to_json
 from proveout.errors import UserError
 
 if TYPE_CHECKING:
-    from proveout.improve import Archive, Improvement
+    from proveout.improve import Archive, Improvement, Transfer
     from proveout.ledger import Event
 
 _WORK_LEFT = 3
+_MOST_SAMPLES = 10_000
 
 
 def improve(
@@ -51,10 +54,20 @@ def improve(
         bool, typer.Option("--transfer", help="Only score improvers on other tasks.")
     ] = False,
     improvers: Annotated[
-        str, typer.Option(help="Which to transfer: names with commas between them.")
-    ] = "",
-    samples: Annotated[str, typer.Option(help="Budgets to transfer at, as in 8,24.")] = "24",
-    seeds: Annotated[int, typer.Option(min=2, help="Runs of each when transferring.")] = 10,
+        str | None, typer.Option(help="Of --transfer: names with commas between them.")
+    ] = None,
+    against: Annotated[
+        str | None, typer.Option(help="Of --transfer: the one to hold all against; else the seed.")
+    ] = None,
+    samples: Annotated[
+        str | None, typer.Option(help="Of --transfer: budgets, as in 8,24; else 24.")
+    ] = None,
+    models: Annotated[
+        str | None, typer.Option(help="Of --transfer: as in embedded,llm; else the folder's own.")
+    ] = None,
+    seeds: Annotated[
+        int | None, typer.Option(min=2, help="Of --transfer: runs of each on each task; else 10.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Let the idea-maker improve itself, or go on with it; adopts only what is proven better."""
@@ -65,33 +78,53 @@ def improve(
         return
     if key:
         raise UserError("--key goes with --init; later it stands in improve.toml")
+    of_transfer = (improvers, against, samples, models, seeds)
+    if not transfer and any(each is not None for each in of_transfer):
+        raise UserError(
+            "--improvers, --against, --samples, --models and --seeds go with --transfer"
+        )
     asked = (show, approve, decline, rollback, probe, status or None, transfer or None)
     if sum(each is not None for each in asked) > 1:
         raise UserError("--status, --show, --approve, --decline, --rollback, --probe, --transfer: "
                         "give one of them")  # fmt: skip
+    if show is not None or status:  # from the records alone
+        _show(folder, show, as_json) if show is not None else _print(folder, as_json)
+        return
     spec = read_improvement(folder)
-    if show is not None:
-        _show(folder, show, as_json)
-    elif status:
-        _print(folder, as_json)
-    elif approve is not None or decline is not None or rollback is not None:
+    if approve is not None or decline is not None or rollback is not None:
         _decide(spec, approve, decline, rollback)
     elif probe is not None:
-        _probe(spec, probe, as_json)
+        with _stoppable(" the same command"):
+            _probe(spec, probe, as_json)
     elif transfer:
-        _transfer(spec, improvers, samples, seeds, as_json)
+        wanted = _wanted(improvers, against, samples, models, seeds)
+        with _stoppable(" the same command"):
+            _transfer(spec, wanted, as_json)
     else:
         _run(spec, folder, as_json)
+
+
+@contextlib.contextmanager
+def _stoppable(command: str) -> Iterator[None]:
+    """What was made until Ctrl-C or a hard end is on record, and the same command goes on."""
+    from proveout.improve import Ended
+
+    try:
+        yield
+    except KeyboardInterrupt:
+        print(f"\nstopped; go on with{command}", file=sys.stderr)
+        raise typer.Exit(_WORK_LEFT) from None
+    except Ended as ended:
+        print(f"\nstopped with work left: {ended}. Raise it in [end] of improve.toml, and go on "
+              f"with{command}", file=sys.stderr)  # fmt: skip
+        raise typer.Exit(_WORK_LEFT) from None
 
 
 def _run(spec: Improvement, folder: Path, as_json: bool) -> None:
     from proveout.improve import run_improvement
 
-    try:
+    with _stoppable(f": proveout improve {folder}"):
         why, left = run_improvement(spec, _quiet if as_json else _say)
-    except KeyboardInterrupt:
-        print(f"\nstopped; go on with: proveout improve {folder}", file=sys.stderr)
-        raise typer.Exit(_WORK_LEFT) from None
     if not as_json:
         print()
     _print(folder, as_json)
@@ -113,6 +146,7 @@ def _say(event: Event) -> None:
         ImproverRefused,
         ImproverRejected,
         ScreenRead,
+        TransferRead,
     )
     from proveout.trials import clean_lines
 
@@ -132,6 +166,9 @@ def _say(event: Event) -> None:
             line = f"✗ {rejected.name}  {rejected.reason}"
         case ImproverAdopted() as adopted:
             line = f"✓ {adopted.name}  {adopted.why}"
+        case TransferRead(difference=None) as read:
+            line = (f"  {read.task or 'all tasks'} at {read.samples} samples with {read.model}: "
+                    f"{read.runs} runs of each improver")  # fmt: skip
         case _:
             return
     print(*clean_lines(" ".join(line.splitlines())), flush=True)
@@ -195,23 +232,39 @@ def _probe(spec: Improvement, samples: int, as_json: bool) -> None:
         console().print(safety_table(rates))
 
 
-def _transfer(spec: Improvement, improvers: str, samples: str, seeds: int, as_json: bool) -> None:
+def _wanted(
+    improvers: str | None,
+    against: str | None,
+    samples: str | None,
+    models: str | None,
+    seeds: int | None,
+) -> Transfer:
+    from proveout.improve import Transfer
+
+    try:
+        budgets = tuple(int(each) for each in (samples or "24").split(","))
+    except ValueError:
+        raise UserError(f"--samples {samples!r} is no list of numbers; write 8,24") from None
+    if not all(1 <= each <= _MOST_SAMPLES for each in budgets):
+        raise UserError(f"--samples {samples!r}: each budget must be from 1 to {_MOST_SAMPLES}")
+    return Transfer(_listed(improvers), against or "", budgets, _listed(models), seeds or 10)
+
+
+def _listed(names: str | None) -> tuple[str, ...]:
+    return tuple(filter(None, (each.strip() for each in (names or "").split(","))))
+
+
+def _transfer(spec: Improvement, wanted: Transfer, as_json: bool) -> None:
     from dataclasses import asdict
 
     from proveout.improve import transfer
     from proveout.report import transfer_table
 
-    names = tuple(filter(None, (each.strip() for each in improvers.split(","))))
-    try:
-        budgets = tuple(int(each) for each in samples.split(","))
-    except ValueError:
-        raise UserError(f"--samples {samples!r} is no list of numbers; write 8,24") from None
-    if any(each < 1 for each in budgets):
-        raise UserError(f"--samples {samples!r}: each budget must be at least 1")
-    reads = transfer(spec, names, budgets, seeds)
+    reads = transfer(spec, wanted, _quiet if as_json else _say)
     if as_json:
         print_json([asdict(each) for each in reads])
     else:
+        print()
         console().print(transfer_table(reads))
 
 
@@ -221,6 +274,8 @@ def _init(folder: Path, key: str) -> None:
     file = folder / IMPROVE_FILE
     if file.exists():
         raise UserError(f"{file} is there already; edit it, or name another folder")
+    if folder.exists() and (not folder.is_dir() or (folder / "study.toml").exists()):
+        raise UserError(f"{folder} is a file or holds a study; name a new folder for improvers")
     folder.mkdir(parents=True, exist_ok=True)
     drawn_from = f"key = {json.dumps(key)}\n" if key else ""
     file.write_text(drawn_from + STARTING_POINT, encoding="utf-8")

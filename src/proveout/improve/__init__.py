@@ -18,7 +18,6 @@ from proveout.improve._open import (
     read_archive,
     roll_back,
     run_improvement,
-    transfer,
 )
 from proveout.improve._place import Place
 from proveout.improve._source import ImproverSource
@@ -31,6 +30,7 @@ from proveout.improve._task import (
     read_task,
     whole_numbers,
 )
+from proveout.improve._transfer import Transfer, transfer
 from proveout.improve._work import Meta, Workshop
 
 __all__ = [
@@ -56,6 +56,7 @@ __all__ = [
     "Samples",
     "Standing",
     "Task",
+    "Transfer",
     "Workshop",
     "alpha_of",
     "approve",

@@ -23,6 +23,8 @@ from proveout.ledger import (
     TransferRead,
 )
 
+_ASIDE = (SamplesCharged, SamplesSettled, ImproverRan, ProbeRead, TransferRead)
+"""What probes and transfers write: after them, what had ended still has."""
 Request = tuple[str, int, str]
 """A run, the number of the call in it, and the hash of what was asked."""
 
@@ -49,7 +51,8 @@ class Archive:
     gates: list[GateRead] = field(default_factory=list)
     rejected: dict[str, str] = field(default_factory=dict)
     adopted: list[ImproverAdopted] = field(default_factory=list)
-    transfers: list[TransferRead] = field(default_factory=list)
+    transfers: dict[tuple[str, ...], TransferRead] = field(default_factory=dict)
+    """The last of each model, budget, task, improver and what it was held against."""
     probes: list[ProbeRead] = field(default_factory=list)
     ended: str = ""
     asked: dict[Request, SamplesCharged] = field(default_factory=dict)
@@ -111,6 +114,16 @@ class Archive:
             total.update(run.attempts)
         return total
 
+    @property
+    def by_model(self) -> dict[str, tuple[int, Counter[str]]]:
+        """Programs written and attempts in them, by the model that wrote."""
+        found: dict[str, tuple[int, Counter[str]]] = {}
+        for run in self.runs.values():
+            name = run.model or (self.opened.model if self.opened else "")
+            written, attempts = found.get(name, (0, Counter()))
+            found[name] = (written + run.written, attempts + Counter(run.attempts))
+        return {name: both for name, both in found.items() if both[0]}
+
     def lineage(self, name: str) -> list[str]:
         """The improvers that its text is an edit of, itself first; none of one that is not here."""
         found: list[str] = []
@@ -150,12 +163,14 @@ class Archive:
             case ImproverAdopted() as adopted:
                 self.adopted.append(adopted)
             case TransferRead() as transfer:
-                self.transfers.append(transfer)
+                told = (transfer.model, str(transfer.samples), transfer.task)
+                self.transfers[*told, transfer.improver, transfer.against] = transfer
             case ProbeRead() as probe:
                 self.probes.append(probe)
             case _:
                 pass
-        self.ended = entry.event.why if isinstance(entry.event, ImprovementEnded) else ""
+        if not isinstance(entry.event, _ASIDE):
+            self.ended = entry.event.why if isinstance(entry.event, ImprovementEnded) else ""
 
     def _settle(self, settled: SamplesSettled) -> None:
         request = (settled.run, settled.call, settled.request)

@@ -5,11 +5,9 @@ from __future__ import annotations
 import ast
 import hashlib
 
-from proveout.improve._program import parse
-from proveout.improve._task import LONGEST_PROGRAM_BYTES
+from proveout.improve._program import LONGEST_PROGRAM_BYTES, parse
 
 IMPROVE = "improve"
-_ARGUMENTS = 4
 
 
 def problem_with(source: str, function: str = IMPROVE) -> tuple[str, str] | None:

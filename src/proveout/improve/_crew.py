@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import queue
+import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -27,7 +28,9 @@ class Crew:
         self, folder: Path, book: Book, model: Model, key: str, workers: int, least: Level
     ) -> None:
         """`least` is the lowest level of isolation that is accepted."""
-        self._places = [Place(folder / "scratch") for _ in range(workers)]
+        scratch = folder / "scratch"
+        shutil.rmtree(scratch, ignore_errors=True)  # of a controller that was killed
+        self._places = [Place(scratch) for _ in range(workers)]
         given: dict[tuple[str, int], float] = {}
         self._book, self._least = book, least
         self.model = model
@@ -67,6 +70,12 @@ class Crew:
     def isolation(self) -> Level:
         """The level at which everything runs."""
         return max(place.isolation for place in self._places)
+
+    def use(self, model: Model) -> None:
+        """Another model answers from now on."""
+        self.model = model
+        for shop in self._shops:
+            shop.model = model
 
     def do(self, jobs: Sequence[Job[Result]]) -> list[Result]:
         """The results of all jobs, in their order; raises what the first that failed raised."""

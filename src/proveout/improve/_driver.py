@@ -106,10 +106,7 @@ def watch(pipe: Pipe) -> None:
             return
         busy.append(True)
         try:
-            if event.startswith("socket.") and event not in (
-                "socket.__new__",
-                "socket.gethostname",
-            ):
+            if event.startswith("socket.") and event not in _HARMLESS:
                 pipe.note("network", event)
             elif event in _PROCESSES:
                 pipe.note("process", event)
@@ -223,13 +220,12 @@ class _Sealed:
     def __init__(self, name: str, pipe: Pipe, **parts: Any) -> None:
         vars(self).update(_name=name, _pipe=pipe, **parts)
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        self._pipe.note("budget" if self._name == "budget" else "score", f"{self._name}.{name} = ")
+    def __setattr__(self, name: str, value: Any = None) -> None:
+        kind = "budget" if self._name == "budget" else "score"
+        self._pipe.note(kind, f"writes {self._name}.{name}")
         raise AttributeError(f"{self._name}.{name} cannot be written")
 
-    def __delattr__(self, name: str) -> None:
-        self._pipe.note("budget" if self._name == "budget" else "score", f"del {self._name}.{name}")
-        raise AttributeError(f"{self._name}.{name} cannot be deleted")
+    __delattr__ = __setattr__
 
 
 class Budget(_Sealed):

@@ -16,7 +16,13 @@ from random import Random
 from proveout.improve._graft import related
 from proveout.improve._model import Model, Most, Samples
 from proveout.improve._mutate import mutate
-from proveout.improve._program import LARGEST_BYTES, Program, fenced, fenced_programs, read_program
+from proveout.improve._program import (
+    LONGEST_PROGRAM_BYTES,
+    Program,
+    fenced,
+    fenced_programs,
+    read_program,
+)
 
 LONGEST_PROMPT = 400_000
 """Characters of a prompt that are read, from its end."""
@@ -38,7 +44,7 @@ class EmbeddedModel(Model):
 
     def most(self, prompt: str, count: int) -> Most:
         """It costs nothing but its own time; its tokens are counted as a language model's are."""
-        characters = len(prompt) + count * (LARGEST_BYTES + len(_PROSE))
+        characters = len(prompt) + count * (LONGEST_PROGRAM_BYTES + len(_PROSE))
         return Most(characters // _CHARACTERS_PER_TOKEN)
 
     def sample(self, prompt: str, count: int, temperature: float, seed: int) -> Samples:

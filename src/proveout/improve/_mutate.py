@@ -12,7 +12,7 @@ from random import Random
 from typing import Any, NamedTuple
 
 from proveout.improve._graft import graft
-from proveout.improve._program import LARGEST_BYTES, Expression, Program, Span, read_program
+from proveout.improve._program import LONGEST_PROGRAM_BYTES, Expression, Program, Span, read_program
 
 _TRIES = 12
 _MOST_EDITS = 6
@@ -85,7 +85,7 @@ def _one(text: str, rng: Random, heat: float, donors: Sequence[Program]) -> Edit
             edit = make(program)
         except (RecursionError, ValueError, OverflowError):
             continue
-        if edit is None or edit.text == text or len(edit.text.encode()) > LARGEST_BYTES:
+        if edit is None or edit.text == text or len(edit.text.encode()) > LONGEST_PROGRAM_BYTES:
             continue
         if read_program(edit.text) is not None:
             return edit

@@ -5,13 +5,11 @@ from __future__ import annotations
 import contextlib
 import platform
 import secrets
-import statistics
 import tomllib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-
-import numpy as np
 
 from proveout import __version__
 from proveout.errors import DataError, NotIsolated, UserError
@@ -20,12 +18,10 @@ from proveout.improve._book import Book, Ended
 from proveout.improve._chat import ChatModel
 from proveout.improve._crew import Crew
 from proveout.improve._embedded import EmbeddedModel
-from proveout.improve._gate import interval
 from proveout.improve._meter import Budget
 from proveout.improve._model import Model
 from proveout.improve._recursion import Recursion, Watcher
 from proveout.improve._spec import IMPROVE_FILE, Improvement
-from proveout.improve._strategies import strategies
 from proveout.improve._task import Task
 from proveout.improve._work import Workshop
 from proveout.ledger import (
@@ -37,11 +33,10 @@ from proveout.ledger import (
     ImproverRan,
     ImproverRejected,
     ProbeRead,
-    TransferRead,
     read_entries,
 )
 
-_PROBE, _TRANSFER = 3_000_000, 4_000_000
+_PROBE = 3_000_000
 _PROBE_SAMPLES = 8
 _FIXED = ("improver", "archive", "tasks", "held_out", "model", "inner", "outer", "gate")
 """What cannot change under way without making what was decided meaningless."""
@@ -59,7 +54,7 @@ def run_improvement(
         NotIsolated: programs would be shut in less than is accepted.
         EnvironmentFailure: the model gives no answer, or the disk is full.
     """
-    with _opened(spec, model) as (book, crew):
+    with opened(spec, model or model_of(spec, spec.model)) as (book, crew):
         recursion = Recursion(
             spec, book, crew, watch, tuple(map(spec.task, spec.tasks)),
             tuple(map(spec.task, spec.held_out)),
@@ -119,8 +114,12 @@ def roll_back(spec: Improvement, name: str) -> str:
 
 def probe(spec: Improvement, samples: int, watch: Watcher = lambda event: None) -> ProbeRead:
     """Has a model write so many programs, half of them improvers, runs each once shut in, and
-    counts what they reach for. Nothing is adopted."""
-    with _opened(spec) as (book, crew):
+    counts what they reach for. Nothing is adopted.
+
+    Raises:
+        Ended: a hard end of the folder was reached. What was made is on record.
+    """
+    with opened(spec, model_of(spec, spec.model)) as (book, crew):
         begun = len(book.archive.probes)
         tasks = tuple(map(spec.task, spec.tasks))
         shares = [
@@ -148,73 +147,10 @@ def probe(spec: Improvement, samples: int, watch: Watcher = lambda event: None) 
     return read
 
 
-def transfer(
-    spec: Improvement,
-    names: tuple[str, ...],
-    samples: tuple[int, ...],
-    seeds: int,
-    watch: Watcher = lambda event: None,
-) -> list[TransferRead]:
-    """Scores improvers on tasks that nothing was decided on, at several budgets.
-
-    `names` are of the archive or the library; by default the present improver, its ancestors and
-    every strategy of the library. The seed improver is always among them, and each is compared
-    with it, on the same instances with the same luck.
-
-    Raises:
-        UserError: a name is not known, or there is no task left.
-    """
-    if not spec.transfers:
-        raise UserError("there is no task left to transfer to; name some in `transfer = [...]`")
-    with _opened(spec) as (book, crew):
-        sources = {Path(spec.improver).stem: spec.source(spec.improver)}
-        for name in names or (*book.archive.lineage(book.archive.present), *strategies()):
-            known = book.archive.improvers.get(name)
-            sources.setdefault(Path(name).stem, known.source if known else spec.source(name))
-        reads = []
-        for count in samples:
-            for task_name in spec.transfers:
-                budget = Budget(samples=count, utility_calls=count,
-                                seconds=spec.inner.time, cpu_seconds=spec.inner.cpu)  # fmt: skip
-                reads += _transfer_on(book, crew, sources, spec.task(task_name), budget, seeds)
-        for read in reads:
-            if read not in book.archive.transfers:
-                book.write(read)
-            watch(read)
-    return reads
-
-
-def _transfer_on(
-    book: Book, crew: Crew, sources: dict[str, str], task: Task, budget: Budget, seeds: int
-) -> list[TransferRead]:
-    """All improvers on one task at one budget; the first is what the others are held against."""
-
-    def job(name: str, seed: int) -> Callable[[Workshop], ImproverRan]:
-        run = f"transfer/{budget.samples}/{name}/{task.name}/{seed}"
-        source = sources[name]
-        return lambda shop: shop.improve_task(run, name, source, task, seed, budget)
-
-    cells = [(name, _TRANSFER + index) for name in sources for index in range(seeds)]
-    runs = crew.do([job(name, seed) for name, seed in cells])
-    gains: dict[str, list[float]] = {name: [] for name in sources}
-    for (name, _), ran in zip(cells, runs, strict=True):
-        gains[name].append(ran.gain or 0.0)
-    first = next(iter(sources))
-    found = []
-    for name, own in gains.items():
-        error = statistics.stdev(own) / len(own) ** 0.5 if len(own) > 1 else 0.0
-        apart = [a - b for a, b in zip(own, gains[first], strict=True)]
-        held = None if name == first else interval(np.array(apart)[:, None])
-        difference = None if name == first else statistics.fmean(apart)
-        found.append(TransferRead(name, task.name, budget.samples, seeds, statistics.fmean(own),
-                                  error, difference, held))  # fmt: skip
-    return found
-
-
 def _settle(spec: Improvement, name: str, event_of: Callable[[str], Event]) -> str:
     with _book(spec) as book:
         waiting = book.archive.waiting
-        if name != waiting:
+        if not waiting or name != waiting:
             told = f"{waiting} does" if waiting else "none does"
             raise UserError(f"{name!r} does not wait for a person; {told}")
         why = book.archive.gates[-1].reason
@@ -232,58 +168,88 @@ def _book(spec: Improvement) -> Iterator[Book]:
 
 
 @contextlib.contextmanager
-def _opened(spec: Improvement, model: Model | None = None) -> Iterator[tuple[Book, Crew]]:
-    """The book and the crew; what was declared is on record, and is still the same."""
-    model = model or model_of(spec)
+def opened(
+    spec: Improvement, model: Model, more: Sequence[Task] = ()
+) -> Iterator[tuple[Book, Crew]]:
+    """The book and the crew; what was declared is on record, and is still the same.
+
+    Tasks that a user brought are rehearsed before anything is measured on them: those that decide
+    when the folder is begun, and `more` each time.
+    """
+    deciding = {name: spec.task(name) for name in (*spec.tasks, *spec.held_out)}
     with Book(spec.folder, spec.ends) as book:
-        opened = book.archive.opened
-        if opened is not None:
-            _check_unchanged(spec, opened)
-        key = opened.key if opened else spec.key or secrets.token_hex(16)
+        begun = book.archive.opened
+        if begun is not None:
+            _check_unchanged(spec, begun, deciding)
+        key = begun.key if begun else spec.key or secrets.token_hex(16)
         run = spec.run
         with Crew(spec.folder, book, model, key, run.workers, run.isolation) as crew:
-            before = book.archive.isolation or crew.isolation
-            said = "isolation" in run.model_fields_set
-            if max(crew.isolation, before) != before and not said:
-                raise NotIsolated(
-                    f"improvers ran at isolation level {before} so far, and would run at "
-                    f"{crew.isolation} here; `proveout doctor` says what would raise it. To go on "
-                    f'all the same, write isolation = "{crew.isolation}" into [run]'
-                )
-            if opened is None:
+            _check_isolation(spec, book.archive.isolation or crew.isolation, crew.isolation)
+            new = [*more, *(() if begun else deciding.values())]
+            crew.do([partial(_rehearse, task) for task in new if task.is_own])
+            if begun is None:
                 text = (spec.folder / IMPROVE_FILE).read_text(encoding="utf-8")
                 machine = f"{platform.system()} {platform.release()} {platform.machine()}"
-                book.write(
-                    ImprovementOpened(
-                        spec.name, __version__, text, key, model.name, machine, crew.isolation
-                    )
-                )
+                digests = {name: task.digest for name, task in deciding.items()}
+                book.write(ImprovementOpened(spec.name, __version__, text, key, model.name, machine,
+                                             crew.isolation, digests))  # fmt: skip
             yield book, crew
 
 
-def model_of(spec: Improvement) -> Model:
-    """The model that a folder declares. Raises `UserError` where it lacks a key or a library."""
-    if spec.model == "embedded":
-        return EmbeddedModel([spec.source(name) for name in spec.archive])
-    assert spec.llm is not None
-    replay = spec.model == "replay" or spec.llm.cached_only
-    declared = spec.llm.model_copy(update={"cached_only": replay})
-    return ChatModel(declared, spec.folder / "sources" / "llm")
+def model_of(spec: Improvement, name: str) -> Model:
+    """A model by its name: `embedded`, `llm`, `replay`, or one of the tables `[models]`.
+
+    Raises:
+        UserError: there is none of that name, or it lacks a key or a library.
+    """
+    if name == "embedded":
+        return EmbeddedModel([spec.source(each) for each in spec.archive])
+    own = name in ("llm", "replay")
+    declared = spec.llm if own else spec.models.get(name)
+    if declared is None:
+        there = ["embedded", *(["llm", "replay"] if spec.llm else []), *spec.models]
+        table = "llm" if own else f"models.{name}"
+        raise UserError(f"there is no model {name!r}; there are: {', '.join(there)}. Others are "
+                        f"declared in {IMPROVE_FILE}, as [{table}]")  # fmt: skip
+    replay = declared.cached_only or "replay" in (name, spec.model)
+    calls = spec.folder / "sources" / ("llm" if own else f"llm-{name}")
+    return ChatModel(declared.model_copy(update={"cached_only": replay}), calls)
 
 
-def _check_unchanged(spec: Improvement, opened: ImprovementOpened) -> None:
-    before = Improvement.model_validate(
-        tomllib.loads(opened.improve_toml) | {"folder": spec.folder}
-    )
+def _rehearse(task: Task, shop: Workshop) -> None:
+    shop.rehearse(task)
+
+
+def _check_isolation(spec: Improvement, before: str, now: str) -> None:
+    said = "isolation" in spec.run.model_fields_set
+    if max(now, before) != before and not said:
+        raise NotIsolated(
+            f"improvers ran at isolation level {before} so far, and would run at {now} here; "
+            "`proveout doctor` says what would raise it. To go on all the same, write isolation = "
+            f'"{now}" into [run]'
+        )
+
+
+def _check_unchanged(
+    spec: Improvement, begun: ImprovementOpened, deciding: Mapping[str, Task]
+) -> None:
+    file = spec.folder / IMPROVE_FILE
+    before = Improvement.model_validate(tomllib.loads(begun.improve_toml) | {"folder": spec.folder})
     for name in _FIXED:
         was, now = getattr(before, name), getattr(spec, name)
         if name == "model" and {was, now} == {"llm", "replay"}:
             continue
         if was != now:
             raise UserError(
-                f"{spec.folder / IMPROVE_FILE}: {name} was {was!r} when this folder was begun and "
-                f"is {now!r} now; put it back, or begin another folder. What may change: "
-                "generations, approve, [end], [run], [llm]"
+                f"{file}: {name} was {was!r} when this folder was begun and is {now!r} now; put it "
+                "back, or begin another folder. What may change: generations, approve, transfer, "
+                "[end], [run], [llm], [models]"
             )
-    if spec.key and spec.key != opened.key:
-        raise UserError(f"{spec.folder / IMPROVE_FILE}: the key was another when it was begun")
+    if spec.key and spec.key != begun.key:
+        raise UserError(f"{file}: the key was another when it was begun")
+    for name, task in deciding.items():
+        if begun.tasks.get(name, task.digest) != task.digest:
+            raise UserError(
+                f"task {name} is another than when this folder was begun: a file in {task.folder} "
+                "was changed. Put it back, or begin another folder"
+            )

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-LARGEST_BYTES = 65_536
+LONGEST_PROGRAM_BYTES = 65_536
 _MOST_NODES = 20_000
 """Parts of a syntax tree; larger ones would take long to edit."""
 _MOST_DOTS = 5_000
@@ -116,7 +116,7 @@ def read_program(text: str) -> Program | None:
         source = text.encode()
     except UnicodeEncodeError:
         return None
-    if len(source) > LARGEST_BYTES or any(mark in source for mark in (b"\0", *_LINE_ENDS)):
+    if len(source) > LONGEST_PROGRAM_BYTES or any(mark in source for mark in (b"\0", *_LINE_ENDS)):
         return None
     tree = parse(text)
     if tree is None:
@@ -132,7 +132,7 @@ def read_program(text: str) -> Program | None:
 
 def parse(text: str) -> ast.Module | None:
     """A program's syntax tree; None where it has none, or where finding it might take long."""
-    if len(text) > LARGEST_BYTES or text.count(".") > _MOST_DOTS:
+    if len(text) > LONGEST_PROGRAM_BYTES or text.count(".") > _MOST_DOTS:
         return None
     try:
         with _QUIET, warnings.catch_warnings():

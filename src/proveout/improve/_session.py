@@ -17,8 +17,7 @@ from proveout.improve._channel import Closed, WrongFrame
 from proveout.improve._meter import Budget, Meter
 from proveout.improve._model import Model
 from proveout.improve._place import Place, Process, Walls
-from proveout.improve._program import fenced_programs
-from proveout.improve._task import LONGEST_PROGRAM_BYTES
+from proveout.improve._program import LONGEST_PROGRAM_BYTES, fenced_programs
 
 MOST_PROMPT_BYTES = 400_000
 _MOST_TEXTS_BYTES = 3_500_000
@@ -183,7 +182,8 @@ class Session:
             got = self.model.sample(prompt, count, temperature, seed)
         except SolutionFailed as failed:
             raise EnvironmentFailure(
-                f"the model {self.model.name} gives no answer: {failed}. Nothing is lost: the "
+                f"the model {self.model.name} gives no answer: {str(failed).rstrip('.')}. "
+                "Nothing is lost: the "
                 "same command goes on from here"
             ) from None
         self.book.settle(self.run, self._calls, request, most, got)

@@ -16,7 +16,7 @@ from proveout.errors import SolutionFailed
 from proveout.improve._attempts import Seen, keep
 from proveout.improve._channel import Closed, WrongFrame
 from proveout.improve._place import Place, Process, Walls
-from proveout.improve._task import LONGEST_PROGRAM_BYTES
+from proveout.improve._program import LONGEST_PROGRAM_BYTES
 
 _SLACK_SECONDS = 0.25
 """What a busy machine may add to a call, and to the start of a process."""

@@ -35,11 +35,10 @@ from proveout.improve._embedded import EmbeddedModel
 from proveout.improve._meter import Budget
 from proveout.improve._model import Model, Most, Samples
 from proveout.improve._place import Place
-from proveout.improve._program import fenced_programs
+from proveout.improve._program import LONGEST_PROGRAM_BYTES, fenced_programs
 from proveout.improve._session import Offer as Given
 from proveout.improve._session import Session
 from proveout.improve._strategies import strategies
-from proveout.improve._task import LONGEST_PROGRAM_BYTES
 from proveout.study import Improver, Study
 
 UNCHANGED, KNOWN, NEW = 0.25, 0.5, 0.75

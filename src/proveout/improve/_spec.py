@@ -17,10 +17,12 @@ from proveout.improve._check import problem_with
 from proveout.improve._meter import Budget
 from proveout.improve._strategies import strategies
 from proveout.improve._task import Task, library_tasks, read_task
-from proveout.study import LanguageModel, Part, Seconds, Usd, locate
+from proveout.study import STUDY_FILE, LanguageModel, Part, Seconds, Usd, locate
 
 IMPROVE_FILE = "improve.toml"
 _CHILD = re.compile(r"g[0-9]+-[a-z]")
+_MODEL = re.compile(r"[A-Za-z0-9_-]{1,40}")
+_MODELS = ("embedded", "llm", "replay")
 
 
 class InnerBudget(Part):
@@ -101,6 +103,8 @@ class Improvement(Part):
     """Instances are drawn from it; by default a random one, which stands in the ledger alone."""
     model: Literal["embedded", "llm", "replay"] = "embedded"
     llm: LanguageModel | None = None
+    models: dict[str, LanguageModel] = Field(default_factory=dict)
+    """Others to transfer with, by a name of their own."""
     inner: InnerBudget = InnerBudget()
     outer: OuterBudget = OuterBudget()
     gate: Gate = Gate()
@@ -109,14 +113,19 @@ class Improvement(Part):
 
     @model_validator(mode="after")
     def _fits(self) -> Improvement:
-        train, decide = _places(self.tasks), _places(self.held_out)
+        train, decide, after = map(_names, (self.tasks, self.held_out, self.transfer))
         improvers = [Path(name).stem for name in (self.improver, *self.archive)]
-        both = sorted(set(train) & set(decide))
-        if both:
+        if both := sorted(set(train) & set(decide)):
             raise ValueError(f"{', '.join(both)}: a task cannot be trained on and held out")
-        for each in (train, decide, improvers):
+        if used := sorted({*train, *decide} & set(after)):
+            raise ValueError(f"{', '.join(used)}: decided on, so nothing can be transferred to it")
+        for each in (train, decide, after, improvers):
             if twice := sorted({name for name in each if each.count(name) > 1}):
                 raise ValueError(f"{', '.join(twice)}: named twice")
+        for name in self.models:
+            if name in _MODELS or not _MODEL.fullmatch(name):
+                raise ValueError(f"models.{name}: call it something else, of letters, digits, - "
+                                 f"and _, and not {', '.join(_MODELS)}")  # fmt: skip
         if self.model != "embedded" and self.llm is None:
             raise ValueError(f'model = "{self.model}" needs a table [llm], as in a study')
         return self
@@ -147,7 +156,8 @@ class Improvement(Part):
         return found
 
     def source(self, name: str) -> str:
-        """An improver's text by its name, or its file's. Raises `UserError` where there is none."""
+        """An improver's text by its name, or its file's. Raises `UserError` where there is none,
+        or it is no improver."""
         known = strategies()
         if name in known:
             return known[name]
@@ -158,24 +168,27 @@ class Improvement(Part):
                 f"{', '.join(known)}"
             )
         try:
-            return file.read_text(encoding="utf-8")
+            source = file.read_text(encoding="utf-8")
         except UnicodeDecodeError:
             raise UserError(
                 f"{file} is no text in UTF-8; an improver is a file of Python"
             ) from None
+        if wrong := problem_with(source):
+            raise UserError(f"{file} cannot be run as an improver: {wrong[1]}")
+        return source
 
     @property
     def transfers(self) -> tuple[str, ...]:
         """The tasks that nothing was decided on."""
-        used = {*self.tasks, *self.held_out}
+        used = {*_names(self.tasks), *_names(self.held_out)}
         return self.transfer or tuple(
             name for name, task in library_tasks().items() if name not in used and not task.missing
         )
 
 
-def _places(names: Sequence[str]) -> list[str]:
-    """What names mean, so that `mine` and `./mine/` are one."""
-    return [os.path.normpath(name) for name in names]
+def _names(places: Sequence[str]) -> list[str]:
+    """The names of tasks, so that `mine`, `./mine/` and `other/mine` are one."""
+    return [Path(os.path.normpath(place)).name for place in places]
 
 
 def read_improvement(folder: Path) -> Improvement:
@@ -185,6 +198,9 @@ def read_improvement(folder: Path) -> Improvement:
         UserError: with every mistake found, each with its line and what is allowed.
     """
     file = folder / IMPROVE_FILE
+    if (folder / STUDY_FILE).is_file():
+        raise UserError(f"{folder} holds a study, whose ledger is its own: give the improvers a "
+                        "folder of theirs")  # fmt: skip
     try:
         text = file.read_text(encoding="utf-8")
         declared = tomllib.loads(text)
@@ -204,8 +220,7 @@ def read_improvement(folder: Path) -> Improvement:
     for name in (*spec.tasks, *spec.held_out, *spec.transfer):
         spec.task(name)
     for name in (spec.improver, *spec.archive):
-        if wrong := problem_with(spec.source(name)):
-            raise UserError(f"{file}: {name} cannot be run as an improver: {wrong[1]}")
+        spec.source(name)
         if _CHILD.fullmatch(stem := Path(name).stem):
             raise UserError(
                 f"{file}: {name}: children made here are named {stem!r} and the like, so call the "
@@ -236,6 +251,7 @@ def _allowed(table: tuple[int | str, ...]) -> list[str]:
         "end": Finish,
         "run": Execution,
         "llm": LanguageModel,
+        "models": LanguageModel,
     }
     model = parts.get(str(table[0]), Part) if table else Improvement
     return sorted(set(model.model_fields) - {"folder"})

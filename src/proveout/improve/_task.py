@@ -8,6 +8,7 @@ anything at all, so `finite_numbers` and `whole_numbers` are there to read it wi
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import math
 import random
@@ -15,6 +16,7 @@ import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
+from numbers import Real
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
@@ -22,9 +24,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from proveout.errors import DataError, SolutionFailed
+from proveout.improve._check import problem_with
+from proveout.improve._own_code import finished
 
 LIBRARY = Path(__file__).parent / "tasks"
-LONGEST_PROGRAM_BYTES = 65_536
 _FILES = ("task.toml", "task.py", "baseline.py")
 
 Part = Literal["visible", "hidden"]
@@ -72,7 +75,14 @@ class Task:
     folder: Path
     needs: tuple[str, ...] = ()
     """Modules that `task.py` needs beside proveout's own dependencies."""
+    digest: str = ""
+    """Of the three files, as they were read."""
     _code: ModuleType = field(repr=False, compare=False, default_factory=lambda: ModuleType("task"))
+
+    @property
+    def is_own(self) -> bool:
+        """Whether a user brought it."""
+        return self.folder.parent != LIBRARY.resolve()
 
     @property
     def missing(self) -> str:
@@ -84,12 +94,16 @@ class Task:
         """Fresh instances, the same for the same key, part and seed, and for no others.
 
         Raises:
-            DataError: `task.py` draws another number of instances than it was asked for.
+            DataError: `task.py` draws another number of instances than it was asked for, raises, or
+                does not end.
         """
         count = self.visible if part == "visible" else self.hidden
-        drawn = self._code.instances(random.Random(f"{key}/{self.name}/{part}/{seed}"), count)
+        luck = random.Random(f"{key}/{self.name}/{part}/{seed}")
+        file = self.folder / "task.py"
+        drawn = finished(file, "instances()", lambda: self._code.instances(luck, count))
         if not isinstance(drawn, list) or len(drawn) != count:
-            raise DataError(f"{self.folder / 'task.py'}: instances() must give a list of {count}")
+            got = f"a list of {len(drawn)}" if isinstance(drawn, list) else _told(drawn)
+            raise DataError(f"{file}: instances() must give a list of {count}; it gave {got}")
         return drawn
 
     def score(self, instance: Any, call: Call) -> float:
@@ -99,13 +113,13 @@ class Task:
             SolutionFailed: it gave no answer, or one that scores outside the declared range.
         """
         value = self._code.score(instance, call)
-        if not isinstance(value, int | float) or not self.low <= value <= self.high:
+        if not _is_number(value) or not self.low <= value <= self.high:
             raise SolutionFailed(
                 "out of range",
                 f"task {self.name}: {_told(value)} as a score; declared are {self.low:g} to "
                 f"{self.high:g}, and nothing outside counts",
             )
-        return float((value - self.low) / (self.high - self.low))
+        return (float(value) - self.low) / (self.high - self.low)
 
 
 def read_task(folder: Path) -> Task:
@@ -122,12 +136,12 @@ def read_task(folder: Path) -> Task:
     if declared.name != folder.name:
         raise DataError(f"{folder / 'task.toml'}: name is {declared.name!r}; it must be the "
                         f"folder's, {folder.name!r}")  # fmt: skip
-    baseline = (folder / "baseline.py").read_text()
-    if len(baseline.encode()) > LONGEST_PROGRAM_BYTES:
-        raise DataError(f"{folder / 'baseline.py'} is larger than {LONGEST_PROGRAM_BYTES} bytes")
+    baseline = _baseline(folder / "baseline.py", declared.function)
     low, high = declared.range
     told = declared.model_dump(exclude={"range"})
-    return Task(**told, low=low, high=high, baseline=baseline, folder=folder, _code=_code(folder))
+    digest = hashlib.sha256(b"\0".join((folder / name).read_bytes() for name in _FILES))
+    return Task(**told, low=low, high=high, baseline=baseline, folder=folder,
+                digest=digest.hexdigest()[:16], _code=_code(folder))  # fmt: skip
 
 
 @cache
@@ -161,6 +175,10 @@ def whole_numbers(answer: Any, count: int, low: int, high: int) -> list[int]:
     return [int(value) for value in values]
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real)  # of NumPy's too
+
+
 def _told(answer: Any) -> str:
     if isinstance(answer, (list, dict)):
         return f"a {type(answer).__name__} of {len(answer)}"
@@ -176,12 +194,24 @@ def _read_declaration(path: Path) -> _Declared:
         raise DataError(f"{path} is not TOML: {error}") from None
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise DataError(f"{path}: {where}: {first['msg']}") from None
+        where, said = ".".join(str(part) for part in first["loc"]), first["msg"]
+        if first["type"] == "extra_forbidden":
+            said = f"unknown key; allowed here: {', '.join(_Declared.model_fields)}"
+        raise DataError(f"{path}: {where}: {said}") from None
     low, high = declared.range
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
         raise DataError(f"{path}: range must be two numbers, the lower first; got {low}, {high}")
     return declared
+
+
+def _baseline(path: Path, function: str) -> str:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise DataError(f"{path} is no text in UTF-8; a baseline is a file of Python") from None
+    if problem := problem_with(text, function):
+        raise DataError(f"{path}: {problem[1]}")
+    return text
 
 
 def _code(folder: Path) -> ModuleType:
@@ -189,10 +219,8 @@ def _code(folder: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(f"proveout_task_{folder.name}", path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        raise DataError(f"{path} cannot be loaded: {type(error).__name__}: {error}") from error
+    load = spec.loader.exec_module
+    finished(path, "loading it", lambda: load(module))
     for name in ("instances", "score"):
         if not callable(getattr(module, name, None)):
             raise DataError(f"{path} has no function {name}; a task needs instances and score")

@@ -8,18 +8,19 @@ is still there. Parent and child get the same instances and the same luck of the
 
 from __future__ import annotations
 
-import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-from proveout.errors import SolutionFailed
+from proveout.errors import DataError, ProveoutError, SolutionFailed
 from proveout.improve._attempts import MOST_SEEN, Counts, Seen
 from proveout.improve._book import Book
 from proveout.improve._check import fingerprint, problem_with
 from proveout.improve._meter import Budget
 from proveout.improve._model import Model
+from proveout.improve._own_code import finished
 from proveout.improve._place import Place
 from proveout.improve._session import Offer, Outcome, Session, luck_of
 from proveout.improve._solution import Host, Solution
@@ -128,6 +129,41 @@ class Workshop:
                 gains.append(ran.gain or 0.0)
         return statistics.fmean(gains)
 
+    def rehearse(self, task: Task) -> None:
+        """Draws instances of a task and scores its baseline: so a mistake in it is named before
+        anything is paid for, and is not taken for a failure of what is measured.
+
+        Raises:
+            DataError: what is wrong in which file.
+        """
+        file, baseline = task.folder / "task.py", task.folder / "baseline.py"
+        drawn, again = (task.instances(self.key, "visible", 0) for _ in range(2))
+        if repr(drawn) != repr(again) and " object at 0x" not in repr(drawn):
+            raise DataError(
+                f"{file}: instances() drew others from the same `rng`; draw from that alone, so "
+                "that all are held against each other on the same"
+            )
+        scores, failures = [], []
+        with (
+            Host(self.place) as host,
+            Solution(host, task.baseline, task.function, task.seconds, 0) as solution,
+        ):
+            for instance in drawn:
+                solution.begin()
+                one = partial(task.score, instance, solution)
+                try:
+                    scores.append(finished(file, "score()", one, task.seconds))
+                except SolutionFailed as failed:
+                    if failed.kind == "out of range":
+                        raise DataError(f"{file}: {failed}") from None
+                    failures.append(f"{failed.kind}: {failed}")
+        if not scores:
+            raise DataError(f"{baseline} fails on each visible instance, so nothing can be "
+                            f"measured on it: {failures[0]}")  # fmt: skip
+        if min(scores) == 1.0 and not failures:
+            raise DataError(f"{baseline} scores the most on each visible instance, so nothing can "
+                            "be won: make it weaker, or the instances harder")  # fmt: skip
+
     def _given_score(self, task: Task, seed: int) -> float:
         if (task.name, seed) not in self.given:
             hidden = task.instances(self.key, "hidden", seed)
@@ -172,12 +208,13 @@ class Meta:
 def _score_of(task: Task, instance: Any, solution: Solution) -> float:
     solution.begin()
     try:
-        score = task.score(instance, solution)
+        return task.score(instance, solution)
     except SolutionFailed:
         return 0.0
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError):
+    except ProveoutError:
+        raise
+    except Exception:
         return 0.0  # an answer of a form that the task did not think of
-    return score if math.isfinite(score) and 0.0 <= score <= 1.0 else 0.0
 
 
 def _described(task: Task) -> str:
@@ -208,6 +245,7 @@ def _record(
         "cpu_seconds": round(outcome.cpu_seconds, 4),
         "wall_seconds": round(outcome.wall_seconds, 4),
         "isolation": session.place.isolation,
+        "model": session.model.name,
         "refused": meter.refused,
         "written": counts.written,
         "attempts": counts.by_kind(),

@@ -19,6 +19,8 @@ class ImprovementOpened:
     machine: str
     isolation: str
     """The level that programs were shut in at when it began."""
+    tasks: Mapping[str, str] = field(default_factory=dict)
+    """Fingerprint of the files of each task that decides, by the name it was declared with."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,8 @@ class ImproverRan:
     """What it returned; kept where the run was on an improver."""
     isolation: str = ""
     """The level that it and its candidates ran at."""
+    model: str = ""
+    """Whose samples it asked for; empty in older records, where it is the folder's."""
 
 
 @dataclass(frozen=True)
@@ -187,14 +191,19 @@ class TransferRead:
 
     improver: str
     task: str
+    """Empty where it is all of them together."""
     samples: int
     """The budget of each run."""
     runs: int
     gain: float
     standard_error: float
     difference: float | None
-    """To the seed improver on the same instances; None for the seed itself."""
+    """To the one that all were held against, on the same instances; None for that one itself."""
     interval95: tuple[float, float] | None
+    model: str = ""
+    """Whose samples were asked for; empty in older records, where it is the folder's."""
+    against: str = ""
+    """The improver that all were held against; empty in older records, where it is the seed."""
 
 
 @dataclass(frozen=True)

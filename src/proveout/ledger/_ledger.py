@@ -273,8 +273,8 @@ def _take_lock(folder: Path) -> IO[str]:
         holder = lock.read().strip() or "unknown"
         lock.close()
         raise StudyBusy(
-            f"another `proveout run` (process {holder}) is at work on {folder}; watch it with "
-            f"`proveout status {folder}`, or stop it with Ctrl-C there"
+            f"another `proveout` command (process {holder}) is at work on {folder}; watch it with "
+            f"`proveout serve {folder}`, or stop it with Ctrl-C there"
         ) from None
     lock.truncate(0)
     lock.write(str(os.getpid()))

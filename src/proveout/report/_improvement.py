@@ -36,7 +36,7 @@ def improvement_json(archive: Archive, name: str = "") -> dict[str, Any]:
         "adopted": [asdict(each) for each in archive.adopted],
         "gates": [asdict(each) for each in archive.gates],
         "safety": [asdict(each) for each in safety(archive)],
-        "transfers": [asdict(each) for each in archive.transfers],
+        "transfers": [asdict(each) for each in archive.transfers.values()],
         "ledger_head": archive.head,
     }
 
@@ -89,10 +89,11 @@ def gate_of(archive: Archive, name: str) -> GateRead | None:
 
 
 def gains_of(archive: Archive, name: str) -> dict[str, dict[str, float | int]]:
-    """Mean gain by task over all runs of it by its name: screens, gates and transfers."""
+    """Mean gain by task over its runs in screens and gates, all at one budget with one model."""
     found: dict[str, list[float]] = {}
     for run in archive.runs.values():
-        if run.improver == name and run.gain is not None:
+        aside = run.run.startswith("transfer/")
+        if run.improver == name and run.gain is not None and not aside:
             found.setdefault(run.task, []).append(run.gain)
     return {
         task: {"mean": statistics.fmean(gains), "runs": len(gains)}
@@ -101,12 +102,12 @@ def gains_of(archive: Archive, name: str) -> dict[str, dict[str, float | int]]:
 
 
 def safety(archive: Archive) -> list[Rate]:
-    """How often each kind of attempt was in what a model wrote, over all runs and by each probe."""
-    found = []
-    if archive.opened is not None and archive.written:
-        total, written = archive.attempts, archive.written
-        found += [rate(archive.opened.model, kind, total[kind], written) for kind in KINDS]
-    return found
+    """How often each kind of attempt was in what a model wrote, over all runs, probes included."""
+    return [
+        rate(model, kind, attempts[kind], written)
+        for model, (written, attempts) in archive.by_model.items()
+        for kind in KINDS
+    ]
 
 
 def improver_diff(archive: Archive, name: str) -> str:

@@ -58,16 +58,19 @@ def improvement_view(archive: Archive, name: str, address: Callable[[str], str])
             for each in archive.refused.values()
         ],
         "safety": [
-            (each.kind, KINDS[each.kind], f"{each.count} of {each.written}",
+            (text.clean(each.model, 60), each.kind, KINDS[each.kind],
+             f"{each.count} of {each.written}",
              f"{each.per_thousand:.1f}", f"{each.interval95[0]:.1f} to {each.interval95[1]:.1f}")
             for each in safety(archive)
         ],
         "seen": seen_examples(archive),
         "transfers": [
-            (each.task, each.samples, text.clean(each.improver, 60), f"{each.gain:.3f}",
+            (text.clean(each.model, 60), each.samples, each.task or "all tasks",
+             text.clean(each.improver, 60), f"{each.gain:.3f} ± {each.standard_error:.3f}",
              difference(each.difference, each.interval95)
-             if each.difference is not None and each.interval95 else text.DASH, each.runs)
-            for each in archive.transfers
+             if each.difference is not None and each.interval95 else text.DASH,
+             text.clean(each.against, 60), each.runs)
+            for each in archive.transfers.values()
         ],
         "head": archive.head,
     }  # fmt: skip

@@ -38,7 +38,7 @@ def improvement_text(archive: Archive, folder: str) -> RenderableType:
     if seen:
         parts += [Text(), safety_table(seen)]
     if archive.transfers:
-        parts += [Text(), transfer_table(archive.transfers)]
+        parts += [Text(), transfer_table(archive.transfers.values())]
     return Group(*parts)
 
 
@@ -113,15 +113,16 @@ def safety_table(rates: Iterable[Rate]) -> RenderableType:
 def transfer_table(reads: Iterable[TransferRead]) -> RenderableType:
     """Improvers side by side on tasks that nothing was decided on."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for head in ("task", "samples", "improver", "gain", "to the seed [95%]", "runs"):
+    for head in ("model", "samples", "task", "improver", "gain", "difference [95%]", "to", "runs"):
         table.add_column(Text(head), no_wrap=True)
-    for each in sorted(reads, key=lambda read: (read.task, read.samples, -read.gain)):
+    for each in sorted(reads, key=lambda read: (read.model, read.samples, read.task, -read.gain)):
         apart = DASH
         if each.difference is not None and each.interval95 is not None:
             apart = difference(each.difference, each.interval95)
         table.add_row(
-            each.task, str(each.samples), Text(clean(each.improver, 40)),
-            f"{each.gain:.3f} ± {each.standard_error:.3f}", apart, str(each.runs),
+            Text(clean(each.model, 30)), str(each.samples), each.task or "all tasks",
+            Text(clean(each.improver, 40)), f"{each.gain:.3f} ± {each.standard_error:.3f}", apart,
+            Text("" if apart == DASH else clean(each.against, 40)), str(each.runs),
         )  # fmt: skip
     return table
 
