@@ -36,7 +36,7 @@ class Work:
     """The median of an append that is synced to the disk."""
     cpu_seconds: float
     """Of the controller's own thread, a trial."""
-    trials: int
+    trials_per_second: float
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ def interleaved(
         _ratio([a.cpu_seconds / b.cpu_seconds for a, b in zip(watched, alone, strict=True)]),
         pairs,
         updates / max(1, count) / looked,
-        sum(each.trials for each in watched) / len(watched),
+        sum(each.trials_per_second for each in watched) / len(watched),
         statistics.median(each.append_seconds for each in alone),
     )
 

@@ -169,7 +169,7 @@ def in_a_browser(server: Server) -> str:
 
 
 class Controller:
-    """Its work without the training: so many trials a second, each appended as it starts and ends."""
+    """Its work without the training: so many trials a second, appended as each starts and ends."""
 
     def __init__(self, ledger: Ledger, study: Study, rate: float) -> None:
         self._ledger, self._study, self._rate = ledger, study, rate
@@ -242,8 +242,8 @@ def with_viewers(study: Study, server: Server, asked: argparse.Namespace) -> str
         viewers.close()
     (append, *append_ends), (cpu, *cpu_ends) = found.append, found.cpu
     return (
-        f"{asked.viewers} viewers: a synced append takes {append:.3f} {_ends(append_ends)} times as "
-        f"long as without them ({1e6 * found.alone_seconds:.0f} us), the controller {cpu:.3f} "
+        f"{asked.viewers} viewers: a synced append takes {append:.3f} {_ends(append_ends)} times "
+        f"as long as without them ({1e6 * found.alone_seconds:.0f} us), the controller {cpu:.3f} "
         f"{_ends(cpu_ends)} times the CPU time a trial; medians of {found.pairs} pairs of blocks "
         f"of {asked.seconds:g} s, 95% intervals; {found.trials_per_second:.1f} trials a second "
         f"came in, each viewer fetched {found.updates_per_second:.2f} updates a second"
