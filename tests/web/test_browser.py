@@ -101,7 +101,7 @@ def test_keys_search_and_curves(
         page.goto(site.address)
         page.keyboard.press("/")
         page.keyboard.type("rot", delay=20)
-        page.locator("#live .ideas tbody tr").nth(1).wait_for(state="detached")
+        page.locator("#rows .ideas tbody tr").nth(1).wait_for(state="detached")
         assert page.url.endswith("q=rot&verdict=&sort=verdict")
         page.keyboard.press("Escape")
         page.keyboard.press("j")

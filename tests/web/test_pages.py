@@ -140,7 +140,7 @@ def test_a_folder_of_studies_lists_them_all(
     make_toy("broken").file.write_text("name = 3")
     with serve_folder(tmp_path) as site:
         page = words(site.ask("/").text)
-        assert "toy" in page and "3 of 10" in page
+        assert "toy" in page and "2 of 9" in page
         assert "fresh has no ledger yet" in page
         assert "broken" in page and "study.toml" in page
         assert site.ask("/s/toy/").status == 200

@@ -289,6 +289,22 @@ def _take_lock(folder: Path) -> IO[str]:
     return lock
 
 
+def is_at_work(folder: Path) -> bool:
+    """Whether somebody holds the study's ledger to write it: a controller, as a rule.
+
+    Looks by taking the lock together with whoever else looks, for as long as that takes; who wants
+    it for himself waits that long. False where there is no lock file.
+    """
+    try:
+        with (folder / "lock").open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
 @contextlib.contextmanager
 def explained(file: Path) -> Iterator[None]:
     """SQLite's errors in our words."""

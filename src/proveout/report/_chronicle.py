@@ -26,6 +26,7 @@ from proveout.ledger import (
     TrialStarted,
     VerdictsRead,
 )
+from proveout.report._meanings import ACTIONS
 from proveout.report._sense import verdicts_in_own_sense
 from proveout.study import Study
 
@@ -138,7 +139,7 @@ class _Teller:
             case ForecastScored() as scored_forecast:
                 day.measured.append(scored_forecast.idea)
             case Decided() as decided if decided.action != "Buy":
-                day.said.append(f"{decided.action}: {decided.why}")
+                day.said.append(f"{ACTIONS.get(decided.action, decided.action)}: {decided.why}")
             case _:
                 self._said(day, entry)
 

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from proveout.ledger import History, VerdictsRead
 from proveout.report._facts import count_trials, table_rows
+from proveout.report._meanings import ACTIONS
 from proveout.report._tables import rows_table
 from proveout.report._text import clean, share
 from proveout.study import Study
@@ -179,7 +180,8 @@ def _decided(history: History, width: int) -> list[Text]:
     said = [each for each in history.decisions if each.action != "Buy"]
     if not said:
         return []
-    lead = Text("decided ").append(clean(said[-1].action, 24), style="bold")
+    action = said[-1].action
+    lead = Text("decided ").append(ACTIONS.get(action) or clean(action, 24), style="bold")
     return [lead.append(f"  {clean(said[-1].why, width)}")]
 
 

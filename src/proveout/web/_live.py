@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from proveout.errors import ProveoutError, UserError
-from proveout.ledger import LedgerFollower
+from proveout.ledger import LEDGER_FILE, LedgerFollower, is_at_work
 from proveout.report import Snapshot, in_own_sense
 from proveout.study import STUDY_FILE, Study, read_study
 
@@ -41,6 +41,16 @@ class LiveStudy:
         """The number of the last entry seen."""
         return self._version
 
+    @property
+    def made(self) -> int:
+        """How often there was something new to show; pages say which of these they show."""
+        return self._made
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether there may be something to show: a study without a ledger was never run."""
+        return not (self.folder / STUDY_FILE).is_file() or (self.folder / LEDGER_FILE).is_file()
+
     def snapshot(self) -> Snapshot:
         """The study now, at most half a second old.
 
@@ -52,13 +62,17 @@ class LiveStudy:
             if self._snapshot is not None and began - self._looked_at < _FRESH_SECONDS:
                 return self._snapshot
             study = self._study()
-            sequence = self._follower.advance()
+            sequence, at_work = self._follower.advance(), is_at_work(self.folder)
             known = self._snapshot
             if known is None or sequence != self._version or known.study is not study:
                 history = in_own_sense(study, self._follower.history())
-                self._snapshot = Snapshot(study, history, time.time())
+                fault = self._follower.check.why
+                self._snapshot = Snapshot(study, history, time.time(), at_work, fault)
                 self._version = sequence
                 self._made += 1  # study.toml may have changed where the ledger has not
+            elif known.at_work is not at_work:
+                self._snapshot = replace(known, at=time.time(), at_work=at_work)
+                self._made += 1
             elif known.running:
                 self._snapshot = replace(known, at=time.time())
             self._looked_at = time.monotonic()
