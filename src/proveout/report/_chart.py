@@ -10,7 +10,7 @@ from typing import Any
 from proveout.report._text import clean
 from proveout.units import compact
 
-_LEFT, _RIGHT, _TOP, _BOTTOM = 66.0, 14.0, 10.0, 44.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 66.0, 20.0, 22.0, 44.0
 
 Point = tuple[float, float]
 
@@ -138,7 +138,7 @@ class _Scale:
         for at, word in axes.verticals:
             x = self.x(at)
             marks.append(f'<path class="aim" d="M{x:.1f} {_TOP:g}V{floor:g}"/>')
-            marks.append(f'<text class="tick" x="{x - 4:.1f}" y="{_TOP + 10:g}" '
+            marks.append(f'<text class="tick" x="{min(x + 18, right + 12):.1f}" y="{_TOP - 6:g}" '
                          f'text-anchor="end">{escape(word)}</text>')  # fmt: skip
         middle = (_LEFT + right) / 2
         marks.append(f'<text class="title" x="{middle:.0f}" y="{self._height - 6:g}" '

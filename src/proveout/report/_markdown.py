@@ -23,7 +23,7 @@ from proveout.report._text import (
 from proveout.report._trust import trust_lines
 from proveout.study import Study
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~$&])")
+_SPECIAL = re.compile(r"[\\`*_{}\[\]<>#!|~$&]|^\+|(?<=\\)\(")
 
 
 def write_markdown(
@@ -49,7 +49,7 @@ def write_markdown(
 
 
 def _escape(text: str, limit: int = 400) -> str:
-    return _SPECIAL.sub(r"\\\1", clean(text, limit))
+    return _SPECIAL.sub(r"\\\g<0>", clean(text, limit))
 
 
 def _table(study: Study, rows: tuple[Row, ...]) -> list[str]:

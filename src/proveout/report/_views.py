@@ -279,7 +279,9 @@ def smells(snapshot: Snapshot) -> list[str]:
     if missed:
         found.append(f"measured outside the forecast's 80% interval: {_names(missed)}")
     if history.refused:
-        found.append(f"{len(history.refused)} proposed ideas were refused")
+        refused = len(history.refused)
+        many = f"{refused} proposed ideas were" if refused > 1 else "a proposed idea was"
+        found.append(f"{many} refused")
     limit = study.limits.wall_time
     slow = [r.trial.id for r in snapshot.running if snapshot.at - r.started_at > limit]
     if slow and snapshot.at_work is not False:

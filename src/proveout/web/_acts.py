@@ -74,7 +74,7 @@ def act(study: Study, form: Mapping[str, str], form_key: str) -> Reply:
     if not outcome:
         waits = "It is left for the controller, which takes it in when a trial has ended; what "
         return Reply("Handed in", f"{waits}came of it then stands on the overview.", taken=True)
-    if outcome.startswith(DECLINED):
+    if outcome.startswith(DECLINED) or f"{form.get('name', '').strip()} was refused" in outcome:
         return Reply("Not done", _sentence_of(outcome.removeprefix(DECLINED)), 409)
     return Reply("Done", _sentence_of(outcome), taken=True)
 
@@ -114,7 +114,9 @@ def _parameters(text: str) -> dict[str, Value]:
 
 
 def _sentence_of(outcome: str) -> str:
-    return f"{outcome[:1].upper()}{outcome[1:]}."
+    """With a capital, unless it begins with a name."""
+    begins = outcome.split(" ", 1)[0] in {"the", "nothing", "there"}
+    return f"{outcome[:1].upper()}{outcome[1:]}." if begins else f"{outcome}."
 
 
 def _sentence(error: Exception) -> str:
