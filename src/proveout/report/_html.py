@@ -66,17 +66,22 @@ class FrozenLink:
         return self.page(page)
 
 
-def write_html(study: Study, history: History, diffs: Mapping[str, str], path: Path) -> None:
-    """Writes the report to a file, whole or not at all; `diffs` has each idea's change."""
-    write_whole(path, render_html(study, history, diffs))
+def write_html(
+    study: Study, history: History, diffs: Mapping[str, str], path: Path, fault: str = ""
+) -> None:
+    """Writes the report to a file, whole or not at all.
+
+    `diffs` has each idea's change; `fault` says what is wrong with the ledger, if something is.
+    """
+    write_whole(path, render_html(study, history, diffs, fault))
 
 
-def render_html(study: Study, history: History, diffs: Mapping[str, str]) -> str:
+def render_html(study: Study, history: History, diffs: Mapping[str, str], fault: str = "") -> str:
     """The report's text; the same for the same records, whenever it is made."""
     from markupsafe import Markup
 
     environment = page_environment()
-    snapshot = Snapshot(study, history, _last_moment(history))
+    snapshot = Snapshot(study, history, _last_moment(history), fault=fault)
     rows = _rows_shown(snapshot)
     with_row = frozenset(row.idea for row in snapshot.rows[:rows])
     shared = frame(snapshot) | {"frozen": True}

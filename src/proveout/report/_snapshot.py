@@ -23,6 +23,8 @@ class Snapshot:
     """Whether a controller is; None where nobody looked."""
     fault: str = ""
     """What is wrong with the ledger's chain of hashes; empty where it holds or nobody looked."""
+    early: bool = False
+    """Whether its verdicts were made to be looked at, and are not on record."""
 
     @property
     def verdicts(self) -> VerdictsRead | None:

@@ -178,6 +178,7 @@ def overview_view(snapshot: Snapshot, asked: Asked) -> dict[str, Any]:
         "lines": [table_line(study, row, digits) for row in part.rows],
         "words": [(text.mark(w).sign, w, words[w], look_of(w)) for w in _in_order(words)],
         "meanings": [(text.mark(word).sign, word, told) for word, told in VERDICTS.items()],
+        "early": snapshot.early,
         "judged_at": snapshot.verdicts.trials_finished if snapshot.verdicts else None,
         "running": [_running(snapshot, record) for record in snapshot.running[:40]],
         "ended": [_ended(snapshot, record) for record in snapshot.finished[: -_ENDED - 1 : -1]],

@@ -102,6 +102,7 @@ class Dashboard:
             for live in self._studies.values():
                 if live.viewers:
                     await run_in_threadpool(standing, live)
+                    await run_in_threadpool(live.judge_early)
             # A large study is looked at less often: whoever runs it needs the cores.
             took = time.monotonic() - began
             await asyncio.sleep(max(_LOOK_SECONDS, min(took / _SHARE, _LONGEST_SECONDS)))
