@@ -132,7 +132,10 @@ def test_a_request_that_cannot_be_is_declined_with_its_reason(ran: Any, serve_fo
         for fields, told in DECLINED:
             answer = act(site, key, **fields)
             assert told in answer.text, fields
+            assert answer.status >= 400 and "Not done" in answer.text, fields
             assert "<script>" not in answer.text
+            if fields["kind"] == "add":  # what was written is there to be put right
+                assert f'value="{fields["name"]}"' in answer.text
         after = read_history(ran.folder)
         assert after.ideas == before.ideas and after.account == before.account
 
