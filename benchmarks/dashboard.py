@@ -1,11 +1,12 @@
 """How the dashboard bears a large study: 100,000 trials of 2,000 ideas, many viewers, live updates.
 
-    python benchmarks/dashboard.py [--trials 100000] [--ideas 2000] [--viewers 50] [--rate 50]
+    python benchmarks/dashboard.py [--trials 100000] [--ideas 2000] [--viewers 50] [--pairs 60]
 
 The study's ledger is written by simulation; the server is the real one, in a process of its own.
 Prints the time to take the ledger in, the server's time for each page (the first of a version, and
-kept), its memory, how many updates a second it follows, and what viewers cost a controller that
-appends: the time of an append beside the same without a server.
+kept), its memory, how many updates a second viewers get, and what they cost a controller at work, a
+trial started and ended every 20 ms, each appended and synced to the disk: the time of an append and
+the controller's own CPU time, with viewers as a ratio to without. The server runs in both.
 """
 
 from __future__ import annotations
@@ -19,11 +20,12 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+
+from _viewing import Viewers, Work, interleaved
 
 from proveout.ideas import BASELINE, Idea
 from proveout.ledger import (
@@ -129,18 +131,6 @@ class Server:
             answer.read()
         return time.perf_counter() - began
 
-    def watch(self, stop: threading.Event, seen: list[float]) -> None:
-        """A viewer: hears of changes and fetches the overview after each."""
-        request = urllib.request.Request(f"{self.base}/s/{self.slug}/events",
-                                         headers={"Authorization": f"Bearer {TOKEN}"})  # fmt: skip
-        with urllib.request.urlopen(request, timeout=600) as answer:
-            for line in answer:
-                if stop.is_set():
-                    return
-                if line.startswith(b"event: changed"):
-                    seen.append(time.perf_counter())
-                    self.get("")
-
     @property
     def memory_mb(self) -> float:
         """Resident now."""
@@ -178,20 +168,27 @@ def in_a_browser(server: Server) -> str:
     return f"in Chromium: {'; '.join(told)}"
 
 
-def append_at(ledger: Ledger, study: Study, seconds: float, rate: float, lap: int) -> list[float]:
-    """Appends trials at a rate; how long each pair of appends took."""
-    rng, took = random.Random(lap), []
-    began, number = time.perf_counter(), 0
-    while (now := time.perf_counter()) - began < seconds:
-        if now - began < number / rate:
-            time.sleep(0.001)
-            continue
-        for event in one_trial(study, Trial(0, 10_000 * lap + number, "idea-1"), rng):
-            at = time.perf_counter()
-            ledger.append(event)
-            took.append(time.perf_counter() - at)
-        number += 1
-    return took
+class Controller:
+    """Its work without the training: so many trials a second, appended as each starts and ends."""
+
+    def __init__(self, ledger: Ledger, study: Study, rate: float) -> None:
+        self._ledger, self._study, self._rate = ledger, study, rate
+        self._rng, self._made = random.Random(1), 10_000
+
+    def work(self, seconds: float) -> Work:
+        """A block of it."""
+        took = list[float]()
+        began, cpu = time.perf_counter(), time.thread_time()
+        for number in range(max(1, round(seconds * self._rate))):
+            time.sleep(max(0.0, began + number / self._rate - time.perf_counter()))
+            self._made += 1
+            for event in one_trial(self._study, Trial(0, self._made, "idea-1"), self._rng):
+                at = time.perf_counter()
+                self._ledger.append(event)
+                took.append(time.perf_counter() - at)
+        trials = len(took) // 2
+        used, passed = time.thread_time() - cpu, time.perf_counter() - began
+        return Work(statistics.median(took), used / trials, trials / passed)
 
 
 def main() -> None:
@@ -200,8 +197,9 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=100_000)
     parser.add_argument("--ideas", type=int, default=2000)
     parser.add_argument("--viewers", type=int, default=50)
-    parser.add_argument("--rate", type=float, default=50.0)
-    parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--rate", type=float, default=50.0, help="trials a second")
+    parser.add_argument("--pairs", type=int, default=60, help="of blocks, with viewers and without")
+    parser.add_argument("--seconds", type=float, default=2.0, help="a block")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         study = make_study(Path(place) / "large")
@@ -213,36 +211,47 @@ def main() -> None:
 
 def measure(study: Study, asked: argparse.Namespace) -> None:
     """Starts the server and prints what it takes."""
-    with Ledger(study.folder) as ledger:
-        alone = append_at(ledger, study, asked.seconds, asked.rate, 1)
-        began = time.perf_counter()
-        server = Server(study.folder)
-        try:
-            server.get("")
-            print(f"trials {asked.trials}, ideas {asked.ideas}")
-            print(f"started and took the ledger in: {time.perf_counter() - began:.1f} s")
-            for page in PAGES:
-                first, kept = server.get(page), min(server.get(page) for _ in range(5))
-                print(f"  /{page:24s} first {1000 * first:6.0f} ms, kept {1000 * kept:5.1f} ms")
-            print(f"memory: {server.memory_mb:.0f} MB")
-            print(in_a_browser(server))
-            stop, seen = threading.Event(), list[float]()
-            viewers = [threading.Thread(target=server.watch, args=(stop, seen), daemon=True)
-                       for _ in range(asked.viewers)]  # fmt: skip
-            for viewer in viewers:
-                viewer.start()
-            time.sleep(1.0)
-            watched = append_at(ledger, study, asked.seconds, asked.rate, 2)
-            stop.set()
-            updates = len(seen) / max(1, asked.viewers) / asked.seconds
-            ratio = statistics.median(watched) / statistics.median(alone)
-            print(f"{asked.viewers} viewers while {asked.rate:g} trials a second came in: "
-                  f"{updates:.2f} updates a second each, {len(watched) / 2 / asked.seconds:.0f} "
-                  f"trials a second appended; an append takes {ratio:.2f} times as long as "
-                  f"without a server ({1e6 * statistics.median(alone):.0f} us)")  # fmt: skip
-            print(f"memory: {server.memory_mb:.0f} MB")
-        finally:
-            server.close()
+    began = time.perf_counter()
+    server = Server(study.folder)
+    try:
+        server.get("")
+        print(f"trials {asked.trials}, ideas {asked.ideas}")
+        print(f"started and took the ledger in: {time.perf_counter() - began:.1f} s")
+        for page in PAGES:
+            first, kept = server.get(page), min(server.get(page) for _ in range(5))
+            print(f"  /{page:24s} first {1000 * first:6.0f} ms, kept {1000 * kept:5.1f} ms")
+        print(f"memory: {server.memory_mb:.0f} MB")
+        print(in_a_browser(server))
+        print(with_viewers(study, server, asked))
+        print(f"memory: {server.memory_mb:.0f} MB")
+    finally:
+        server.close()
+
+
+def with_viewers(study: Study, server: Server, asked: argparse.Namespace) -> str:
+    """What viewers cost a controller, in a line."""
+    viewers = Viewers(server.base.removeprefix("http://"), server.slug, TOKEN, asked.viewers)
+    try:
+        with Ledger(study.folder) as ledger:
+            controller = Controller(ledger, study, asked.rate)
+            controller.work(asked.seconds)  # files grow, caches fill: not to be counted
+            found = interleaved(
+                lambda: controller.work(asked.seconds), viewers, asked.pairs, asked.viewers
+            )
+    finally:
+        viewers.close()
+    (append, *append_ends), (cpu, *cpu_ends) = found.append, found.cpu
+    return (
+        f"{asked.viewers} viewers: a synced append takes {append:.3f} {_ends(append_ends)} times "
+        f"as long as without them ({1e6 * found.alone_seconds:.0f} us), the controller {cpu:.3f} "
+        f"{_ends(cpu_ends)} times the CPU time a trial; medians of {found.pairs} pairs of blocks "
+        f"of {asked.seconds:g} s, 95% intervals; {found.trials_per_second:.1f} trials a second "
+        f"came in, each viewer fetched {found.updates_per_second:.2f} updates a second"
+    )
+
+
+def _ends(ends: list[float]) -> str:
+    return f"[{ends[0]:.3f}, {ends[1]:.3f}]"
 
 
 if __name__ == "__main__":

@@ -52,7 +52,18 @@ TINY = {
     "sources.py": ["--tiny", "--arms", "all"],
     "withheld.py": ["--tiny"],
     "report.py": ["--trials", "100", "--ideas", "10"],
-    "dashboard.py": ["--trials", "300", "--ideas", "20", "--viewers", "2", "--seconds", "1"],
+    "dashboard.py": [
+        "--trials",
+        "300",
+        "--ideas",
+        "20",
+        "--viewers",
+        "2",
+        "--pairs",
+        "1",
+        "--seconds",
+        "0.2",
+    ],
 }
 NEEDS_TORCH = {
     "false_alarms.py", "grid/record.py", "launch.py", "no_change.py", "overhead.py", "sources.py",

@@ -13,6 +13,7 @@ from proveout.ledger import (
     Decided,
     Ledger,
     LedgerCheck,
+    LedgerFollower,
     StudyOpened,
     read_history,
     verify_ledger,
@@ -70,6 +71,18 @@ def test_what_was_changed_is_found_where_it_was(folder: Path, statement: str, at
     assert check.broken_at == at
     with pytest.raises(DataError, match="changed by something other"):
         Ledger(folder)
+
+
+def test_a_follower_checks_what_it_reads(folder: Path) -> None:
+    follower = LedgerFollower(folder)
+    follower.advance()
+    assert follower.check == verify_ledger(folder) and follower.check.ok
+    with Ledger(folder) as ledger:
+        ledger.append(Decided("Buy", "one more"))
+    edit(folder, "UPDATE event SET at = at + 1 WHERE sequence = (SELECT max(sequence) FROM event)")
+    follower.advance()
+    assert follower.check == verify_ledger(folder) and not follower.check.ok
+    follower.close()
 
 
 def test_entries_cut_off_the_end_are_found_by_a_head_that_was_noted(folder: Path) -> None:

@@ -42,6 +42,7 @@ from proveout.ledger import (
     TrialStarted,
     Verdict,
     VerdictsRead,
+    is_at_work,
     read_history,
 )
 from proveout.trials import Failure, Measurement, Trial, Usage
@@ -207,8 +208,12 @@ def test_a_file_without_any_event_is_no_ledger_yet(tmp_path: Path) -> None:
 
 
 def test_a_second_writer_is_told_who_the_first_is(tmp_path: Path) -> None:
-    with Ledger(tmp_path), pytest.raises(StudyBusy, match=str(os.getpid())):
-        Ledger(tmp_path)
+    assert not is_at_work(tmp_path)
+    with Ledger(tmp_path):
+        assert is_at_work(tmp_path)
+        with pytest.raises(StudyBusy, match=str(os.getpid())):
+            Ledger(tmp_path)
+    assert not is_at_work(tmp_path)
     Ledger(tmp_path).close()
 
 

@@ -8,15 +8,18 @@ import re
 import threading
 import unicodedata
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
 from proveout.errors import UserError
+from proveout.ideas import Idea
 from proveout.ledger import History
 from proveout.report import write_notebook
 from proveout.report._notebook_files import LINE
+from proveout.report._notebook_pages import papers_of
 from proveout.report._notebook_text import diff_block, page_name, plain
 from proveout.study import Study
 from proveout.trials import Trial
@@ -290,6 +293,7 @@ def test_a_pipe_does_not_hold_it_up(told: Maker, tmp_path: Path) -> None:
     [
         (page_name, "Su 2021, RoFormer: arXiv/2104.09864", "Su 2021 RoFormer arXiv 2104.09864"),
         (page_name, "nul", "nul page"),
+        (plain, "+9% (80%) of 1+1 %%x%% ((y))", "\\+9% (80%) of 1+1 %\\%x%\\% (\\(y)\\)"),
         (plain, "a | b [[c]] key:: d", "a \\| b \\[\\[c\\]\\] key:\\: d"),
     ],
 )  # fmt: skip
@@ -300,3 +304,10 @@ def test_words(make: Callable[[str], str], given: str, expected: str) -> None:
 def test_a_fence_is_longer_than_any_within() -> None:
     block = diff_block("+`````\n+x\n")
     assert block[0] == "``````diff" and block[3] == "``````"
+
+
+def test_several_papers_are_pages_of_their_own_and_a_control_is_no_paper() -> None:
+    idea = Idea("x", "idea", "0", "1", source="Su 2021; Press 2021 ; Su 2021")
+    assert papers_of(idea) == ["Su 2021", "Press 2021"]
+    assert papers_of(replace(idea, source="none: a control")) == []
+    assert papers_of(replace(idea, kind="stack")) == []

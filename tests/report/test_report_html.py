@@ -50,9 +50,9 @@ class Page(HTMLParser):
         self.ids += [value or "" for name, value in attrs if name == "id"]
         if tag not in VOID:
             self._open.append(tag)
-        if tag == "tr" and self._tables[-1] == "ideas":
+        if tag == "tr" and self._tables[-1] == "ideas cards":
             self.rows.append([])
-        if tag == "td" and self._tables[-1] == "ideas":
+        if tag == "td" and self._tables[-1] == "ideas cards":
             self.rows[-1].append("")
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -69,7 +69,7 @@ class Page(HTMLParser):
             self.scripts.append(data)
         if (
             self._tables
-            and self._tables[-1] == "ideas"
+            and self._tables[-1] == "ideas cards"
             and "td" in self._open
             and self.rows
             and self.rows[-1]
@@ -83,7 +83,7 @@ def rendered(study: Study, history: History, diffs: dict[str, str]) -> str:
 
 
 def test_the_table_has_the_records_numbers(rendered: str, history: History) -> None:
-    rows = {row[0]: row for row in Page(rendered).rows if row}
+    rows = {row[0].partition(" ")[0]: row for row in Page(rendered).rows if row}
     assert list(rows) == list(EFFECTS)
     for verdict in history.verdicts.verdicts:  # type: ignore[union-attr]
         _, word, _, gap, compute, helps, seeds, why = rows[verdict.idea]

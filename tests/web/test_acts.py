@@ -99,7 +99,8 @@ def test_where_nothing_runs_the_ledger_is_written_at_once(ran: Any, serve_folder
         assert answer.status == 200, answer.text
         assert act(site, key, kind="budget", amount="1e9 flops", why="it pays").status == 200
         for kind in ("pause", "resume", "stop"):
-            assert "nothing runs" in act(site, key, kind=kind).text
+            answer = act(site, key, kind=kind)
+            assert answer.status == 409 and "Nothing runs" in answer.text
         history = read_history(ran.folder)
         assert history.ideas["cooler"].hypothesis == "it was too hot"
         assert history.account.budget == 5e9
@@ -131,7 +132,10 @@ def test_a_request_that_cannot_be_is_declined_with_its_reason(ran: Any, serve_fo
         for fields, told in DECLINED:
             answer = act(site, key, **fields)
             assert told in answer.text, fields
+            assert answer.status >= 400 and "Not done" in answer.text, fields
             assert "<script>" not in answer.text
+            if fields["kind"] == "add":  # what was written is there to be put right
+                assert f'value="{fields["name"]}"' in answer.text
         after = read_history(ran.folder)
         assert after.ideas == before.ideas and after.account == before.account
 

@@ -15,6 +15,7 @@ from proveout.ledger import read_history
 
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 PAGES = ("", "ladder", "scaling", "spending", "trust", "ideas/rotary", "ideas/typo")
+TOKEN = "a-token-for-tests"
 TOO_BAD = {"serious", "critical"}
 
 
@@ -48,13 +49,26 @@ def test_every_page_is_accessible_and_fits(scheme: str, site: Any, chromium: Any
             page.set_viewport_size({"width": width, "height": 900})
             assert page.evaluate("document.documentElement.scrollWidth") <= width, name
             screenshot(page, f"{name.replace('/', '-') or 'overview'}-{scheme}-{width}")
-        page.add_script_tag(path=str(AXE))
-        found = page.evaluate("axe.run()")["violations"]
-        bad = [(each["id"], each["nodes"][0]["html"]) for each in found
-               if each["impact"] in TOO_BAD]  # fmt: skip
-        assert not bad, name
+        assert not faults(page), name
     assert listener.said == []
     assert listener.elsewhere == []
+    page.goto(f"{site.base}/nothing")
+    assert not faults(page)
+    context.clear_cookies()
+    page.set_viewport_size({"width": 390, "height": 900})
+    page.goto(f"{site.base}/?token=not-this-one")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert not faults(page)
+    page.get_by_label("Token").fill(TOKEN)
+    page.get_by_role("button", name="Open").click()
+    page.wait_for_url(f"{site.base}/")
+
+
+def faults(page: Any) -> list[tuple[str, str]]:
+    """What axe finds that is serious."""
+    page.add_script_tag(path=str(AXE))
+    found = page.evaluate("axe.run()")["violations"]
+    return [(each["id"], each["nodes"][0]["html"]) for each in found if each["impact"] in TOO_BAD]
 
 
 def test_the_page_follows_a_study_that_runs(toy: Any, serve_folder: Any, chromium: Any) -> None:
@@ -101,7 +115,7 @@ def test_keys_search_and_curves(
         page.goto(site.address)
         page.keyboard.press("/")
         page.keyboard.type("rot", delay=20)
-        page.locator("#live .ideas tbody tr").nth(1).wait_for(state="detached")
+        page.locator("#rows .ideas tbody tr").nth(1).wait_for(state="detached")
         assert page.url.endswith("q=rot&verdict=&sort=verdict")
         page.keyboard.press("Escape")
         page.keyboard.press("j")
@@ -115,3 +129,5 @@ def test_keys_search_and_curves(
         page.wait_for_url("**/trust")
         assert listener.said == []
         assert listener.elsewhere == []
+        assert page.locator("#lost").is_hidden()
+    page.locator("#lost", has_text="may be old").wait_for(timeout=30_000)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
+import http.client
 import re
 import shutil
+import sqlite3
 import time
 from typing import Any
 
-from proveout.ledger import Decided, Ledger, read_history
-from proveout.report import as_json
+from proveout.ledger import LEDGER_FILE, Decided, Ledger, read_history, verify_ledger
+from proveout.report import as_json, status_text
 from proveout.study import read_study
 
+TOKEN = "a-token-for-tests"
 PAGES = ("", "ladder", "scaling", "spending", "trust")
 
 
@@ -132,6 +136,35 @@ def test_a_change_of_the_ledger_or_of_study_toml_is_on_the_next_page(
             assert time.monotonic() < deadline
 
 
+def test_a_ledger_that_was_edited_by_hand_is_told_apart(recorded: Any, serve_folder: Any) -> None:
+    toy = recorded("make_history")
+    with contextlib.closing(sqlite3.connect(toy.folder / LEDGER_FILE)) as connection, connection:
+        connection.execute("DROP TRIGGER no_update")
+        connection.execute("UPDATE event SET at = at + 1 WHERE sequence = 16")
+    with serve_folder(toy.folder) as site:
+        for page in ("", "trust"):
+            assert "entry 16 " in words(site.page(page).text)
+    told = status_text(read_study(toy.folder), read_history(toy.folder), at_work=False,
+                       fault=verify_ledger(toy.folder).why)  # fmt: skip
+    assert "changed after it was written: entry 16 " in told
+
+
+def test_what_came_in_while_a_page_was_made_is_not_missed(site: Any) -> None:
+    """A page says what it shows, and hears at once where there is more."""
+    (seen,) = re.findall(r"/events\?seen=(\d+)", site.page().text)
+
+    def hears(seen: str) -> str:
+        connection = http.client.HTTPConnection(site.host, site.port, timeout=20)
+        with contextlib.closing(connection):
+            address = f"/s/{site.slug}/events?seen={seen}"
+            connection.request("GET", address, headers={"Authorization": f"Bearer {TOKEN}"})
+            answer = connection.getresponse()
+            return "".join(answer.fp.readline().decode() for _ in range(8 if seen == "0" else 4))
+
+    assert "changed" in hears("0")
+    assert "hello" in hears(seen) and "changed" not in hears(seen)
+
+
 def test_a_folder_of_studies_lists_them_all(
     recorded: Any, make_toy: Any, serve_folder: Any, tmp_path: Any
 ) -> None:
@@ -140,7 +173,7 @@ def test_a_folder_of_studies_lists_them_all(
     make_toy("broken").file.write_text("name = 3")
     with serve_folder(tmp_path) as site:
         page = words(site.ask("/").text)
-        assert "toy" in page and "3 of 10" in page
+        assert "toy" in page and "2 of 9" in page
         assert "fresh has no ledger yet" in page
         assert "broken" in page and "study.toml" in page
         assert site.ask("/s/toy/").status == 200

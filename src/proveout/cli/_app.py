@@ -130,6 +130,7 @@ def status(
     """Where a study stands: trials, budget, the last decision."""
     from dataclasses import asdict
 
+    from proveout.ledger import is_at_work, verify_ledger
     from proveout.report import as_json as to_json
     from proveout.report import has_sources, sources_table, status_text
     from proveout.trackers import tracker_states
@@ -145,7 +146,8 @@ def status(
         sent = [asdict(each) for each in tracker_states(study, history)]
         print_json({key: document[key] for key in keys} | {"trackers": sent})
     else:
-        print(status_text(study, history))
+        working, fault = is_at_work(study.folder), verify_ledger(study.folder).why
+        print(status_text(study, history, at_work=working, fault=fault))
         _print_trackers(study, history, folder)
         if has_sources(study, history):
             print()

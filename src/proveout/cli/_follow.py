@@ -23,7 +23,7 @@ def follow(folder: Path) -> None:
         print(f"proveout: {told}", file=sys.stderr)
         return
     from proveout.cli._watch import LiveWatcher
-    from proveout.ledger import LedgerFollower
+    from proveout.ledger import LedgerFollower, is_at_work
     from proveout.study import read_study
 
     study = read_study(folder)
@@ -33,7 +33,7 @@ def follow(folder: Path) -> None:
     try:
         with LiveWatcher(study) as view:
             while not (history := ledger.history()).ended:
-                view.draw(history)
+                view.draw(history, is_at_work(study.folder))
                 time.sleep(_LOOK_SECONDS)
                 ledger.advance()
     except KeyboardInterrupt:

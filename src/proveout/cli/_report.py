@@ -88,12 +88,14 @@ def report(
 
 
 def _write(study: Study, history: History, format: str, path: Path) -> None:
+    from proveout.ledger import verify_ledger
     from proveout.report import as_json, save_figures, write_html, write_markdown
 
     with explained(path):
         match format:
             case "html":
-                write_html(study, history, diffs_of(study, history, history.ideas), path)
+                fault = verify_ledger(study.folder).why
+                write_html(study, history, diffs_of(study, history, history.ideas), path, fault)
             case "md":
                 write_markdown(study, history, path)
             case "json":

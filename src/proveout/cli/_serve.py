@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from proveout.errors import UserError
+
+_NICENESS = 10
+"""Viewers never slow the research: where cores are short, trials and their controller go first."""
 
 
 def serve(
@@ -27,6 +31,7 @@ def serve(
     ] = False,
 ) -> None:
     """Show studies live in a browser, until Ctrl-C."""
+    os.nice(_NICENESS)
     try:
         from proveout.web import serve as serve_pages
     except ModuleNotFoundError as missing:

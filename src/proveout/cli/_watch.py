@@ -91,8 +91,8 @@ class LiveWatcher(LineWatcher):
         self._drawn_at = time.monotonic()
         self.draw(ledger.history())
 
-    def draw(self, history: History) -> None:
-        """Draws a history."""
+    def draw(self, history: History, at_work: bool | None = None) -> None:
+        """Draws a history; `at_work` is whether a controller is, where somebody looked."""
         shown = in_own_sense(self._study, replace(history, verdicts=self._verdicts(history)))
         view = overview(
             self._study,
@@ -103,7 +103,7 @@ class LiveWatcher(LineWatcher):
             height=self._console.height,
             width=self._console.width,
         )
-        self._live.update(view, refresh=True)
+        self._live.update(replace(view, at_work=at_work), refresh=True)
 
     def _verdicts(self, history: History) -> VerdictsRead | None:
         """As fresh as they can be had for a small part of the time."""

@@ -11,10 +11,14 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import sqlite3
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from proveout.errors import DataError
+
+ChainRow = tuple[int, float, str, str, str | None]
+"""An entry as it is stored: number, time, kind, body and hash."""
 
 FIRST = hashlib.sha256(b"proveout ledger").hexdigest()
 """What stands before the first entry."""
@@ -43,28 +47,55 @@ def next_hash(before: str, sequence: int, at: float, kind: str, body: str) -> st
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+class ChainReader:
+    """Holds entries against their hashes as they are read, in order."""
+
+    def __init__(self) -> None:
+        self.check = LedgerCheck(0, FIRST, None, "")
+        self._begun = False
+
+    def take(self, sequence: int, at: float, kind: str, body: str, kept: str | None) -> None:
+        """The next entry, with the hash that was stored; nothing is read past one that is wrong."""
+        if not self.check.ok:
+            return
+        here = next_hash(self.check.head, sequence, at, kind, body)
+        if why := self._fault(sequence, kind, kept, here):
+            self.check = LedgerCheck(self.check.entries, self.check.head, sequence, why)
+            return
+        self._begun = self._begun or kept is not None
+        self.check = LedgerCheck(self.check.entries + 1, here, None, "")
+
+    def _fault(self, sequence: int, kind: str, kept: str | None, here: str) -> str:
+        if sequence != self.check.entries + 1:
+            return f"entry {self.check.entries + 1} is missing"
+        if kept is None and self._begun:
+            return f"entry {sequence} has no hash"
+        if kept is not None and kept != here:
+            return f"entry {sequence} ({kind}) is not what was written, or one before it is not"
+        return ""
+
+
 def check_chain(connection: sqlite3.Connection, noted: str = "") -> LedgerCheck:
     """Recomputes the chain; `noted` is a head that somebody wrote down earlier."""
-    stored = "hash" if has_chain(connection) else "NULL"
-    rows = connection.execute(
-        f"SELECT sequence, at, kind, body, {stored} FROM event ORDER BY sequence"
-    )
-    head, entries, begun, seen = FIRST, 0, False, not noted
-    for sequence, at, kind, body, kept in rows:
-        if sequence != entries + 1:
-            return LedgerCheck(entries, head, sequence, f"entry {entries + 1} is missing")
-        here = next_hash(head, sequence, at, kind, body)
-        if kept is None and begun:
-            return LedgerCheck(entries, head, sequence, f"entry {sequence} has no hash")
-        if kept is not None and kept != here:
-            why = f"entry {sequence} ({kind}) is not what was written, or one before it is not"
-            return LedgerCheck(entries, head, sequence, why)
-        head, entries, begun = here, entries + 1, begun or kept is not None
-        seen = seen or here == noted
-    if not seen:
+    reader, seen = ChainReader(), not noted
+    for row in rows_after(connection):
+        reader.take(*row)
+        seen = seen or reader.check.head == noted
+    check = reader.check
+    if check.ok and not seen:
         why = f"no entry has the hash {noted[:16]}: entries were cut off, or it is another ledger's"
-        return LedgerCheck(entries, head, entries + 1, why)
-    return LedgerCheck(entries, head, None, "")
+        return LedgerCheck(check.entries, check.head, check.entries + 1, why)
+    return check
+
+
+def rows_after(connection: sqlite3.Connection, sequence: int = 0) -> Iterator[ChainRow]:
+    """The rows that follow an entry of this number, in order."""
+    stored = "hash" if has_chain(connection) else "NULL"
+    yield from connection.execute(
+        f"SELECT sequence, at, kind, body, {stored} FROM event WHERE sequence > ? "
+        "ORDER BY sequence",
+        (sequence,),
+    )
 
 
 def has_chain(connection: sqlite3.Connection) -> bool:

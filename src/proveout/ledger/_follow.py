@@ -8,11 +8,12 @@ import threading
 from pathlib import Path
 
 from proveout.errors import DataError
+from proveout.ledger._chain import ChainReader, LedgerCheck, rows_after
 from proveout.ledger._history import History, HistoryBuilder
 from proveout.ledger._ledger import (
     LEDGER_FILE,
     check_version,
-    entries_after,
+    entry_of,
     explained,
     open_to_read,
 )
@@ -30,6 +31,7 @@ class LedgerFollower:
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
         self._builder = HistoryBuilder()
+        self._chain = ChainReader()
         self._sequence = 0
         self._inode = 0
 
@@ -37,6 +39,11 @@ class LedgerFollower:
     def sequence(self) -> int:
         """The number of the last entry taken in; 0 where there is none."""
         return self._sequence
+
+    @property
+    def check(self) -> LedgerCheck:
+        """Whether the entries taken in are as they were written, by their hashes."""
+        return self._chain.check
 
     def advance(self) -> int:
         """Takes in what was appended since; returns the number of the last entry.
@@ -59,9 +66,10 @@ class LedgerFollower:
                     connection.close()
                     return 0
                 self._connection = connection
-            for entry in entries_after(self._connection, self._sequence):
-                self._builder.add(entry)
-                self._sequence = entry.sequence
+            for row in rows_after(self._connection, self._sequence):
+                self._chain.take(*row)
+                self._builder.add(entry_of(row))
+                self._sequence = row[0]
             return self._sequence
 
     def history(self) -> History:
@@ -86,5 +94,6 @@ class LedgerFollower:
                 self._connection.close()
         self._connection = None
         self._builder = HistoryBuilder()
+        self._chain = ChainReader()
         self._sequence = 0
         self._inode = 0

@@ -34,6 +34,7 @@ from proveout.ledger._events import (
 )
 from proveout.ledger._records import Account, State, TrialRecord
 from proveout.trials import Audit, Failure, Measurement, Trial, Usage
+from proveout.units import compact
 
 LADDER_ENDED = "EndLadder"
 """The action of the decision that ends the ladder, until an idea is added."""
@@ -239,7 +240,9 @@ class HistoryBuilder:
             case BudgetAdded() as added_budget:
                 self._added += added_budget.amount
                 self._ended, self._compounding = None, False
-                self._took(added_budget.request, f"the budget grew by {added_budget.amount:g}")
+                self._took(
+                    added_budget.request, f"the budget grew by {compact(added_budget.amount)}"
+                )
             case Decided() as decided:
                 self._decisions.append(decided)
                 self._compounding |= decided.action == LADDER_ENDED

@@ -21,7 +21,15 @@ from proveout.errors import (
     StudyBusy,
 )
 from proveout.ideas import Idea
-from proveout.ledger._chain import LedgerCheck, check_chain, has_chain, next_hash, verify
+from proveout.ledger._chain import (
+    ChainRow,
+    LedgerCheck,
+    check_chain,
+    has_chain,
+    next_hash,
+    rows_after,
+    verify,
+)
 from proveout.ledger._codec import decode, encode
 from proveout.ledger._events import (
     SCHEMA_VERSION,
@@ -207,14 +215,13 @@ def verify_ledger(folder: Path, *, noted: str = "") -> LedgerCheck:
 
 def entries_after(connection: sqlite3.Connection, sequence: int = 0) -> Iterator[Entry]:
     """The entries that follow one of this number, in order."""
-    stored = "hash" if has_chain(connection) else "NULL"
-    rows = connection.execute(
-        f"SELECT sequence, at, kind, body, {stored} FROM event WHERE sequence > ? "
-        "ORDER BY sequence",
-        (sequence,),
-    )
-    for number, at, kind, body, kept in rows:
-        yield Entry(number, at, decode(kind, json.loads(body)), kept or "")
+    return map(entry_of, rows_after(connection, sequence))
+
+
+def entry_of(row: ChainRow) -> Entry:
+    """A stored row as what it says."""
+    number, at, kind, body, kept = row
+    return Entry(number, at, decode(kind, json.loads(body)), kept or "")
 
 
 def open_to_read(file: Path, any_thread: bool = False) -> sqlite3.Connection:
@@ -280,6 +287,22 @@ def _take_lock(folder: Path) -> IO[str]:
     lock.write(str(os.getpid()))
     lock.flush()
     return lock
+
+
+def is_at_work(folder: Path) -> bool:
+    """Whether somebody holds the study's ledger to write it: a controller, as a rule.
+
+    Looks by taking the lock together with whoever else looks, for as long as that takes; who wants
+    it for himself waits that long. False where there is no lock file.
+    """
+    try:
+        with (folder / "lock").open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 @contextlib.contextmanager

@@ -11,7 +11,14 @@ from proveout.report._figures import (
     loss_figure,
     save_figures,
 )
-from proveout.report._html import STYLE_SHEET, TABS, page_environment, render_html, write_html
+from proveout.report._html import (
+    STYLE_SHEET,
+    TABS,
+    page_environment,
+    render_html,
+    source_hash,
+    write_html,
+)
 from proveout.report._idea_page import idea_page
 from proveout.report._idea_view import idea_view
 from proveout.report._improvement import (
@@ -33,6 +40,7 @@ from proveout.report._improvement_text import (
     transfer_table,
 )
 from proveout.report._json import JSON_VERSION, as_json
+from proveout.report._ladder_view import ladder_view
 from proveout.report._law_figure import (
     LawLine,
     LawPicture,
@@ -54,7 +62,7 @@ from proveout.report._text import clean, trial_line
 from proveout.report._trace_records import TRACE_VERSION, Trace
 from proveout.report._traces import read_traces, write_traces
 from proveout.report._trust import evidence_lines, trust_lines
-from proveout.report._views import Asked, frame, ladder_view, overview_view
+from proveout.report._views import Asked, frame, learnt, overview_view
 
 __all__ = [
     "IMPROVEMENT_VERSION",
@@ -98,6 +106,7 @@ __all__ = [
     "in_own_sense",
     "ladder_view",
     "law_figure",
+    "learnt",
     "loss_figure",
     "overview",
     "overview_view",
@@ -110,6 +119,7 @@ __all__ = [
     "save_figures",
     "save_law_figure",
     "scaling_view",
+    "source_hash",
     "sources_table",
     "spending_view",
     "status_text",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 
 from proveout.ideas import BASELINE
@@ -15,6 +16,7 @@ from proveout.report._text import (
     gap_with_interval,
     interval,
     known,
+    loss,
     multiplier_with_interval,
 )
 from proveout.study import Study
@@ -29,6 +31,7 @@ def answer(study: Study, history: History, verdicts: VerdictsRead | None = None)
     return (
         *_what_holds(study, rows),
         *_what_it_is_worth(study, history, verdicts, rows),
+        *_what_the_baseline_will_do(study, history, verdicts),
         *forecast_lines(history),
         *_what_was_missed(history, verdicts),
         *_where_it_stands(history),
@@ -83,9 +86,27 @@ def _what_it_is_worth(
         f"{called} changes {metric_name(study)} at the target by "
         f"{gap_with_interval(verdict, digits)} (80% interval)"
     )
-    if verdict.compute_multiplier is None:
+    if verdict.compute_multiplier is None and verdict.multiplier_interval80 is None:
         return (f"{told}; its compute multiplier is not known.",)
     return (f"{told}, a compute multiplier of {multiplier_with_interval(verdict)}.",)
+
+
+def _what_the_baseline_will_do(
+    study: Study, history: History, verdicts: VerdictsRead | None
+) -> tuple[str, ...]:
+    """The law's word on the run at the target, until it is measured."""
+    read = verdicts or history.verdicts
+    law = read.baseline if read else None
+    if law is None or not law.points or history.losses(BASELINE, len(study.rungs)):
+        return ()
+    at, mean, low, high = law.points[-1]
+    if not math.isclose(at, study.ladder.target.amount, rel_tol=1e-6):
+        return ()
+    digits = decimals([(high - low) / 2])
+    return (
+        f"The baseline is expected to reach {loss(mean, digits)} [{loss(low, digits)}, "
+        f"{loss(high, digits)}] {metric_name(study)} at {study.ladder.target} (80% interval).",
+    )
 
 
 def _what_was_missed(history: History, verdicts: VerdictsRead | None) -> tuple[str, ...]:
@@ -93,10 +114,11 @@ def _what_was_missed(history: History, verdicts: VerdictsRead | None) -> tuple[s
     if read is None or read.missed is None or not read.set_aside:
         return ()
     audits = sum(record.audit for record in history.trials.values())
-    checked = f"; {_count(audits, 'audit')} checked" if audits else ""
+    again = f", {_count(audits, 'trial')} bought to check on that" if audits else ""
+    verb = "was" if read.set_aside == 1 else "were"
     return (
-        f"{_count(read.set_aside, 'idea')} set aside{checked}: {read.missed:.1f} of them may be "
-        "expected to be worth having at the target.",
+        f"{_count(read.set_aside, 'idea')} {verb} set aside early{again}; of those, "
+        f"{read.missed:.1f} may be expected to be worth having at the target.",
     )
 
 

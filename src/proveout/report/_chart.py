@@ -10,7 +10,7 @@ from typing import Any
 from proveout.report._text import clean
 from proveout.units import compact
 
-_LEFT, _RIGHT, _TOP, _BOTTOM = 64.0, 14.0, 10.0, 40.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 66.0, 20.0, 22.0, 44.0
 
 Point = tuple[float, float]
 
@@ -57,7 +57,7 @@ class Axes:
 
 
 def chart(
-    axes: Axes, parts: Sequence[Band | Line | Dots], width: float = 640, height: float = 280
+    axes: Axes, parts: Sequence[Band | Line | Dots], width: float = 600, height: float = 270
 ) -> Any:
     """An `<svg>` element as safe markup; empty where there is nothing to draw."""
     from markupsafe import Markup, escape
@@ -130,7 +130,7 @@ class _Scale:
         for value in self._x_ticks():
             x = self.x(value)
             marks.append(f'<path class="rule" d="M{x:.1f} {floor:g}v4"/>')
-            marks.append(f'<text class="tick" x="{x:.1f}" y="{floor + 16:g}" '
+            marks.append(f'<text class="tick" x="{x:.1f}" y="{floor + 17:g}" '
                          f'text-anchor="middle">{compact(value)}</text>')  # fmt: skip
         marks.append(f'<path class="rule" d="M{_LEFT:g} {floor:g}H{right:g}"/>')
         if axes.zero:
@@ -138,7 +138,7 @@ class _Scale:
         for at, word in axes.verticals:
             x = self.x(at)
             marks.append(f'<path class="aim" d="M{x:.1f} {_TOP:g}V{floor:g}"/>')
-            marks.append(f'<text class="tick" x="{x - 4:.1f}" y="{_TOP + 10:g}" '
+            marks.append(f'<text class="tick" x="{min(x + 18, right + 12):.1f}" y="{_TOP - 6:g}" '
                          f'text-anchor="end">{escape(word)}</text>')  # fmt: skip
         middle = (_LEFT + right) / 2
         marks.append(f'<text class="title" x="{middle:.0f}" y="{self._height - 6:g}" '

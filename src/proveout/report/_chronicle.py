@@ -26,8 +26,10 @@ from proveout.ledger import (
     TrialStarted,
     VerdictsRead,
 )
+from proveout.report._meanings import ACTIONS
 from proveout.report._sense import verdicts_in_own_sense
 from proveout.study import Study
+from proveout.units import compact
 
 UNJUDGED = "not judged"
 
@@ -138,7 +140,7 @@ class _Teller:
             case ForecastScored() as scored_forecast:
                 day.measured.append(scored_forecast.idea)
             case Decided() as decided if decided.action != "Buy":
-                day.said.append(f"{decided.action}: {decided.why}")
+                day.said.append(f"{ACTIONS.get(decided.action, decided.action)}: {decided.why}")
             case _:
                 self._said(day, entry)
 
@@ -152,7 +154,7 @@ class _Teller:
                 paths = ", ".join(conflict.paths)
                 day.said.append(f"{conflict.base} could not take in {conflict.idea}: {paths}")
             case BudgetAdded() as budget:
-                day.said.append(f"the budget grew by {budget.amount:g}: {budget.why}")
+                day.said.append(f"the budget grew by {compact(budget.amount)}: {budget.why}")
             case StudyEnded() as ended:
                 day.said.append(f"the study ended: {ended.why}")
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from proveout.ideas import BASELINE, Idea
 from proveout.ledger import History, TrialRecord, Verdict, VerdictsRead
 from proveout.study import Study
+from proveout.trials import Trial
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,15 @@ def seed_gaps(history: History, idea: str, rung: int) -> dict[int, float]:
     """Idea minus baseline by replicate, for the seeds that both have."""
     ours, theirs = history.losses(idea, rung), history.losses(BASELINE, rung)
     return {seed: ours[seed] - theirs[seed] for seed in sorted(ours.keys() & theirs.keys())}
+
+
+def seed_gap(history: History, trial: Trial) -> float | None:
+    """A trial's own gap to the baseline with the same seed; None where there is none."""
+    if trial.idea == BASELINE:
+        return None
+    ours = history.losses(trial.idea, trial.rung).get(trial.replicate)
+    theirs = history.losses(BASELINE, trial.rung).get(trial.replicate)
+    return None if ours is None or theirs is None else ours - theirs
 
 
 def rung_name(study: Study, rung: int) -> str:

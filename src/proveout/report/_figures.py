@@ -134,7 +134,7 @@ def loss_figure(study: Study, history: History, verdicts: VerdictsRead | None = 
     """Loss against compute: the baseline with its laws, what was carried, the forecast."""
     read = verdicts or history.verdicts
     with styled():
-        figure = new_figure(5.4, 3.7)
+        figure = new_figure(5.4, 4.1)
         axes = figure.add_subplot()
         if not any(history.losses(BASELINE, rung) for rung in rungs_used(study, history)):
             nothing_yet(axes, "the baseline has not been measured yet")
@@ -156,7 +156,7 @@ def loss_figure(study: Study, history: History, verdicts: VerdictsRead | None = 
         log_compute_axis(axes, study.rungs[0].compute.amount, target)
         axes.set_xlabel(f"compute ({study.ladder.target.unit})")
         axes.set_ylabel(metric_name(study))
-        figure.legend(loc="outside upper left", ncols=2, handlelength=1.6)
+        figure.legend(loc="outside upper left", handlelength=1.6)
     return figure
 
 

@@ -14,10 +14,11 @@ from proveout.ledger import History
 from proveout.report import _text as text
 from proveout.report._files import write_whole
 from proveout.report._frozen_ideas import IdeaPage, idea_pages
+from proveout.report._ladder_view import ladder_view
 from proveout.report._parts import anchor_of
 from proveout.report._snapshot import Snapshot
 from proveout.report._study_views import scaling_view, spending_view, trust_view
-from proveout.report._views import Asked, frame, ladder_view, latest_decisions, overview_view
+from proveout.report._views import Asked, frame, latest_decisions, overview_view
 from proveout.study import Study
 
 STYLE_SHEET = Path(__file__).parent / "static" / "style.css"
@@ -65,17 +66,22 @@ class FrozenLink:
         return self.page(page)
 
 
-def write_html(study: Study, history: History, diffs: Mapping[str, str], path: Path) -> None:
-    """Writes the report to a file, whole or not at all; `diffs` has each idea's change."""
-    write_whole(path, render_html(study, history, diffs))
+def write_html(
+    study: Study, history: History, diffs: Mapping[str, str], path: Path, fault: str = ""
+) -> None:
+    """Writes the report to a file, whole or not at all.
+
+    `diffs` has each idea's change; `fault` says what is wrong with the ledger, if something is.
+    """
+    write_whole(path, render_html(study, history, diffs, fault))
 
 
-def render_html(study: Study, history: History, diffs: Mapping[str, str]) -> str:
+def render_html(study: Study, history: History, diffs: Mapping[str, str], fault: str = "") -> str:
     """The report's text; the same for the same records, whenever it is made."""
     from markupsafe import Markup
 
     environment = page_environment()
-    snapshot = Snapshot(study, history, _last_moment(history))
+    snapshot = Snapshot(study, history, _last_moment(history), fault=fault)
     rows = _rows_shown(snapshot)
     with_row = frozenset(row.idea for row in snapshot.rows[:rows])
     shared = frame(snapshot) | {"frozen": True}
@@ -155,11 +161,20 @@ def _inlined() -> dict[str, Any]:
     static = STYLE_SHEET.parent
     style = STYLE_SHEET.read_text("utf-8") + (static / "frozen.css").read_text("utf-8")
     script = (static / "frozen.js").read_text("utf-8")
-    return {"style": Markup(style), "style_hash": _sha256(style),
-            "script": Markup(script), "script_hash": _sha256(script)}  # fmt: skip
+    return {"style": Markup(style), "style_hash": source_hash(style),
+            "script": Markup(script), "script_hash": source_hash(script)}  # fmt: skip
 
 
-def _sha256(text: str) -> str:
+def inlined_style() -> dict[str, Any]:
+    """The style sheet alone, for a page without a script."""
+    from markupsafe import Markup
+
+    style = STYLE_SHEET.read_text("utf-8")
+    return {"style": Markup(style), "style_hash": source_hash(style)}
+
+
+def source_hash(text: str) -> str:
+    """What a content-security policy knows a style or a script by."""
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 

@@ -17,6 +17,7 @@ from proveout.report._snapshot import Snapshot
 from proveout.report._trust import evidence_lines
 from proveout.report._views import look_of
 from proveout.units import compact, duration
+from proveout.verdicts import is_broken
 
 _SHOWN_TRIALS = 200
 _UNSTYLED = re.compile(
@@ -49,7 +50,7 @@ def idea_view(
         "look": look_of(row.word),
         "why": text.clean(verdict.why, 1000) if verdict else "",
         "numbers": _numbers(snapshot, verdict),
-        "facts": idea_facts(row.record) if row.record else [],
+        "facts": [f for f in idea_facts(row.record) if f[0] != "hypothesis"] if row.record else [],
         "chart": gap_chart(snapshot, idea, verdict),
         "trials": [_trial(snapshot, record) for record in records[:trials]],
         "trials_left_out": max(0, len(records) - trials),
@@ -57,12 +58,30 @@ def idea_view(
         "evidence": evidence_lines(snapshot.history, idea),
         "lineage": lineage(snapshot, idea),
         "diff": highlighted(diff),
+        "forecast": idea in snapshot.history.forecasts,
+        "withdrawn": text.clean(snapshot.history.withdrawn.get(idea, ""), 300),
+        "can_retry": _can_retry(snapshot, idea),
+        "is_idea": row.record is not None and row.record.kind == "idea",
+        "judged_at": snapshot.verdicts.trials_finished if snapshot.verdicts else None,
+        "hypothesis": text.clean(row.record.hypothesis, 1000) if row.record else "",
         "curve_rungs": _rungs_with_curves(snapshot, records),
     }
 
 
+def _can_retry(snapshot: Snapshot, idea: str) -> bool:
+    """Whether the study would try it again: withdrawn, broken, or failed and never measured."""
+    history = snapshot.history
+    if idea == BASELINE or idea not in history.ideas:
+        return False
+    if idea in history.withdrawn:
+        return True
+    measured = any(record.measurement for record in snapshot.trials_of(idea))
+    failed = bool(history.failures(idea))
+    return failed and (not measured or is_broken(snapshot.study, history, idea))
+
+
 def _numbers(snapshot: Snapshot, verdict: Verdict | None) -> list[tuple[str, str]]:
-    if verdict is None:
+    if verdict is None or not verdict.measured:
         return []
     digits = text.gap_decimals([verdict])
     return [
@@ -98,7 +117,7 @@ def gap_chart(snapshot: Snapshot, idea: str, verdict: Verdict | None) -> Any:
     target = (study.ladder.target.amount, "target")
     axes = Axes(f"compute ({study.ladder.target.unit})", f"gap ({metric_name(study)})",
                 verticals=[target], zero=True)  # fmt: skip
-    return chart(axes, parts, width=680, height=300)
+    return chart(axes, parts)
 
 
 def gap_points(snapshot: Snapshot, idea: str) -> list[tuple[float, float, str]]:

@@ -9,7 +9,7 @@ from typing import Any
 from proveout.improve import KINDS, Archive
 from proveout.report import _text as text
 from proveout.report._files import write_whole
-from proveout.report._html import page_environment
+from proveout.report._html import inlined_style, page_environment
 from proveout.report._improvement import (
     children,
     gains_of,
@@ -30,7 +30,7 @@ def write_improvement_html(archive: Archive, name: str, path: Path) -> None:
     view = improvement_view(archive, name, lambda improver: f"#{anchor_of(improver)}")
     view |= {"improvers": [improver_view(archive, each) for each in archive.improvers]}
     template = page_environment().get_template("improvement.html")
-    write_whole(path, template.render(view | {"open_text": False}))
+    write_whole(path, template.render(view | inlined_style() | {"open_text": False}))
 
 
 def improvement_view(archive: Archive, name: str, address: Callable[[str], str]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from proveout.ledger import History, VerdictsRead
 from proveout.report._answer import answer, checkout_command
 from proveout.report._facts import Row, table_rows
 from proveout.report._files import write_whole
+from proveout.report._meanings import ACTIONS
 from proveout.report._sources import HEAD, has_sources, source_rows
 from proveout.report._text import (
     DASH,
@@ -22,7 +23,7 @@ from proveout.report._text import (
 from proveout.report._trust import trust_lines
 from proveout.study import Study
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~$&])")
+_SPECIAL = re.compile(r"[\\`*_{}\[\]<>#!|~$&]|^\+|(?<=\\)\(")
 
 
 def write_markdown(
@@ -48,7 +49,7 @@ def write_markdown(
 
 
 def _escape(text: str, limit: int = 400) -> str:
-    return _SPECIAL.sub(r"\\\1", clean(text, limit))
+    return _SPECIAL.sub(r"\\\g<0>", clean(text, limit))
 
 
 def _table(study: Study, rows: tuple[Row, ...]) -> list[str]:
@@ -70,6 +71,6 @@ def _decisions(history: History) -> list[str]:
     if not history.decisions:
         return ["Nothing has been decided yet."]
     return [
-        f"{number}. {_escape(each.action, 60)}: {_escape(each.why)}"
+        f"{number}. {_escape(ACTIONS.get(each.action, each.action), 60)}: {_escape(each.why)}"
         for number, each in enumerate(history.decisions, start=1)
     ]

@@ -15,6 +15,16 @@ VERDICTS = {
     "broken": "most of its trials failed, so there is nothing to compare",
 }
 
+ACTIONS = {
+    "Buy": "bought",
+    "EndLadder": "the ladder ends",
+    "Promote": "checked with targets withheld",
+    "Merge": "merge",
+    "MakeForecast": "forecast",
+    "ScoreForecast": "forecast scored",
+}
+"""What the policy's actions are called where people read of them."""
+
 TRUST = {
     "audited": "a separate process served the program's raw predictions, and an evaluator that "
     "never ran the program's code computed the number",

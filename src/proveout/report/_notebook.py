@@ -17,7 +17,7 @@ from proveout.report._files import write_whole
 from proveout.report._meanings import VERDICTS
 from proveout.report._notebook_cards import cards_file, cards_text
 from proveout.report._notebook_files import Folder, Page, key_of
-from proveout.report._notebook_pages import Desk, idea_note, paper_of
+from proveout.report._notebook_pages import Desk, idea_note, papers_of
 from proveout.report._notebook_text import plain, section, table, tag
 from proveout.report._snapshot import Snapshot
 from proveout.report._trust import trust_lines
@@ -83,7 +83,7 @@ def _papers(snapshot: Snapshot) -> dict[str, list[str]]:
     """What ideas name as their source, and those ideas."""
     found: dict[str, list[str]] = defaultdict(list)
     for name, idea in snapshot.history.ideas.items():
-        if paper := paper_of(idea):
+        for paper in papers_of(idea):
             found[paper].append(name)
     return found
 
@@ -168,10 +168,11 @@ def _day_note(desk: Desk, date: str, day: Day) -> Page:
         (desk.idea(name), *(str(counted[how]) for how in ("scored", "failed", "interrupted")))
         for name, counted in day.trials.items()
     ]
-    changes = [
-        f"- {desk.idea(each.idea)}: {plain(each.before)} → {desk.verdict(each.after)}"
-        for each in day.changes
-    ]
+    courses: dict[str, list[str]] = {}
+    for each in day.changes:
+        course = courses.setdefault(each.idea, [plain(each.before)])
+        course.append(desk.verdict(each.after))
+    changes = [f"- {desk.idea(name)}: {' → '.join(course)}" for name, course in courses.items()]
     lines = [f"In {desk.study()}: {compact(day.charged)} {unit} charged.", ""]
     lines += section("Verdicts that changed", changes[-_DAY_LINES:])
     lines += section("Ideas that came", [f"- {desk.idea(name)}" for name in day.came[:_DAY_LINES]])

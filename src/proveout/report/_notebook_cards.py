@@ -80,6 +80,8 @@ def _cards(snapshot: Snapshot, digits: int) -> Iterator[Card]:
     for row in snapshot.rows:
         yield from _idea_cards(snapshot, row, digits, (mine, tag(row.word)))
     for made, told in zip(history.forecasts.values(), forecast_lines(history), strict=True):
+        if made.idea not in history.forecasts_scored:
+            continue  # there is no answer yet
         question = f"What was forecast for {made.idea} at {where} in {name}, and did it come true?"
         yield Card(f"forecast {made.idea}", question, told, (mine, tag("forecast")))
     held = [row.idea for row in snapshot.rows if row.word == "holds"]
@@ -100,6 +102,8 @@ def _idea_cards(snapshot: Snapshot, row: Row, digits: int, tags: tuple[str, ...]
     verdict, record, study = row.verdict, row.record, snapshot.study
     if verdict is None or verdict.verdict == "undecided":
         return  # nothing has been learnt yet
+    if record and record.category == "control":
+        return  # what it does was known before
     said = text.clean(record.hypothesis, 400) if record else ""
     claim = f" It was said: {said}" if said else ""
     if verdict.gap_at_target is None:
@@ -112,7 +116,7 @@ def _idea_cards(snapshot: Snapshot, row: Row, digits: int, tags: tuple[str, ...]
     told += " (80% interval)" if verdict.interval80 else ""
     if verdict.compute_multiplier is not None:
         told += f", compute {text.multiplier_with_interval(verdict)}"
-    told += f". {verdict.why}"
+    told += f"; {verdict.why}"
     yield Card(f"idea {row.idea}", question, told, tags)
     if len(verdict.measured) > 1 and row.word in {"fades", "reverses"}:
         compute, first, *_ = verdict.measured[0]

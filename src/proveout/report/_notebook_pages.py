@@ -75,9 +75,14 @@ class Desk:
         return f"{text.mark(word).sign} {self.link('verdict', word)}"
 
 
-def paper_of(idea: Idea) -> str:
-    """What an idea names as its source; of a merge that is only its members."""
-    return "" if idea.kind == "stack" or not idea.source.strip() else idea.source
+def papers_of(idea: Idea) -> list[str]:
+    """What an idea names as its sources, with semicolons between them.
+
+    Of a merge that would only be its members, and who begins with "none" names none.
+    """
+    if idea.kind == "stack" or idea.source.strip().lower().startswith("none"):
+        return []
+    return list(dict.fromkeys(filter(None, map(str.strip, idea.source.split(";")))))
 
 
 def idea_note(desk: Desk, name: str) -> Page:
@@ -133,7 +138,8 @@ def _facts(desk: Desk, name: str) -> list[str]:
         return []
     told = {what: plain(said, 4000) for what, said in idea_facts(record)}
     told |= {"because": plain(record.reason, 4000)} if record.reason else {}
-    told |= {"source": desk.link("paper", paper_of(record))} if paper_of(record) else {}
+    papers = ", ".join(desk.link("paper", each) for each in papers_of(record))
+    told |= {"source": papers} if papers else {}
     told |= {"handed in by": desk.link("source", record.origin)} if record.origin else {}
     told |= {"merges": desk.ideas(list(record.members))} if record.members else {}
     told |= {"made from": desk.ideas(list(record.parents))} if record.parents else {}

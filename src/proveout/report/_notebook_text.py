@@ -13,7 +13,10 @@ from collections.abc import Iterable, Sequence
 
 from proveout.report._text import clean, clean_lines
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~$&%=^])")
+_SPECIAL = re.compile(
+    r"[\\`*_{}\[\]<>#!|~$&^]"  # Markdown's own, wherever they stand
+    r"|^[+=]|(?<==)=|(?<=%)%|(?<=[(\\])\(|(?<=\))\)"  # lists, highlights, comments, references
+)
 _FORBIDDEN = re.compile(r"""[\\/:*?"'<>|#^\[\]{}()`$%&!~=@;,]+""")
 """What a file's name may not hold on some system, or a link's on some notebook; brackets are kept
 for telling pages of the same name apart."""
@@ -57,7 +60,7 @@ def fold(name: str) -> str:
 def plain(text: str, limit: int = 400) -> str:
     """Text from an idea or a program as one line that Markdown, and what these notebooks add to it,
     shows as it is."""
-    line = _SPECIAL.sub(r"\\\1", clean(text, limit))
+    line = _SPECIAL.sub(r"\\\g<0>", clean(text, limit))
     # `key:: value` would be a property of the page.
     return line.replace("::", ":\\:")
 

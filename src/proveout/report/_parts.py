@@ -34,6 +34,7 @@ class TableLine:
     helps: str
     seeds: str
     why: str
+    merges: str
     spark: Any
 
 
@@ -52,6 +53,9 @@ def table_line(study: Study, row: Row, digits: int) -> TableLine:
         helps=text.probability(verdict.probability_helps) if verdict else text.DASH,
         seeds=text.seeds_of(verdict) if verdict else text.DASH,
         why=text.clean(verdict.why, 400) if verdict else "not judged yet",
+        merges=" + ".join(text.clean(each, 60) for each in row.record.members)
+        if row.record
+        else "",
         spark=Markup(sparkline(study, verdict)) if verdict else "",  # numbers only
     )
 
@@ -70,6 +74,7 @@ def forecast_cells(study: Study, history: History, made: ForecastMade) -> dict[s
     told = {True: "inside", False: "outside", None: text.DASH}
     return {
         "idea": text.clean(made.idea, 60),
+        "name": made.idea,
         "where": rung_name(study, made.rung),
         "gap": f"{text.gap(made.mean_gap, digits)} {text.interval(made.interval80, digits)}",
         "wide": text.interval(made.interval95, digits),
@@ -143,9 +148,11 @@ def money(study: Study, history: History, verdicts: VerdictsRead | None) -> dict
     by_rung = [(rung_name(study, rung), each) for rung, each in went.by_rung.items()]
     budget = account.budget if history.opened else study.budget.compute.amount
     return {
-        "by_rung": [_spending(name, each, budget) for name, each in by_rung],
-        "by_outcome": [_spending(name, each, budget) for name, each in went.by_outcome.items()],
-        "total": _spending("in all", went.total, budget),
+        "by_rung": [_spending(name, each, went.total, budget) for name, each in by_rung],
+        "by_outcome": [
+            _spending(name, each, went.total, budget) for name, each in went.by_outcome.items()
+        ],
+        "total": _spending("in all", went.total, went.total, budget),
         "budget": compact(budget),
         "reserved": compact(account.reserved),
         "left": compact(budget - account.charged - account.reserved),
@@ -157,12 +164,13 @@ def money(study: Study, history: History, verdicts: VerdictsRead | None) -> dict
     }
 
 
-def _spending(name: str, each: Spending, budget: float) -> dict[str, str]:
+def _spending(name: str, each: Spending, total: Spending, budget: float) -> dict[str, str]:
     return {
         "name": name,
         "trials": str(each.trials),
         "charged": compact(each.charged),
         "share": text.share(each.charged, budget),
+        "part": f"{100 * each.charged / (total.charged or 1.0):.1f}",
         "train": duration(each.train_seconds),
         "score": duration(each.score_seconds),
     }

@@ -19,6 +19,12 @@ class Snapshot:
     history: History
     at: float
     """When it was taken, in seconds since 1970."""
+    at_work: bool | None = None
+    """Whether a controller is; None where nobody looked."""
+    fault: str = ""
+    """What is wrong with the ledger's chain of hashes; empty where it holds or nobody looked."""
+    early: bool = False
+    """Whether its verdicts were made to be looked at, and are not on record."""
 
     @property
     def verdicts(self) -> VerdictsRead | None:

@@ -37,7 +37,8 @@ def scaling_view(snapshot: Snapshot) -> dict[str, Any]:
     target = (study.ladder.target.amount, "target")
     axes = Axes(f"compute ({study.ladder.target.unit})", metric_name(study), verticals=[target])
     return {
-        "chart": chart(axes, parts, width=760, height=360),
+        "chart": chart(axes, parts, height=300),
+        "target_unit": study.ladder.target.unit,
         "formula": text.clean(law.formula, 300) if law else "",
         "carried": text.clean(name, 60) if name else "",
         "forecasts": [forecast_cells(study, history, each) for each in history.forecasts.values()],
@@ -110,6 +111,7 @@ def trust_view(snapshot: Snapshot) -> dict[str, Any]:
     opened = history.opened
     rejected = [row for row in snapshot.rows if row.word == "rejected"]
     return {
+        "fault": text.clean(snapshot.fault, 300),
         "score_kind": study.score.kind,
         "trust_lines": trust_lines(study, history),
         "stamps": [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
@@ -13,6 +13,7 @@ from rich.text import Text
 
 from proveout.ledger import History, VerdictsRead
 from proveout.report._facts import count_trials, table_rows
+from proveout.report._meanings import ACTIONS
 from proveout.report._tables import rows_table
 from proveout.report._text import clean, share
 from proveout.study import Study
@@ -34,16 +35,24 @@ class Overview:
     seconds_left: float | None = None
     height: int | None = None
     width: int | None = None
+    at_work: bool | None = None
+    """Whether a controller is; None where it need not be said."""
+    fault: str = ""
+    """What is wrong with the ledger."""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yields the view, a line at a time, within the height there is."""
         width = min(self.width or options.max_width, options.max_width)
         room = (self.height or options.max_height) - 1
         head = [*_title(self.study, width), _budget(self.study, self.history, width)]
-        head += [_time(self.history, self.now, self.seconds_left), Text()]
+        head += [_time(self.history, self.now, self.seconds_left, self.at_work)]
+        if self.fault:
+            told = f"the ledger was changed after it was written: {clean(self.fault, 200)}"
+            head.append(Text(told, style="bold red"))
+        head.append(Text())
         ladder = _ladder(self.study, self.history, width)
         room -= len(head) + ladder.row_count + 1 + 2
-        tail = _running(self.history, self.now, width, room // 2 - 1)
+        tail = _running(self.history, self.now, width, room // 2 - 1, self.at_work)
         tail += _decided(self.history, width)
         room -= len(tail)
         for line in head:
@@ -73,12 +82,25 @@ def overview(
     return Overview(study, history, verdicts, now, seconds_left, height, width)
 
 
-def status_text(study: Study, history: History, now: float | None = None, width: int = 100) -> str:
-    """The same view as plain text, with the whole table of ideas."""
+def status_text(
+    study: Study,
+    history: History,
+    now: float | None = None,
+    width: int = 100,
+    at_work: bool | None = None,
+    fault: str = "",
+) -> str:
+    """The same view as plain text, with the whole table of ideas.
+
+    `at_work` is whether a controller is, and `fault` what is wrong with the ledger, where known.
+    """
     moment = time.time() if now is None else now
     target = io.StringIO()
     console = Console(file=target, width=width, height=1000, color_system=None)
-    console.print(overview(study, history, None, moment, height=1000))
+    view = replace(
+        overview(study, history, None, moment, height=1000), at_work=at_work, fault=fault
+    )
+    console.print(view)
     return "\n".join(line.rstrip() for line in target.getvalue().rstrip().split("\n"))
 
 
@@ -109,11 +131,11 @@ def _budget(study: Study, history: History, width: int) -> Text:
     return text.append(more) if text.cell_len + len(more) <= width else text
 
 
-def _time(history: History, now: float, seconds_left: float | None) -> Text:
+def _time(history: History, now: float, seconds_left: float | None, at_work: bool | None) -> Text:
     text = Text("time    ")
     started = [r.started_at for r in history.trials.values() if r.state == "running"]
     seconds = history.active_seconds
-    if started and history.ended is None:
+    if started and history.ended is None and at_work is not False:
         latest = max(
             max(r.started_at, r.finished_at or r.started_at) for r in history.trials.values()
         )
@@ -121,6 +143,8 @@ def _time(history: History, now: float, seconds_left: float | None) -> Text:
     text.append(f"{duration(seconds)} so far")
     if history.ended is not None:
         text.append(f"; ended: {clean(history.ended.why, 200)}")
+    elif at_work is False:
+        text.append("; no controller is at work, `proveout run` goes on with it", style="yellow")
     elif seconds_left is not None:
         text.append(f", at most about {duration(max(seconds_left, 0.0))} left")
     return text
@@ -154,7 +178,9 @@ def _number(count: int, style: str) -> Text:
     return Text(str(count), style=style) if count else Text("·", style="bright_black")
 
 
-def _running(history: History, now: float, width: int, most: int) -> list[Text]:
+def _running(
+    history: History, now: float, width: int, most: int, at_work: bool | None = None
+) -> list[Text]:
     """A line for each running trial with what it was bought for, the latest first."""
     records = [r for r in history.trials.values() if r.state == "running"]
     if not records:
@@ -165,7 +191,8 @@ def _running(history: History, now: float, width: int, most: int) -> list[Text]:
     for number, record in enumerate(shown):
         text = Text("        " if number else "running ")
         text.append(clean(record.trial.id, 40), style="cyan")
-        text.append(f" {duration(max(0.0, now - record.started_at))}")
+        ran = duration(max(0.0, now - record.started_at))
+        text.append(" cut off" if at_work is False else f" {ran}")
         if record.why:
             text.append(f"  {clean(record.why, width)}", style="bright_black")
         lines.append(text)
@@ -179,7 +206,8 @@ def _decided(history: History, width: int) -> list[Text]:
     said = [each for each in history.decisions if each.action != "Buy"]
     if not said:
         return []
-    lead = Text("decided ").append(clean(said[-1].action, 24), style="bold")
+    action = said[-1].action
+    lead = Text("decided ").append(ACTIONS.get(action) or clean(action, 24), style="bold")
     return [lead.append(f"  {clean(said[-1].why, width)}")]
 
 

@@ -102,13 +102,14 @@ def multiplier_with_interval(verdict: Verdict) -> str:
     """The compute multiplier and its 80% interval: `1.85× [1.42, 2.60]`.
 
     An end of the interval that the ledger leaves open lies past all that laws of a ladder can say,
-    if the baseline ever gets there: `∞`.
+    if the baseline ever gets there: `∞`. So does a median that is unknown above a lower end.
     """
     ends = verdict.multiplier_interval80
     if ends is None or ends[0] is None:
         return multiplier(verdict.compute_multiplier)
     high = "∞" if ends[1] is None else _factor(ends[1])
-    return f"{multiplier(verdict.compute_multiplier)} [{_factor(ends[0])}, {high}]"
+    middle = verdict.compute_multiplier
+    return f"{'∞' if middle is None else multiplier(middle)} [{_factor(ends[0])}, {high}]"
 
 
 def _factor(value: float) -> str:
@@ -118,14 +119,14 @@ def _factor(value: float) -> str:
 
 
 def probability(value: float | None) -> str:
-    """A probability that never reads as certain: `97%`, `>99.9%`."""
+    """A probability that never reads as certain: `97%`, `99.5%`, `>99.9%`."""
     if value is None or not math.isfinite(value):
         return DASH
     if value > 0.999:
         return ">99.9%"
     if value < 0.001:
         return "<0.1%"
-    return f"{100 * value:.3g}%"
+    return f"{100 * value:.{0 if 0.01 <= value < 0.985 else 1}f}%"
 
 
 def seeds_of(verdict: Verdict) -> str:

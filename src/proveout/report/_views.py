@@ -15,13 +15,14 @@ from proveout.report._answer import answer, checkout_command
 from proveout.report._chart import Axes, Line, chart
 from proveout.report._facts import (
     Row,
-    count_trials,
+    carried,
     failures_by_kind,
     metric_name,
     rung_name,
+    seed_gap,
     stamps,
 )
-from proveout.report._meanings import VERDICTS
+from proveout.report._meanings import ACTIONS, VERDICTS
 from proveout.report._parts import table_line
 from proveout.report._snapshot import Snapshot
 from proveout.trials import AUDITS
@@ -29,10 +30,11 @@ from proveout.units import compact, duration
 
 PAGE_ROWS = 50
 _LATEST = 8
+_ENDED = 5
 _SHOWN_FAILURES = 40
 _CURVE_POINTS = 400
 
-_SORTS = ("verdict", "name", "gap", "multiplier", "helps")
+SORTS = ("verdict", "name", "gap", "multiplier", "helps")
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Asked:
         return cls(
             search=text.clean(given.get("q", ""), 80),
             verdict=text.clean(given.get("verdict", ""), 20),
-            sort=sort if sort in _SORTS else "verdict",
+            sort=sort if sort in SORTS else "verdict",
             page=max(1, int(page)) if page.isascii() and page.isdigit() and len(page) < 6 else 1,
         )
 
@@ -117,9 +119,12 @@ def frame(snapshot: Snapshot) -> dict[str, Any]:
         "charged_share": text.share(account.charged, budget),
         "charged_percent": f"{min(100.0, 100 * account.charged / budget):.1f}",
         "reserved_percent": f"{min(100.0, 100 * account.reserved / budget):.1f}",
-        "budget": compact(budget),
+        "budget_shown": compact(budget),
         "charged": compact(account.charged),
         "finished": history.finished_trials,
+        "ended_study": history.ended is not None,
+        "at_work": snapshot.at_work,
+        "folder": study.folder.name,
         "better": "above" if study.score.maximized else "below",
         "dash": text.DASH,
         "ns": "",
@@ -127,10 +132,32 @@ def frame(snapshot: Snapshot) -> dict[str, Any]:
     }
 
 
+def learnt(snapshot: Snapshot) -> dict[str, str]:
+    """A study in a line of a list: ideas that hold, and what was carried to the target."""
+    study = snapshot.study
+    ideas = [row for row in snapshot.rows if row.record is None or row.record.kind != "stack"]
+    held = sum(row.word == "holds" for row in ideas)
+    name = carried(snapshot.history, snapshot.verdicts)
+    row = snapshot.row_of.get(name or "")
+    verdict = row.verdict if row else None
+    told = {"held": f"{held} of {len(ideas)}", "best": "", "gap": "", "multiplier": ""}
+    if name is None or verdict is None:
+        return told
+    return told | {
+        "best": text.clean(name, 60),
+        "gap": f"{text.gap_with_interval(verdict, text.gap_decimals([verdict]))} "
+        f"{metric_name(study)} at {study.ladder.target}",
+        "multiplier": text.multiplier_with_interval(verdict),
+    }
+
+
 def _state(snapshot: Snapshot) -> str:
     history, running = snapshot.history, len(snapshot.running)
     if history.ended:
         return "ended"
+    if snapshot.at_work is False:
+        cut_off = f", {running} cut off" if running else ""
+        return f"{'paused, ' if history.paused else ''}no controller at work{cut_off}"
     runs = f"{running} running" if running else "nothing runs"
     if history.paused:
         return f"paused, {runs}"
@@ -151,14 +178,16 @@ def overview_view(snapshot: Snapshot, asked: Asked) -> dict[str, Any]:
         "lines": [table_line(study, row, digits) for row in part.rows],
         "words": [(text.mark(w).sign, w, words[w], look_of(w)) for w in _in_order(words)],
         "meanings": [(text.mark(word).sign, word, told) for word, told in VERDICTS.items()],
+        "early": snapshot.early,
         "judged_at": snapshot.verdicts.trials_finished if snapshot.verdicts else None,
         "running": [_running(snapshot, record) for record in snapshot.running[:40]],
-        "ended": [text.trial_line(record) for record in snapshot.finished[: -_LATEST - 1 : -1]],
+        "ended": [_ended(snapshot, record) for record in snapshot.finished[: -_ENDED - 1 : -1]],
+        "counted": _counted(snapshot),
         "decisions": latest_decisions(snapshot, _LATEST),
         "smells": smells(snapshot),
         "requests": [text.clean(told, 300) for told in list(history.requests.values())[:-7:-1]],
         "burn": burn_chart(snapshot),
-        "sorts": _SORTS,
+        "sorts": SORTS,
     }
 
 
@@ -178,22 +207,60 @@ def _running(snapshot: Snapshot, record: TrialRecord) -> dict[str, Any]:
         "shown": text.clean(trial.idea, 60),
         "rung": rung_name(snapshot.study, trial.rung),
         "replicate": trial.replicate + 1,
-        "since": record.started_at,
+        "seconds": f"{max(0.0, snapshot.at - record.started_at):.0f}",
         "ran": duration(max(0.0, snapshot.at - record.started_at)),
         "why": text.clean(record.why, 300),
     }
 
 
+def _ended(snapshot: Snapshot, record: TrialRecord) -> dict[str, Any]:
+    """A trial that has ended: what came of it in words, and what it was bought for."""
+    trial, failure, measured = record.trial, record.failure, record.measurement
+    told = text.DASH
+    if failure is not None:
+        told = f"{failure.kind}: {text.clean(failure.sentence, 160)}"
+    elif measured is not None:
+        told = f"{text.loss(measured.value)} {text.clean(measured.unit, 30)}"
+        gap = seed_gap(snapshot.history, trial)
+        told += f", gap {text.gap(gap, 4)}" if gap is not None else ""
+    return {
+        "idea": trial.idea,
+        "shown": text.clean(trial.idea, 60),
+        "rung": rung_name(snapshot.study, trial.rung),
+        "replicate": trial.replicate + 1,
+        "sign": "✗" if failure is not None else "✓",
+        "look": "broken" if failure is not None else "holds",
+        "told": told,
+        "took": duration(record.usage.wall_seconds) if record.usage else "",
+        "why": text.clean(record.why, 300),
+    }
+
+
+def _counted(snapshot: Snapshot) -> str:
+    """`29 ideas and 2 merges of them`."""
+    merges = sum(row.record is not None and row.record.kind == "stack" for row in snapshot.rows)
+    ideas = len(snapshot.rows) - merges
+    told = f"{ideas} idea{'' if ideas == 1 else 's'}"
+    if not merges:
+        return told
+    return f"{told} and {merges} merge{'' if merges == 1 else 's'} of them"
+
+
 def latest_decisions(snapshot: Snapshot, most: int) -> list[tuple[str, str]]:
     """The last decisions and why, the last first."""
     latest = snapshot.history.decisions[: -most - 1 : -1]
-    return [(text.clean(each.action, 40), text.clean(each.why, 400)) for each in latest]
+    return [
+        (ACTIONS.get(each.action) or text.clean(each.action, 40), text.clean(each.why, 400))
+        for each in latest
+    ]
 
 
 def smells(snapshot: Snapshot) -> list[str]:
     """What a person should look at, a sentence each; most studies have none."""
     study, history = snapshot.study, snapshot.history
     found = []
+    if snapshot.fault:
+        found.append(f"the ledger was changed after it was written: {text.clean(snapshot.fault)}")
     kinds = failures_by_kind(history)
     audits = {r.trial.idea for kind in AUDITS for r in kinds.get(kind, [])}
     if audits:
@@ -213,10 +280,12 @@ def smells(snapshot: Snapshot) -> list[str]:
     if missed:
         found.append(f"measured outside the forecast's 80% interval: {_names(missed)}")
     if history.refused:
-        found.append(f"{len(history.refused)} proposed ideas were refused")
+        refused = len(history.refused)
+        many = f"{refused} proposed ideas were" if refused > 1 else "a proposed idea was"
+        found.append(f"{many} refused")
     limit = study.limits.wall_time
     slow = [r.trial.id for r in snapshot.running if snapshot.at - r.started_at > limit]
-    if slow:
+    if slow and snapshot.at_work is not False:
         found.append(f"running for longer than the limit: {_names(slow)}; is the controller alive?")
     return found
 
@@ -237,66 +306,20 @@ def burn_chart(snapshot: Snapshot) -> Any:
     began = min(record.started_at for record in finished)
     left, points = budget, [(0.0, budget)]
     every = max(1, len(finished) // 200)
+    word, seconds = _span((finished[-1].finished_at or began) - began)
     for number, record in enumerate(finished, start=1):
         left -= record.charged
         if number % every == 0 or number == len(finished):
-            points.append((((record.finished_at or began) - began) / 60, left))
+            points.append((((record.finished_at or began) - began) / seconds, left))
     unit = snapshot.study.budget.compute.unit
-    axes = Axes("minutes since the first trial", f"budget left ({unit})", log_x=False,
+    axes = Axes(f"{word} since the first trial", f"budget left ({unit})", log_x=False,
                 y_range=(0.0, budget * 1.02))  # fmt: skip
-    return chart(axes, [Line("baseline", points)], width=520, height=220)
+    return chart(axes, [Line("baseline", points)], height=250)
 
 
-def ladder_view(snapshot: Snapshot, asked: Asked) -> dict[str, Any]:
-    """Every trial as a cell: idea by rung by seed."""
-    study, history = snapshot.study, snapshot.history
-    part = asked_rows(snapshot, asked)
-    rungs = range(len(study.rungs) + 1)
-    rows = [Row(BASELINE, history.ideas.get(BASELINE), None), *part.rows]
-    return {
-        "asked": asked,
-        "part": part,
-        "sorts": _SORTS,
-        "words": [],
-        "rungs": [rung_name(study, rung) for rung in rungs],
-        "counts": count_trials(study, history),
-        "rows": [_ladder_row(snapshot, row, rungs) for row in rows],
-    }
-
-
-def _ladder_row(snapshot: Snapshot, row: Row, rungs: range) -> dict[str, Any]:
-    cells: dict[int, list[dict[str, str]]] = {rung: [] for rung in rungs}
-    for record in snapshot.trials_of(row.idea):
-        cells[min(record.trial.rung, rungs[-1])].append(_cell(snapshot, record))
-    return {
-        "idea": row.idea,
-        "shown": text.clean(row.idea, 60),
-        "word": row.word if row.idea != BASELINE else "",
-        "sign": text.mark(row.word).sign,
-        "look": look_of(row.word),
-        "cells": [cells[rung] for rung in rungs],
-    }
-
-
-def _cell(snapshot: Snapshot, record: TrialRecord) -> dict[str, str]:
-    """A trial as sign, class and words for a hover; gaps are binned by the least gain of worth."""
-    trial, seed = record.trial, f"seed {record.trial.replicate + 1}"
-    if record.state != "scored" or record.measurement is None:
-        sign = {"failed": "✗", "running": "…", "interrupted": "·"}.get(record.state, "·")
-        told = f": {record.failure.kind}" if record.failure else ""
-        return {"sign": sign, "look": record.state, "tip": f"{seed} {record.state}{told}"}
-    value = record.measurement.value
-    base = snapshot.history.losses(BASELINE, trial.rung).get(trial.replicate)
-    if trial.idea == BASELINE or base is None:
-        shown = text.loss(value, 3)
-        return {"sign": shown, "look": "plain", "tip": f"{seed}: {text.loss(value)}"}
-    gap = value - base
-    step = gap / (snapshot.study.policy.smallest_gap * abs(base) or 1.0)
-    step = -step if snapshot.study.score.maximized else step
-    size = sum(abs(step) > edge for edge in (0.5, 2, 6))
-    look = "level" if size == 0 else f"{'better' if step < 0 else 'worse'}-{size}"
-    return {
-        "sign": text.gap(gap, 3),
-        "look": look,
-        "tip": f"{seed}: {text.loss(value)}, gap {text.gap(gap, 4)}",
-    }
+def _span(seconds: float) -> tuple[str, float]:
+    """The unit in which a stretch of time is read best."""
+    for word, unit in (("days", 86_400.0), ("hours", 3600.0), ("minutes", 60.0)):
+        if seconds >= 2 * unit:
+            return word, unit
+    return "seconds", 1.0

@@ -11,6 +11,7 @@ from proveout.ideas import BASELINE, STACK_PREFIX, Idea
 from proveout.ledger import ROUNDING, History
 from proveout.study import Study
 from proveout.trials import Trial
+from proveout.units import compact
 from proveout.verdicts._actions import (
     Action,
     Buy,
@@ -234,8 +235,8 @@ def _step(
     account, unit = history.account, study.budget.compute.unit
     price = sum(study.price(trial.rung) for trial in wanted)
     if price > account.left - kept + ROUNDING * account.budget:
-        return Stop(f"the budget does not cover the next step ({why}): it costs {price:.6g} "
-                    f"{unit} and {account.left:.6g} is left")  # fmt: skip
+        return Stop(f"the budget does not cover the next step ({why}): it costs "
+                    f"{compact(price)} {unit} and {compact(account.left)} is left")  # fmt: skip
     return Buy(tuple(_purchase(study, trial, why) for trial in wanted[:slots]))
 
 

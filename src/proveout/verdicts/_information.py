@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from proveout.scaling import own_variance
+from proveout.units import compact
 from proveout.verdicts._believe import Belief, believe_board
 from proveout.verdicts._board import Board, Choice, Flags, Floats, Pick
 from proveout.verdicts._reasons import (
@@ -162,7 +163,7 @@ class _Market:
 
     def _why_nothing(self) -> str:
         if self.left < float(self.board.price.min()):
-            return f"{self.left:.3g} is left to spend, less than the cheapest trial"
+            return f"{compact(self.left)} is left to spend, less than the cheapest trial"
         if self.taken[1:][self.open].all():
             return "every seed that the study allows is bought"
         return "no trial that what is left pays for is expected to change a decision"

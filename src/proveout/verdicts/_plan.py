@@ -14,6 +14,7 @@ from proveout.ideas import BASELINE
 from proveout.ledger import History
 from proveout.study import Study
 from proveout.trials import Trial
+from proveout.units import compact
 from proveout.verdicts._actions import Action, Buy, EndLadder, Purchase, Stop, Wait
 from proveout.verdicts._board import Board, Choice, board_of
 from proveout.verdicts._compound import compound, finale, finale_price
@@ -91,4 +92,4 @@ def _baseline_fails(history: History) -> Stop:
 
 def _end(study: Study, history: History, why: str) -> EndLadder:
     left, unit = history.account.left, study.budget.compute.unit
-    return EndLadder(f"the ladder ended with {left:.3g} {unit} left: {why}")
+    return EndLadder(f"the ladder ended with {compact(left)} {unit} left: {why}")

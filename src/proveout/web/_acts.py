@@ -20,6 +20,9 @@ from proveout.units import parse_compute
 _LARGEST_BYTES = 1_500_000
 _PATIENCE_SECONDS = 1.0
 
+DECLINED = "declined: "
+"""How the outcome of a request begins that was not done."""
+
 Kind = Literal["add", "withdraw", "retry", "pause", "resume", "stop", "budget"]
 _KINDS: dict[str, Kind] = {
     "add": "add",
@@ -39,6 +42,7 @@ class Reply:
     title: str
     sentence: str
     status: int = 200
+    taken: bool = False
 
 
 async def read_form(request: HttpRequest) -> dict[str, str] | None:
@@ -68,9 +72,11 @@ def act(study: Study, form: Mapping[str, str], form_key: str) -> Reply:
     except (ProveoutError, pydantic.ValidationError) as error:
         return Reply("Not done", _sentence(error), 400)
     if not outcome:
-        waits = "It is left for the controller, which takes it in when a trial has ended."
-        return Reply("Handed in", waits)
-    return Reply("Taken in", f"{outcome[:1].upper()}{outcome[1:]}.")
+        waits = "It is left for the controller, which takes it in when a trial has ended; what "
+        return Reply("Handed in", f"{waits}came of it then stands on the overview.", taken=True)
+    if outcome.startswith(DECLINED) or f"{form.get('name', '').strip()} was refused" in outcome:
+        return Reply("Not done", _sentence_of(outcome.removeprefix(DECLINED)), 409)
+    return Reply("Done", _sentence_of(outcome), taken=True)
 
 
 def _request(study: Study, kind: Kind, form: Mapping[str, str]) -> Request:
@@ -105,6 +111,12 @@ def _parameters(text: str) -> dict[str, Value]:
             raise UserError(f"{line!r} sets nothing; write a parameter a line, such as lr=3e-3")
         found[name.strip()] = parse_value(value.strip())
     return found
+
+
+def _sentence_of(outcome: str) -> str:
+    """With a capital, unless it begins with a name."""
+    begins = outcome.split(" ", 1)[0] in {"the", "nothing", "there"}
+    return f"{outcome[:1].upper()}{outcome[1:]}." if begins else f"{outcome}."
 
 
 def _sentence(error: Exception) -> str:

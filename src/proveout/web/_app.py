@@ -27,7 +27,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from proveout.errors import ProveoutError
-from proveout.report import STYLE_SHEET, TABS, frame
+from proveout.report import STYLE_SHEET, TABS, frame, learnt
 from proveout.web._acts import act, read_form
 from proveout.web._gate import Gate, sealed
 from proveout.web._improvers import LiveImprovement
@@ -102,6 +102,7 @@ class Dashboard:
             for live in self._studies.values():
                 if live.viewers:
                     await run_in_threadpool(standing, live)
+                    await run_in_threadpool(live.judge_early)
             # A large study is looked at less often: whoever runs it needs the cores.
             took = time.monotonic() - began
             await asyncio.sleep(max(_LOOK_SECONDS, min(took / _SHARE, _LONGEST_SECONDS)))
@@ -118,11 +119,16 @@ class Dashboard:
         for slug, live in self._studies.items():
             snapshot, why = standing(live)
             shown = frame(snapshot) if snapshot else {}
-            held = sum(row.word == "holds" for row in snapshot.rows) if snapshot else 0
-            lines.append({"slug": slug, "href": Link(slug).page("overview"), "why": why,
-                          "held": held, "ideas": len(snapshot.rows) if snapshot else 0,
-                          "frame": shown})  # fmt: skip
-        improvements = [(slug, live.base) for slug, live in self._improvements.items()]
+            lines.append(
+                {
+                    "slug": slug,
+                    "href": Link(slug).page("overview"),
+                    "why": why,
+                    "frame": shown,
+                    "learnt": learnt(snapshot) if snapshot else {},
+                }
+            )
+        improvements = [live.line() for live in self._improvements.values()]
         return HTMLResponse(self._pages.index(lines, improvements))
 
     def improvers(self, request: Request) -> Response:
@@ -146,6 +152,8 @@ class Dashboard:
         live, name = self._live(request), request.path_params.get("page", "overview")
         if name not in TABS:
             raise HTTPException(404, f"there is no page {name[:60]!r}")
+        if not live.has_begun:
+            return HTMLResponse(self._pages.unbegun(live), 503)
         return HTMLResponse(self._pages.study(live, name, request.query_params))
 
     def idea(self, request: Request) -> Response:
@@ -179,26 +187,32 @@ class Dashboard:
         key = sealed(self._options.token, "form")
         study = (await run_in_threadpool(live.snapshot)).study
         reply = await run_in_threadpool(act, study, form, key)
-        page = self._pages.reply(Link(live.slug), reply.title, reply.sentence)
+        page = self._pages.reply(Link(live.slug), reply, form)
         return HTMLResponse(page, reply.status)
 
     async def events(self, request: Request) -> Response:
-        """Says `changed`, with the number of the last entry, whenever the ledger has grown."""
+        """Says `changed`, with the number of the last entry, whenever there is something new.
+
+        `seen` is what the page that listens shows already: what came in since it was made, or
+        while it was cut off, is not missed.
+        """
         live = self._live(request)
+        seen = request.query_params.get("seen", "")
+        known = int(seen) if seen.isascii() and seen.isdigit() and len(seen) < 12 else live.made
         return StreamingResponse(
-            self._changes(live, request), media_type="text/event-stream",
+            self._changes(live, known, request), media_type="text/event-stream",
             headers={"x-accel-buffering": "no"},
         )  # fmt: skip
 
-    async def _changes(self, live: LiveStudy, request: Request) -> AsyncIterator[str]:
+    async def _changes(self, live: LiveStudy, told: int, request: Request) -> AsyncIterator[str]:
         live.viewers += 1
-        told, quiet = live.version, 0.0
+        quiet = 0.0
         try:
-            yield f"event: hello\ndata: {told}\n\n"
+            yield f"event: hello\ndata: {live.version}\n\n"
             while not self.closing.is_set() and not await request.is_disconnected():
-                if live.version != told:
-                    told, quiet = live.version, 0.0
-                    yield f"event: changed\ndata: {told}\n\n"
+                if live.made != told:
+                    told, quiet = live.made, 0.0
+                    yield f"event: changed\ndata: {live.version}\n\n"
                 elif quiet >= _PING_SECONDS:
                     quiet = 0.0
                     yield ": still here\n\n"

@@ -12,6 +12,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from proveout.report import source_hash
+
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -24,10 +26,24 @@ _HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "x-frame-options": "DENY",
 }
-_NO_TOKEN = """<!doctype html><html lang="en"><title>proveout: token needed</title>
-<h1>A token is needed</h1>
-<p>Open the address that <code>proveout serve</code> printed: it ends in <code>?token=…</code>.
-A browser keeps it for as long as the server runs.</p>"""
+_STYLE = """:root { color-scheme: light dark; } * { box-sizing: border-box; }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 40rem; margin: 3rem auto; }
+main { padding: 0 1rem; } h1 { font-size: 1.35rem; } .wrong { font-weight: 600; }
+label { display: block; margin: 1rem 0 .6rem; }
+input, button { font: inherit; padding: .3rem .5rem; }
+input { display: block; width: 24rem; max-width: 100%; }"""
+_NO_TOKEN = f"""<!doctype html><html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>proveout: token needed</title><link rel="icon" href="data:,"><style>{_STYLE}</style></head>
+<body><main><h1>A token is needed</h1>
+WRONG<p>Open the address that <code>proveout serve</code> printed: it ends in <code>?token=…</code>.
+Or type what follows the sign =.</p>
+<form method="get"><label>Token <input name="token" type="password" required autofocus
+autocomplete="off"></label><button>Open</button></form>
+<p>A browser keeps it for as long as the server runs; a server that is started anew has another one,
+unless it is given with <code>--token</code> or <code>PROVEOUT_TOKEN</code>.</p></main></body>
+</html>"""
+_WRONG = '<p class="wrong">The token that was given is not this server\'s.</p>\n'
 
 
 class Gate:
@@ -66,7 +82,7 @@ class Gate:
         if given and hmac.compare_digest(given.encode(), self._token.encode()):
             return self._welcome(scope, [pair for pair in query if pair[0] != "token"])
         if not self._knows(headers, scope):
-            return HTMLResponse(_NO_TOKEN, 401)
+            return _no_token(bool(given))
         origin = headers.get("origin")
         changes = scope["method"] not in {"GET", "HEAD"}
         if changes and origin is not None and urlsplit(origin).netloc != host:
@@ -104,6 +120,13 @@ def cookie_name(scope: Scope) -> str:
     """Servers on several ports of one host keep apart: cookies do not know ports."""
     server = scope.get("server") or ("", 0)
     return f"proveout-{server[1]}"
+
+
+def _no_token(given: bool) -> Response:
+    """Asks for the token; says so where another one was given."""
+    policy = _POLICY.replace("style-src 'self'", f"style-src '{source_hash(_STYLE)}'")
+    page = _NO_TOKEN.replace("WRONG", _WRONG if given else "")
+    return HTMLResponse(page, 401, {"content-security-policy": policy})
 
 
 def _plain(sentence: str, status: int) -> Response:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from proveout.errors import ProveoutError
 from proveout.improve import IMPROVE_FILE, Archive, read_archive
 from proveout.report import improvement_view, improver_view
 
@@ -55,6 +56,18 @@ class LiveImprovement:
             "archive": listed, "entries": archive.entries,
             "present_href": self.address(archive.present) if archive.present else self.base,
         }  # fmt: skip
+
+    def line(self) -> dict[str, str]:
+        """What a list of folders says of it."""
+        told = {"slug": self.slug, "href": self.base, "why": "", "present": "", "state": "",
+                "runs": ""}  # fmt: skip
+        try:
+            archive = self.archive()
+        except (ProveoutError, OSError) as error:
+            return told | {"why": str(error)}
+        view = improvement_view(archive, self.slug, self.address)
+        state = f"ended: {view['ended']}" if view["ended"] else "not ended"
+        return told | {"present": view["present"], "state": state, "runs": str(view["runs"])}
 
     def improver(self, name: str) -> dict[str, Any]:
         """The page of one improver. Raises KeyError where there is none."""

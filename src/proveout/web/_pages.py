@@ -26,6 +26,7 @@ from proveout.report import (
     trust_view,
 )
 from proveout.trials import Trial, tail, trial_curve, trial_folder
+from proveout.web._acts import Reply
 from proveout.web._live import LiveStudy
 
 _EXCERPTS = 20
@@ -41,6 +42,16 @@ _VIEWS: dict[str, View] = {
     "spending": lambda snapshot, _: spending_view(snapshot),
     "trust": lambda snapshot, _: trust_view(snapshot),
 }
+
+
+_PARTS = {
+    "overview": {"body": "pages/overview_now.html", "searched": "pages/overview_ideas.html"},
+    "ladder": {"searched": "pages/ladder.html"},
+    "scaling": {"body": "pages/scaling.html"},
+    "spending": {"body": "pages/spending.html"},
+    "trust": {"body": "pages/trust.html"},
+}
+"""The templates of each page; `searched` is what can be searched and sorted."""
 
 
 @dataclass(frozen=True)
@@ -87,8 +98,8 @@ class Pages:
     def _environment(self) -> Any:
         return page_environment(Path(__file__).parent / "templates")
 
-    def index(self, lines: list[dict[str, Any]], improvements: list[tuple[str, str]]) -> str:
-        """All studies of a folder, and the folders of improvers with their addresses."""
+    def index(self, lines: list[dict[str, Any]], improvements: list[dict[str, str]]) -> str:
+        """All studies of a folder, and the folders of improvers, as they say of themselves."""
         view = {"lines": lines, "improvements": improvements, "title": "Studies"}
         return self._render("index.html", view)
 
@@ -106,9 +117,8 @@ class Pages:
             view = _VIEWS[name](snapshot, asked) | frame(snapshot)
             here = link.narrowed(name, asked.page)
             return self._render("study.html", view | {
-                "link": link, "tab": name, "title": TABS[name], "body": f"pages/{name}.html",
-                "here": here, "sequence": live.version, "asked": asked,
-                "searchable": name in {"overview", "ladder"},
+                "link": link, "tab": name, "title": TABS[name], **_PARTS[name],
+                "here": here, "sequence": live.version, "made": live.made, "asked": asked,
             })  # fmt: skip
 
         return live.page(key, make)
@@ -122,7 +132,7 @@ class Pages:
             return self._render("study.html", view | frame(snapshot) | {
                 "link": link, "tab": "", "title": clean(idea, 60), "body": "pages/idea.html",
                 "more": "pages/idea_more.html",
-                "here": link.idea(idea), "sequence": live.version, "searchable": False,
+                "here": link.idea(idea), "sequence": live.version, "made": live.made,
             })  # fmt: skip
 
         if idea not in live.snapshot().history.ideas:
@@ -131,12 +141,30 @@ class Pages:
 
     def message(self, title: str, sentence: str) -> str:
         """A page that says one thing."""
-        return self._render("message.html", {"title": title, "sentence": sentence, "back": "/"})
+        view = {"title": title, "sentence": clean(sentence, 2000), "back": "/", "form": {}}
+        return self._render("message.html", view | {"command": "", "waits": False})
 
-    def reply(self, link: Link, title: str, sentence: str) -> str:
-        """What came of a form."""
-        back = link.page("overview")
-        view = {"title": title, "sentence": clean(sentence, 2000), "back": back}
+    def unbegun(self, live: LiveStudy) -> str:
+        """A study that was never run."""
+        name = clean(live.slug, 120)
+        view = {"title": f"{name} has not been run yet", "back": "/", "form": {}, "waits": True,
+                "sentence": "It has no ledger yet: there is nothing to show before its first run. "
+                "This page turns into the study as soon as it starts:",
+                "command": f"proveout run {clean(live.folder.as_posix(), 400)}"}  # fmt: skip
+        return self._render("message.html", view)
+
+    def reply(self, link: Link, reply: Reply, form: Mapping[str, str]) -> str:
+        """What came of a form; one that was not taken in can be put right and sent again."""
+        again = form if not reply.taken and form.get("kind") in {"add", "budget"} else {}
+        view = {
+            "title": reply.title,
+            "sentence": clean(reply.sentence, 2000),
+            "form": again,
+            "back": link.page("overview"),
+            "link": link,
+            "command": "",
+            "waits": False,
+        }
         return self._render("message.html", view)
 
     def _render(self, template: str, view: Mapping[str, Any]) -> str:

@@ -1,9 +1,43 @@
 // Curves, keys and what survives an update. Everything else is the server's.
 "use strict";
 
-// An update brings the page as the server knows it: what a reader has opened stays open.
+// An update brings the page as the server knows it: what a reader has opened stays open, and what
+// is being typed stays.
 if (window.Idiomorph) {
-  Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name) => name !== "open";
+  Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, element) =>
+    name !== "open" && (name !== "value" || element.type === "hidden");
+}
+
+// A page that no longer hears of changes says so: what it shows may be old.
+const lost = document.getElementById("lost");
+let lostAt = null;
+document.addEventListener("htmx:sseError", () => {
+  lostAt ??= new Date();
+  lost.textContent = `Not connected since ${lostAt.toLocaleTimeString()}: what stands here may be old. ` +
+    "Trying again; if the server was started anew, open the address that it printed.";
+  lost.hidden = false;
+});
+document.addEventListener("htmx:sseOpen", () => { lostAt = null; lost.hidden = true; });
+
+// How long trials have run goes on between two updates.
+const told = (seconds) => seconds < 60 ? `${Math.floor(seconds)} s`
+  : seconds < 3600 ? `${Math.floor(seconds / 60)} min ${String(Math.floor(seconds % 60)).padStart(2, "0")} s`
+  : `${Math.floor(seconds / 3600)} h ${String(Math.floor(seconds / 60) % 60).padStart(2, "0")} min`;
+const counted = new WeakMap();
+setInterval(() => {
+  for (const each of document.querySelectorAll("[data-ran]")) {
+    const known = counted.get(each);
+    if (known?.ran !== each.dataset.ran) counted.set(each, { ran: each.dataset.ran, at: Date.now() });
+    else each.textContent = told(Number(known.ran) + (Date.now() - known.at) / 1000);
+  }
+}, 1000);
+
+// A study that was never run: until there is something to show.
+if (document.querySelector("[data-waits]")) {
+  setInterval(async () => {
+    const answer = await fetch(location.href).catch(() => null);
+    if (answer?.ok) location.reload();
+  }, 3000);
 }
 
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -18,7 +52,7 @@ function drawCurves(box, told) {
     ? "The program reported one point only at this rung: there is no curve to draw."
     : "No curve is left on disk for this rung: nothing was reported, or trials/ was removed.";
   if (longest < 2) return;
-  const looks = [[], [7, 4], [2, 3], [9, 3, 2, 3]];
+  const looks = [[], [9, 2], [2, 2], [9, 2, 2, 2]];
   const seen = { true: 0, false: 0 };
   const tables = told.curves.map((each) => [each.x, each.y]);
   const axis = (label, size) => ({
@@ -30,16 +64,17 @@ function drawCurves(box, told) {
     width: width(), height: 320,
     scales: { x: { time: false } },
     axes: [
-      { ...axis(`compute (${told.unit})`, 46), values: (_, ticks) => ticks.map((t) => t === 0 ? "0" : t.toExponential(1).replace("e+", "e")) },
-      axis("training loss", 56),
+      { ...axis(`compute (${told.unit})`, 46), values: (_, ticks) => ticks.map((t) => t === 0 ? "0" : t.toExponential(1).replace("e+", "e").replace(".0e", "e")), space: 70 },
+      axis("training loss, as reported", 56),
     ],
     series: [
-      { label: "compute", value: (_, v) => v == null ? "" : v.toExponential(2) },
+      { label: "compute", value: (_, v) => v == null ? "—" : v.toExponential(2) },
       ...told.curves.map((each) => ({
-        label: each.name, spanGaps: false, width: each.baseline ? 1 : 1.6,
+        label: each.name, spanGaps: false, width: each.baseline ? 1.3 : 1.8,
+        points: { show: false },
         stroke: css(each.baseline ? "--soft" : "--accent"),
         dash: each.baseline ? [4, 3] : looks[seen[false]++ % looks.length],
-        value: (_, v) => v == null ? "" : v.toFixed(4),
+        value: (_, v) => v == null ? "—" : v.toFixed(4),
       })),
     ],
   }, uPlot.join(tables), plot);
@@ -74,7 +109,7 @@ document.addEventListener("keydown", (event) => {
 });
 
 function moveRow(step) {
-  const links = [...document.querySelectorAll("#live tbody .name a")];
+  const links = [...document.querySelectorAll("main tbody .name a")];
   const at = links.indexOf(document.activeElement);
   const next = links[Math.min(Math.max(at + step, 0), links.length - 1)];
   next?.focus();
