@@ -54,8 +54,12 @@ def _fix(study: Study, probe: Probe, again: Probe | None, other: Probe | None) -
         fix += _seeds(probe, again, other)
     if probe.exit.leftover_processes:
         fix.append(f"it left {probe.exit.leftover_processes} processes behind, which were ended")
-    kept = {study.program.out, "__pycache__"}
-    lost = [name for name in probe.wrote if name not in kept]
+    out = study.program.out
+    kept = {
+        "__pycache__",
+        *((out,) if isinstance(out, str) else [e.rstrip("/") for e in out or ()]),
+    }
+    lost = [name for name in probe.wrote if name.rstrip("/") not in kept]
     if lost and (study.program.out is None or probe.measurement is None):
         fix.append(
             f"it wrote {', '.join(lost)} in its own folder, which is lost with it; what is to be "

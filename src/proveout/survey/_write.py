@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Literal
 
 from proveout.study import Formula, Value
-from proveout.survey._compose import Plan, Wishes, editable_of
+from proveout.survey._compose import editable_of
 from proveout.survey._left import Reported
+from proveout.survey._plan import Plan, Wishes
 from proveout.survey._records import Survey
 from proveout.units import compact
 
@@ -66,9 +67,12 @@ def study_text(
     if survey.data:
         data = json.dumps([f"{program}/{name}" for name in survey.data])
         lines += ["# What trials may read, linked where the program expects it.", f"data = {data}"]
-    if plan.out is not None:
+    if isinstance(plan.out, str):
         lines += ["# It is not told where to write: this folder of its own is what is kept.",
                   f"out = {_text(plan.out)}"]  # fmt: skip
+    elif plan.out is not None:
+        lines += ["# It is not told where to write: these are kept of what it leaves.",
+                  f"out = {json.dumps(plan.out)}"]  # fmt: skip
     if wishes.flops is not None:
         lines += ["# FLOPs of a run. An idea whose parameters make more of them is rejected.",
                   f"flops = {_text(wishes.flops)}"]  # fmt: skip
@@ -86,6 +90,11 @@ def study_text(
 
 def _file_lines(plan: Plan) -> list[str]:
     lines = []
+    for file in plan.knobs:
+        pairs = (f"{_regex(p)} = {_text(v)}" for p, v in plan.knobs[file].items())
+        lines += ["", "[[program.file]]  # settings that an idea may give, or change there",
+                  f"path = {_text(file)}", "replace = { " + ", ".join(pairs) + " }",
+                  "optional = true"]  # fmt: skip
     for file in dict.fromkeys([*plan.sets, *plan.replaces]):
         lines += ["", "[[program.file]]  # each trial gets a copy with its own values",
                   f"path = {_text(file)}"]  # fmt: skip
@@ -175,7 +184,10 @@ def _line(work: Sequence[float], seconds: Mapping[int, float]) -> tuple[float, f
 def _work(plan: Plan, rung: Mapping[str, Value]) -> float:
     """Relative work of a rung: the size squared times the steps, or what numbers it has."""
     work = 1.0
+    known = {plan.size, plan.steps} & rung.keys()
     for name, value in rung.items():
+        if known and name not in known:
+            continue
         if isinstance(value, int | float) and not isinstance(value, bool) and value > 0:
             work *= value**2 if name == plan.size else value
     return work
@@ -197,10 +209,10 @@ def score_lines(found: Reported) -> Scored:
     match found.source:
         case "output":
             lines.append(f"pattern = {_regex(found.pattern)}")
-        case "json":
-            lines += [f"file = {_text(found.file)}", f"key = {_text(found.name)}"]
-        case _:
+        case "jsonl" if found.file == "metrics.jsonl":
             lines.append(f"key = {_text(found.name)}")
+        case _:
+            lines += [f"file = {_text(found.file)}", f"key = {_text(found.name)}"]
     lines.append(
         "# believe_reported = true   # lets a number that nothing checks make an idea hold"
     )
