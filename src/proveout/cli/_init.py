@@ -69,6 +69,10 @@ def init(
         typer.Option(help="The JSON, CSV or TensorBoard file in its output folder with that key, "
                           "column or tag."),
     ] = None,
+    believe: Annotated[
+        bool,
+        typer.Option("--believe", help="Let the number that it reports itself make an idea hold."),
+    ] = False,
     time: Annotated[
         str | None, typer.Option(help="What the study may take here: '10 min'. Runs are shortened.")
     ] = None,
@@ -84,7 +88,7 @@ def init(
         _check(path, as_json)
         return
     told = (train, size, steps, seed_flag, out_flag, compute_flag, set_, rung, flops, score, goal,
-            pattern, key, study, file, time)  # fmt: skip
+            pattern, key, study, file, time, believe or None)  # fmt: skip
     if not path.exists() or (path.is_dir() and not any(path.iterdir())):
         if any(each is not None for each in told):
             raise UserError(f"there is no program in {path}: the folder is missing or empty")
@@ -114,7 +118,7 @@ def init(
         raise UserError(
             f"--file {file} needs --key NAME: the key, column or tag of the score in it"
         )
-    wanted = ScoreWish(score, goal, pattern, file, key)
+    wanted = ScoreWish(score, goal, pattern, file, key, believe)
     _adopt(path, folder, wishes, wanted, _seconds(time), as_json)
 
 
@@ -241,6 +245,8 @@ def _say_found(adopted: Adopted, folder: Path) -> None:
         ]
         also = f"; it also reports {', '.join(dict.fromkeys(rest[:5]))}" if rest else ""
         print(f"score:   {adopted.score.name} ({adopted.score.source}), {goal}{also}")
+        if score.kind == "reported" and not score.believe_reported:
+            print("         its own word: no idea will be said to hold by it without --believe")
     for number, rung in enumerate(adopted.plan.rungs, start=1):
         told = " ".join(f"{name}={value}" for name, value in rung.items())
         name = "target: " if number == len(adopted.plan.rungs) else f"rung {number}:  "

@@ -33,7 +33,7 @@ from proveout.survey import (
 from proveout.trials import TrialFolder
 
 _SHORT_SECONDS = 10.0
-_FIRST_LOOK, _LONG_LOOK = {0: 15.0}, {0: 200.0}
+_FIRST_LOOK, _LONG_LOOK = {0: 20.0}, {0: 200.0}
 """Seconds that the smallest rung is taken for, before it is known; after about twice that much it
 is ended. The long look is for programs of which shorter runs are no faster."""
 _SQUEEZED_SECONDS = 1800.0
@@ -81,9 +81,9 @@ def adopt_program(
     plan = plan_study(found, wishes)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "ideas").mkdir(exist_ok=True)
-    desk = _Draft(folder, found, wishes)
+    desk = _Draft(folder, found, wishes, time_seconds)
     with prober(desk.write(plan, NOT_YET, _FIRST_LOOK)) as ours:
-        plan, first = _first_look(ours, desk, plan, time_seconds)
+        plan, first = _first_look(ours, desk, plan)
         there = ours.of(desk.study)
         left = there.folder(first.trial)
         numbers = reported(left.out, left.log)
@@ -98,7 +98,8 @@ def adopt_program(
     seconds = {0: first.exit.wall_seconds}
     if larger is not None:
         seconds[larger.trial.rung] = larger.exit.wall_seconds
-    study = desk.write(plan, scored, seconds, curve)
+    limit = None if desk.time_seconds is None else desk.time_seconds * usable_cores()
+    study = desk.write(plan, scored, seconds, curve, limit)
     ideas = write_starters(plan, folder / "ideas")
     return Adopted(study, found, plan, first, told, numbers, ideas)
 
@@ -106,24 +107,27 @@ def adopt_program(
 class _Draft:
     """The study's file while it is being found out what goes in."""
 
-    def __init__(self, folder: Path, found: Survey, wishes: Wishes) -> None:
+    def __init__(
+        self, folder: Path, found: Survey, wishes: Wishes, time_seconds: float | None
+    ) -> None:
         self.folder, self.found, self.wishes = folder, found, wishes
+        self.time_seconds = time_seconds
         self.study: Study
 
     def write(
         self, plan: Plan, scored: Scored, seconds: Mapping[int, float],
-        curve: CurveLines | None = None,
+        curve: CurveLines | None = None, most_seconds: float | None = None,
     ) -> Study:  # fmt: skip
         """Writes the file anew and reads it back."""
-        text = study_text(self.found, plan, self.wishes, self.folder, scored, curve, seconds)
+        text = study_text(
+            self.found, plan, self.wishes, self.folder, scored, curve, seconds, most_seconds
+        )
         (self.folder / STUDY_FILE).write_text(text, encoding="utf-8")
         self.study = read_study(self.folder)
         return self.study
 
 
-def _first_look(
-    ours: Prober, desk: _Draft, plan: Plan, time_seconds: float | None
-) -> tuple[Plan, Probe]:
+def _first_look(ours: Prober, desk: _Draft, plan: Plan) -> tuple[Plan, Probe]:
     """The smallest trial, made smaller until it ends soon enough to go on with, and found out where
     it writes."""
     told, whole = desk.wishes, plan
@@ -133,7 +137,7 @@ def _first_look(
             break
         plan = _squeezed(desk, stage)
         first = ours.of(desk.write(plan, NOT_YET, _FIRST_LOOK)).run(scored=False)
-        time_seconds = time_seconds or _SQUEEZED_SECONDS
+        desk.time_seconds = desk.time_seconds or _SQUEEZED_SECONDS
     if _was_slow(first):
         desk.wishes, plan = told, whole
         first = ours.of(desk.write(plan, NOT_YET, _LONG_LOOK)).run(scored=False)
@@ -142,11 +146,14 @@ def _first_look(
             plan, out=other, notes=tuple(n for n in plan.notes if "output folder" not in n)
         )
         first = ours.of(desk.write(plan, NOT_YET, _FIRST_LOOK)).run(scored=False)
-    for _ in range(_TIMES_SHORTER if time_seconds is not None else 0):
+    for _ in range(_TIMES_SHORTER if desk.time_seconds is not None else 0):
         least = _takes(desk, plan, first)
-        if first.failure is not None or plan.counts_flops or least <= (time_seconds or least):
+        if first.failure is not None or plan.counts_flops or least <= (desk.time_seconds or least):
             break
-        plan = _shorter(desk, plan, (time_seconds or least) / least)
+        shorter = _shorter(desk, plan, (desk.time_seconds or least) / least)
+        if shorter.rungs == plan.rungs:
+            break
+        plan = shorter
         first = ours.of(desk.write(plan, NOT_YET, _FIRST_LOOK)).run(scored=False)
     return plan, first
 

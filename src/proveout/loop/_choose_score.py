@@ -28,6 +28,8 @@ class ScoreWish:
     pattern: str | None = None
     file: str | None = None
     key: str | None = None
+    believe: bool = False
+    """Whether a number that nothing checks may make an idea hold."""
 
 
 def choose_score(
@@ -49,6 +51,10 @@ def choose_score(
         lines = tuple(f'goal = "{wish.goal}"' if line.startswith("goal") else line
                       for line in scored.lines)  # fmt: skip
         scored = replace(scored, lines=lines)
+    if wish.believe:
+        lines = tuple("believe_reported = true" if "believe_reported" in line else line
+                      for line in scored.lines)  # fmt: skip
+        scored = Scored(lines, "What the program says of itself, which is believed.")
     return told, scored
 
 

@@ -271,6 +271,11 @@ def read_number(file: Path, key: str) -> float:
     return as_number(document, f"{file.name} at {key!r}" if key else file.name)
 
 
+_LARGEST = 1e18
+"""What lies beyond has diverged, though a computer can still write it: its square would be no
+number that anything could be decided on."""
+
+
 def as_number(value: object, what: str) -> float:
     """`value` as a float that is finite.
 
@@ -283,8 +288,8 @@ def as_number(value: object, what: str) -> float:
         number = float(value)
     except OverflowError:
         number = math.inf
-    if not math.isfinite(number):
-        raise ScoringFailed("diverged", f"{what} is not a finite number")
+    if not abs(number) <= _LARGEST:
+        raise ScoringFailed("diverged", f"{what} is not a finite number, or beyond {_LARGEST:g}")
     return number
 
 

@@ -45,7 +45,8 @@ def plan_study(survey: Survey, wishes: Wishes) -> Plan:
     notes: list[str] = []
     own = wishes.train is not None and bool(PLACEHOLDER.search(wishes.train))
     rungs = _named(survey, wishes.rungs, own) if wishes.rungs else rungs_of(survey, wishes, notes)
-    used = [] if own else _used(survey, wishes, rungs)
+    used = [] if own else [each for each in _used(survey, wishes, rungs)
+                           if not _is_loose(each, rungs) or _once(survey, each)]  # fmt: skip
     words: list[str] = []
     environment = dict(survey.environment)
     sets: dict[str, dict[str, Value]] = {}
@@ -64,7 +65,7 @@ def plan_study(survey: Survey, wishes: Wishes) -> Plan:
             case "key":
                 sets.setdefault(each.file, {})[each.spelled] = told
             case "constant":
-                knob = each.role is None and each.filled not in rungs[0] and bool(each.literal)
+                knob = _is_loose(each, rungs)
                 pattern, line = _assignment(each, told, knob)
                 (knobs if knob else replaces).setdefault(each.file, {})[pattern] = line
     command = wishes.train if own and wishes.train else " ".join([survey.command, *words])
@@ -164,6 +165,18 @@ def _parameters(
         name: value for name, value in fixed.items() if name in named_now and name not in varied
     }
     return found
+
+
+def _is_loose(parameter: Parameter, rungs: Sequence[Mapping[str, Value]]) -> bool:
+    """Whether it is a constant that ideas may set and the study does not need to."""
+    unused = parameter.role is None and parameter.filled not in rungs[0]
+    return parameter.reach == "constant" and unused and bool(parameter.literal)
+
+
+def _once(survey: Survey, parameter: Parameter) -> bool:
+    pattern, _ = _assignment(parameter, "", True)
+    text = (survey.folder / parameter.file).read_text(encoding="utf-8", errors="replace")
+    return len(re.findall(pattern, text, re.M)) == 1
 
 
 def _assignment(parameter: Parameter, told: str, knob: bool) -> tuple[str, str]:

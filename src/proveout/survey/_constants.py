@@ -161,7 +161,7 @@ def source_constants(text: str, name: str) -> list[Parameter]:
     found: dict[str, Parameter] = {}
     for match in re.finditer(
         r"^(?P<before>[^\n/]*?(?P<name>[A-Za-z]\w*)(?: *//?= *| *<- *| *= *| +))"
-        r"(?P<value>-?\d[\d.eE+-]*)f?\b",
+        r"(?P<value>-?\d[\d.eE+-]*)(?P<suffix>[fFlL]?)\b",
         text, re.M,
     ):  # fmt: skip
         before = match["before"]
@@ -172,7 +172,7 @@ def source_constants(text: str, name: str) -> list[Parameter]:
         if placed is not None and not isinstance(value, str) and is_setting(match["name"], value):
             found[match["name"]] = Parameter(match["name"], "constant", placed[1], value, False,
                                              name, start=placed[0],
-                                             literal=match["value"])  # fmt: skip
+                                             literal=match["value"] + match["suffix"])  # fmt: skip
     return list(found.values())
 
 

@@ -11,6 +11,8 @@ from proveout.survey._plan import Wishes
 from proveout.survey._records import Parameter, Survey
 from proveout.survey._roles import follows, last_word
 
+_LEAST_STEPS = (10, 20, 40, 160)
+"""Of each rung, where runs are made shorter than the program's own: fewer say nothing of it."""
 _SMALL_SHARE = 0.05
 """Where the runs are made so much shorter, the size at the target is halved too."""
 
@@ -23,13 +25,13 @@ def rungs_of(survey: Survey, wishes: Wishes, notes: list[str]) -> tuple[Mapping[
     sizes, counts = _sizes(size, wishes.share), _counts(steps, notes)
     followers = _followers(survey, wishes, steps, notes)
     rungs: list[dict[str, Value]] = []
-    for each_size, count in zip(sizes, counts, strict=True):
+    for each_size, count, least in zip(sizes, counts, _LEAST_STEPS, strict=True):
         rung: dict[str, Value] = {}
         if size is not None and each_size is not None and len(set(sizes)) > 1:
             rung[size.filled] = each_size
         if steps is not None and isinstance(count, int | float):
-            count = max(1, round(count * wishes.share)) if isinstance(count, int) else (
-                count * wishes.share)  # fmt: skip
+            share = count * wishes.share
+            count = max(min(least, count), round(share)) if isinstance(count, int) else share
             rung[steps.filled] = count
             rung |= {each.filled: _followed(each, count, steps) for each in followers}
         if rung not in rungs:

@@ -45,11 +45,12 @@ class CurveLines:
 
 def study_text(
     survey: Survey, plan: Plan, wishes: Wishes, study: Path, scored: Scored,
-    curve: CurveLines | None, seconds: Mapping[int, float],
+    curve: CurveLines | None, seconds: Mapping[int, float], most_seconds: float | None = None,
 ) -> str:  # fmt: skip
     """study.toml for a study that lies in `study`.
 
-    `seconds` is how long a trial at a rung took, of those that were run.
+    `seconds` is how long a trial at a rung took, of those that were run; `most_seconds` the
+    device-seconds that the budget may be.
     """
     program = _relative(survey.folder, study)
     amounts = computes(plan, wishes, survey, seconds)
@@ -84,7 +85,7 @@ def study_text(
     lines += _file_lines(plan)
     lines += ["", "[score]", *(f"# {line}" for line in _wrap(scored.why)), *scored.lines]
     lines += _curve_lines(curve)
-    lines += _ladder_lines(plan, amounts, seconds.get(0))
+    lines += _ladder_lines(plan, amounts, seconds.get(0), most_seconds)
     return "\n".join(lines) + "\n"
 
 
@@ -118,7 +119,9 @@ def _curve_lines(curve: CurveLines | None) -> list[str]:
     return [*lines, f"loss = {_text(curve.loss)}", f"compute = {_text(curve.compute)}"]
 
 
-def _ladder_lines(plan: Plan, amounts: Sequence[float], seconds: float | None) -> list[str]:
+def _ladder_lines(
+    plan: Plan, amounts: Sequence[float], seconds: float | None, most_seconds: float | None
+) -> list[str]:
     unit = "flops" if plan.counts_flops else "device-seconds"
     lines = ["", "[ladder]"]
     if unit == "device-seconds":
@@ -134,9 +137,11 @@ def _ladder_lines(plan: Plan, amounts: Sequence[float], seconds: float | None) -
         if rung:
             lines.append(f"parameters = {_table(rung)}")
     budget = budget_for(amounts, unit, seconds or 0.0)
-    lines += ["", "[budget]",
-              f"# Enough for about {_IDEAS} ideas at every rung and both arms at the target. Never "
-              "overspent.", f'compute = "{compact(budget)} {unit}"']  # fmt: skip
+    why = f"Enough for about {_IDEAS} ideas at every rung and both arms at the target."
+    if most_seconds is not None and unit == "device-seconds" and budget > most_seconds:
+        budget, why = most_seconds, "What may be spent in the time that was given."
+    lines += ["", "[budget]", f"# {why} Never overspent.",
+              f'compute = "{compact(budget)} {unit}"']  # fmt: skip
     wall = max(600.0, 4 * amounts[-1]) if unit == "device-seconds" else 3600.0
     if seconds is not None and unit == "flops":
         wall = max(600.0, 4 * seconds * amounts[-1] / amounts[0])
