@@ -19,8 +19,8 @@ LOOP = "for {v} in range({n}):\n    a = {v}\n    b = a\n    loss = b\n    print(
 # Files, what starts it, and the parameters that the smallest rung has.
 STYLES: dict[str, tuple[dict[str, str], str, dict[str, object]]] = {
     "a class in another file": (
-        {"config.py": "class Config:\n    epochs = 32  # passes\n    hidden_dim = 64\n    lr = 1e-2\n",
-         "train.py": "from config import Config\nif __name__ == '__main__':\n    print(Config.lr)\n"},
+        {"config.py": "class Config:\n    epochs = 32  # passes\n    hidden_dim = 64\n    lr = 1\n",
+         "train.py": "from config import Config\nif __name__ == '__main__':\n    print(Config)\n"},
         "python train.py", {"epochs": 2, "hidden_dim": 16}),
     "a dictionary": (
         {"mlp.py": "config = {\n    'n_epochs': 48,\n    'lr': 0.1,\n}\nprint(config)\n"},
@@ -30,13 +30,13 @@ STYLES: dict[str, tuple[dict[str, str], str, dict[str, object]]] = {
                    "    train()\n"},
         "python exp.py", {"width": 8, "num_steps": 100}),
     "a library's arguments": (
-        {"fit.py": "from sklearn.svm import SVC\nm = Forest(n_estimators=80, max_depth=4)\nm.fit()\n"},
+        {"fit.py": "m = Forest(n_estimators=80, max_depth=4)\nm.fit()\n"},
         "python fit.py", {"n_estimators": 20}),
-    "the bound of a loop": ({"run.py": LOOP.format(v="epoch", n=160)}, "python run.py",
-                            {"epochs": 10}),
+    "the bound of a loop": (
+        {"run.py": LOOP.format(v="epoch", n=160)}, "python run.py", {"epochs": 10}),
     "names put together": (
-        {"main.py": "from absl import app, flags\nflags.DEFINE_integer('num_train_steps', 160, '')\n"
-                    "flags.DEFINE_integer('hidden_units', 16, '')\napp.run(print)\n"},
+        {"main.py": "from absl import flags as f\nf.DEFINE_integer('num_train_steps', 160, '')\n"
+                    "f.DEFINE_integer('hidden_units', 16, '')\napp.run(print)\n"},
         "python main.py --num_train_steps", {"num_train_steps": 10, "hidden_units": 4}),
     "a source layout": (
         {"src/net/__init__.py": "", "src/net/__main__.py": "from net.cli import app\napp()\n",
@@ -63,7 +63,8 @@ STYLES: dict[str, tuple[dict[str, str], str, dict[str, object]]] = {
     "hydra with a group": (
         {"train.py": "import hydra\n@hydra.main(config_path='conf', config_name='c')\n"
                      "def f(c): pass\nf()\n",
-         "conf/c.yaml": "defaults:\n  - model: small\nepochs: 16\n", "conf/model/small.yaml": "dim: 8\n"},
+         "conf/c.yaml": "defaults:\n  - model: small\nepochs: 16\n",
+         "conf/model/small.yaml": "dim: 8\n"},
         "python train.py hydra.run.dir={out}", {"epochs": 1, "model_dim": 2}),
     "a file of settings in the command": (
         {"train.py": "max_iters = 1600000\nlr = 1.0\nexec(open('configurator.py').read())\n",

@@ -21,7 +21,6 @@ from proveout.survey import (
     Survey,
     Wishes,
     apply_wishes,
-    budget_for,
     computes,
     curve_of,
     less_work,
@@ -42,6 +41,8 @@ _NO_OUT = "out"
 """What is kept of a program that does not say where it writes, until that is known."""
 _MOST_KEPT = 12
 _TIMES_SHORTER = 3
+_FEW_ARMS = 4
+_LARGER_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -89,15 +90,13 @@ def adopt_program(
         numbers = reported(left.out, left.log)
         told, scored = choose_score(numbers, score, choose)
         curve = _curve(numbers, plan, 0, left)
-        larger = _larger(there, first, plan)
+        larger = _larger(ours, desk, first, plan)
         if larger is not None:
             more = there.folder(larger.trial)
             seen = reported(more.out, more.log)
             plan = _with_missed(plan, told, numbers, seen)
             curve = curve or _curve(seen, plan, larger.trial.rung, more)
-    seconds = {0: first.exit.wall_seconds}
-    if larger is not None:
-        seconds[larger.trial.rung] = larger.exit.wall_seconds
+    seconds = _seconds(first, larger)
     limit = None if desk.time_seconds is None else desk.time_seconds * usable_cores()
     study = desk.write(plan, scored, seconds, curve, limit)
     ideas = write_starters(plan, folder / "ideas")
@@ -147,11 +146,8 @@ def _first_look(ours: Prober, desk: _Draft, plan: Plan) -> tuple[Plan, Probe]:
         )
         first = ours.of(desk.write(plan, NOT_YET, _FIRST_LOOK)).run(scored=False)
     for _ in range(_TIMES_SHORTER if desk.time_seconds is not None else 0):
-        least = _takes(desk, plan, first)
-        if first.failure is not None or plan.counts_flops or least <= (desk.time_seconds or least):
-            break
-        shorter = _shorter(desk, plan, (desk.time_seconds or least) / least)
-        if shorter.rungs == plan.rungs:
+        shorter = _in_time(ours, desk, plan, first)
+        if shorter is None or shorter.rungs == plan.rungs:
             break
         plan = shorter
         first = ours.of(desk.write(plan, NOT_YET, _FIRST_LOOK)).run(scored=False)
@@ -162,11 +158,28 @@ def _was_slow(probe: Probe) -> bool:
     return probe.failure is not None and probe.failure.kind == "timed out"
 
 
-def _takes(desk: _Draft, plan: Plan, first: Probe) -> float:
-    """Seconds that the budget would take here, by what the smallest trial took."""
-    seconds = first.exit.wall_seconds
-    amounts = computes(plan, desk.wishes, desk.found, {0: seconds})
-    return budget_for(amounts, "device-seconds", seconds) / usable_cores()
+def _in_time(ours: Prober, desk: _Draft, plan: Plan, first: Probe) -> Plan | None:
+    """A plan with shorter runs, where the time that there is would not do for a few ideas: the
+    baseline and three of them once at each rung, and both arms at the target."""
+    if first.failure is not None or plan.counts_flops or desk.time_seconds is None:
+        return None
+    larger = _larger(ours, desk, first, plan)
+    seconds = _seconds(first, larger)
+    amounts = computes(plan, desk.wishes, desk.found, seconds)
+    start = max(0.0, first.exit.wall_seconds - amounts[0])
+    starts = _FEW_ARMS * len(amounts) * start / usable_cores()
+    runs = _FEW_ARMS * sum(amounts) / usable_cores()
+    if starts + runs <= desk.time_seconds:
+        return None
+    return _shorter(desk, plan, max(0.02, (desk.time_seconds - starts) / runs))
+
+
+def _seconds(first: Probe, larger: Probe | None) -> dict[int, float]:
+    """How long trials took, by rung."""
+    seconds = {0: first.exit.wall_seconds}
+    if larger is not None:
+        seconds[larger.trial.rung] = larger.exit.wall_seconds
+    return seconds
 
 
 def _shorter(desk: _Draft, plan: Plan, factor: float) -> Plan:
@@ -207,13 +220,17 @@ def _curve(
     return curve_of(numbers, counted, plan.counts_flops, left.out, left.log)
 
 
-def _larger(ours: Prober, first: Probe, plan: Plan) -> Probe | None:
-    """A trial at the top rung, where the smallest is short: to see how time grows, and what only a
+def _larger(ours: Prober, desk: _Draft, first: Probe, plan: Plan) -> Probe | None:
+    """A trial at the highest rung that is short enough: to see how time grows, and what only a
     longer run reports."""
-    top = len(plan.rungs) - 2
-    if first.failure is not None or first.exit.wall_seconds > _SHORT_SECONDS or top < 1:
+    if first.failure is not None or first.exit.wall_seconds > _SHORT_SECONDS:
         return None
-    probe = ours.run(top, scored=False)
+    amounts = computes(plan, desk.wishes, desk.found, _seconds(first, None))
+    fits = [n for n in range(1, len(plan.rungs) - 1) if plan.counts_flops
+            or amounts[n] <= _LARGER_SECONDS]  # fmt: skip
+    if not fits:
+        return None
+    probe = ours.of(desk.study).run(fits[-1], scored=False)
     return probe if probe.failure is None else None
 
 

@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 from proveout.errors import UserError
 from proveout.survey import Reported, Scored, pattern_for, score_lines
 
+NO_SCORE = "unknown"
+"""The metric of a study of which none is known yet."""
 NOT_YET = Scored(
-    ('kind = "reported"', 'metric = "unknown"', 'key = "unknown"'),
+    ('kind = "reported"', f'metric = "{NO_SCORE}"', f'key = "{NO_SCORE}"'),
     "No number that could be the score was found in what the smallest trial left. Say where it "
     "stands: a key of metrics.jsonl, a pattern of its output, or a JSON file in {out}.",
 )

@@ -266,8 +266,10 @@ def _config_file(lying: Lying, found: Found, parameters: list[Parameter]) -> str
 
 
 def _on_this_machine(parameter: Parameter, notes: list[str]) -> Parameter:
-    """A device that is not there is replaced by the processor."""
+    """A device that is not there is replaced by the processor; a trial has one thread."""
     value = parameter.default
+    if parameter.given and re.fullmatch(r"n?_?(?:num_)?threads", parameter.name):
+        return replace(parameter, default=1)
     wants = isinstance(value, str) and value.lower().startswith(("cuda", "gpu"))
     if not wants or not is_device(parameter.name) or has_accelerator():
         return parameter
