@@ -11,7 +11,16 @@ import pytest
 from proveout.errors import UserError
 from proveout.loop import ScoreWish, adopt_program
 from proveout.study import read_study
-from proveout.survey import Plan, Wishes, apply_wishes, less_work, plan_study, survey
+from proveout.survey import (
+    Plan,
+    Reported,
+    Wishes,
+    apply_wishes,
+    less_work,
+    plan_study,
+    reported,
+    survey,
+)
 from proveout.survey._constants import seeds_in, source_constants
 
 LOOP = "for {v} in range({n}):\n    a = {v}\n    b = a\n    loss = b\n    print('loss', loss)\n"
@@ -233,3 +242,23 @@ def test_c_is_built_in_each_trial_and_its_settings_reach_it(tmp_path: Path) -> N
     assert study.rungs[0].parameters == {"MAX_STEPS": 10}
     assert study.budget.compute.amount <= 60
     assert study.program.parameters == {"RATE": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("name", "goal"),
+    [("val_accuracy", "maximize"), ("best val acc", "maximize"), ("R2 score", "maximize"),
+     ("val/loss", "minimize"), ("error", "minimize"), ("rmse", "minimize")],
+)  # fmt: skip
+def test_the_direction_of_a_score_is_read_from_its_name(name: str, goal: str) -> None:
+    number = Reported("output", name, 1.0)
+    assert number.goal == goal
+    assert number.rank is not None
+    assert Reported("output", "gradient_accumulation_steps", 8.0).rank is None
+
+
+def test_numbers_in_lines_of_json_are_read_with_their_names(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "log").write_text('{"step": 50, "train": {"loss": 4.5}, "valid_loss": 5.25}\n' * 2)
+    found = {each.name: each for each in reported(tmp_path / "out", tmp_path / "log")}
+    assert found["valid_loss"].value == 5.25
+    assert re.search(found["valid_loss"].pattern, '{"valid_loss": 5.25}')

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import reduce
 
 from proveout.errors import UserError
-from proveout.loop._costs import Costs, measure_costs
+from proveout.loop._costs import Costs, gone_along, measure_costs
 from proveout.loop._probe import Prober, prober
 from proveout.runners import Runner, usable_cores
 from proveout.scaling import BestSize, PowerLine, best_size, power_line
@@ -274,27 +274,15 @@ class _Builder:
             if self.law is not None or self.size in parameters:
                 parameters[self.size] = as_value(chosen)
         if self.steps is not None:
-            before = parameters.get(self.steps)
-            parameters[self.steps] = self.costs.steps_for(amount, chosen)
-            parameters |= self._followers(parameters, before, parameters[self.steps])
+            steps = self.costs.steps_for(amount, chosen)
+            share = float(steps) / _number(parameters.get(self.steps, steps))
+            parameters |= gone_along(self.study, parameters, {self.size, self.steps}, share)
+            parameters[self.steps] = steps
         seconds = self.costs.seconds(amount, chosen, parameters.get(self.steps or ""))
         unit = self.study.budget.compute.unit
         rounded = amount if exact else float(f"{amount:.2g}")
         declared = self.costs.declared(rounded, chosen, parameters.get(self.steps or ""))
         return ProposedRung(Compute(declared, unit), parameters, seconds)
-
-    def _followers(
-        self, parameters: Mapping[str, Value], before: object, steps: Value
-    ) -> dict[str, Value]:
-        """What counts the same steps and differs from rung to rung with them: a warm-up, an
-        interval."""
-        rungs = [*self.study.rungs, self.study.target]
-        return {
-            name: max(1, round(value * _number(steps) / _number(before)))
-            for name, value in parameters.items()
-            if name not in (self.size, self.steps) and isinstance(value, int) and _is_number(before)
-            and not isinstance(value, bool) and len({r.parameters.get(name) for r in rungs}) > 1
-        }  # fmt: skip
 
     def _best(self, amount: float) -> float:
         """By the law; on the way to a target that stays as it is, no larger than that."""

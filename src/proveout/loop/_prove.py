@@ -66,7 +66,8 @@ def _fix(study: Study, probe: Probe, again: Probe | None, other: Probe | None) -
         "__pycache__",
         *((out,) if isinstance(out, str) else [e.rstrip("/") for e in out or ()]),
     }
-    lost = [name for name in probe.wrote if name.rstrip("/") not in kept]
+    lost = [name for name in probe.wrote if name.rstrip("/") not in kept
+            and f"./{name} " not in f"{study.program.train} "]  # fmt: skip  # what it builds
     if lost and (study.program.out is None or probe.measurement is None):
         fix.append(
             f"it wrote {', '.join(lost)} in its own folder, which is lost with it; what is to be "

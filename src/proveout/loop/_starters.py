@@ -14,6 +14,7 @@ _RATE = re.compile(r"(^|_)(lr|learning_?rate|rate)$", re.IGNORECASE)
 def write_starters(plan: Plan, folder: Path) -> tuple[str, ...]:
     """Two ideas to begin with, of a learning rate or the first other knob there is."""
     knobs = [name for name, value in plan.parameters.items() if _is_amount(value)]
+    knobs = [name for name in knobs if plan.parameters[name] != 1 or is_knob(name)]
     knobs.sort(key=lambda name: (_RATE.search(name) is None, not is_knob(name)))
     return tuple(
         _write_idea(

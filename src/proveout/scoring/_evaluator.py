@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from proveout.errors import ScoringFailed
+from proveout.scoring._numbers import as_number
 from proveout.study import Study
 from proveout.trials import (
     Exit,
@@ -269,28 +270,6 @@ def read_number(file: Path, key: str) -> float:
             raise ScoringFailed("unscorable", f"{file.name} has nothing at {key!r}")
         document = document[part]
     return as_number(document, f"{file.name} at {key!r}" if key else file.name)
-
-
-_LARGEST = 1e18
-"""What lies beyond has diverged, though a computer can still write it: its square would be no
-number that anything could be decided on."""
-
-
-def as_number(value: object, what: str) -> float:
-    """`value` as a float that is finite.
-
-    Raises:
-        ScoringFailed: it is no number, or not finite.
-    """
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ScoringFailed("unscorable", f"{what} is not a number")
-    try:
-        number = float(value)
-    except OverflowError:
-        number = math.inf
-    if not abs(number) <= _LARGEST:
-        raise ScoringFailed("diverged", f"{what} is not a finite number, or beyond {_LARGEST:g}")
-    return number
 
 
 def keyed_rng(*parts: object) -> np.random.Generator:

@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 from proveout.errors import ScoringFailed
-from proveout.scoring._evaluator import Evaluator, Scored, Tier, as_number, read_number
+from proveout.scoring._evaluator import Evaluator, Scored, Tier, read_number
+from proveout.scoring._numbers import as_number
 from proveout.study import CurveSource, ReportedScore
 from proveout.trials import Exit, Job, Trial, newest, read_regular, rows, trial_folder
 

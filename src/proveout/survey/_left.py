@@ -23,8 +23,8 @@ _SCORES = (
     "reward", "accuracy", "acc", "error", "rmse", "mse", "mae", "auc", "f1", "r2", "fitness",
     "cost", "loss",
 )  # fmt: skip
-_MORE_IS_BETTER = ("acc", "reward", "return", "score", "auc", "f1", "r2", "precision", "recall",
-                   "bleu", "fitness", "iou", "psnr")  # fmt: skip
+_MORE_IS_BETTER = ("accuracy", "acc", "reward", "return", "score", "auc", "f1", "r2", "precision",
+                   "recall", "bleu", "fitness", "iou", "psnr")  # fmt: skip
 _NO_SCORE = ("time", "sec", "ms", "step", "iter", "epoch", "lr", "rate", "flops", "seed", "param",
              "mfu", "norm", "token", "speed", "eta", "memory", "size", "grad")  # fmt: skip
 _SHORT = 4
