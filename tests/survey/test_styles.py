@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -228,6 +229,7 @@ def test_a_table_beside_the_program_is_kept_and_scored(tmp_path: Path) -> None:
     assert adopted.ideas == ("double-lr", "half-lr")
 
 
+@pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")
 def test_c_is_built_in_each_trial_and_its_settings_reach_it(tmp_path: Path) -> None:
     program = lay(tmp_path / "p", {"net.c": (
         "#include <stdio.h>\n#include <stdlib.h>\n#define MAX_STEPS 160\n#define RATE 0.5f\n"
