@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from proveout.survey import Reported, Role, Wishes
 
 _FAILED = 1
+_LONG_SECONDS = 1800.0
 
 
 def init(
@@ -60,7 +61,21 @@ def init(
     pattern: Annotated[
         str | None, typer.Option(help="An expression whose first group is the score in its output.")
     ] = None,
-    key: Annotated[str | None, typer.Option(help="The score's key in metrics.jsonl.")] = None,
+    key: Annotated[
+        str | None, typer.Option(help="The score's key in metrics.jsonl, or in --file.")
+    ] = None,
+    file: Annotated[
+        str | None,
+        typer.Option(help="The JSON, CSV or TensorBoard file in its output folder with that key, "
+                          "column or tag."),
+    ] = None,
+    believe: Annotated[
+        bool,
+        typer.Option("--believe", help="Let the number that it reports itself make an idea hold."),
+    ] = False,
+    time: Annotated[
+        str | None, typer.Option(help="What the study may take here: '10 min'. Runs are shortened.")
+    ] = None,
     corpus: Annotated[
         Path | None,
         typer.Option(help="Of the reference program: a folder of text to train on; by default "
@@ -73,7 +88,7 @@ def init(
         _check(path, as_json)
         return
     told = (train, size, steps, seed_flag, out_flag, compute_flag, set_, rung, flops, score, goal,
-            pattern, key, study)  # fmt: skip
+            pattern, key, study, file, time, believe or None)  # fmt: skip
     if not path.exists() or (path.is_dir() and not any(path.iterdir())):
         if any(each is not None for each in told):
             raise UserError(f"there is no program in {path}: the folder is missing or empty")
@@ -99,8 +114,18 @@ def init(
     rungs = tuple(_pairs(each.split(",")) for each in rung or [])
     wishes = Wishes(train, roles, _pairs(set_ or []), rungs, flops)
     folder = study or path.resolve().parent / f"{path.resolve().name}-study"
-    wanted = ScoreWish(score, goal, pattern, key=key)
-    _adopt(path, folder, wishes, wanted, as_json)
+    if file is not None and key is None:
+        raise UserError(
+            f"--file {file} needs --key NAME: the key, column or tag of the score in it"
+        )
+    wanted = ScoreWish(score, goal, pattern, file, key, believe)
+    _adopt(path, folder, wishes, wanted, _seconds(time), as_json)
+
+
+def _seconds(text: str | None) -> float | None:
+    from proveout.units import parse_seconds
+
+    return None if text is None else parse_seconds(text)
 
 
 def _reference(folder: Path, corpus: Path | None, as_json: bool) -> None:
@@ -114,7 +139,10 @@ def _reference(folder: Path, corpus: Path | None, as_json: bool) -> None:
     print(f"go on with: proveout run {folder}")
 
 
-def _adopt(path: Path, folder: Path, wishes: Wishes, score: ScoreWish, as_json: bool) -> None:
+def _adopt(
+    path: Path, folder: Path, wishes: Wishes, score: ScoreWish, time_seconds: float | None,
+    as_json: bool,
+) -> None:  # fmt: skip
     import shutil
 
     from proveout.loop import adopt_program, prove_study
@@ -125,7 +153,7 @@ def _adopt(path: Path, folder: Path, wishes: Wishes, score: ScoreWish, as_json: 
     if not quiet:
         print(f"looking at {path}, then running its smallest trial ...", flush=True)
     try:
-        adopted = adopt_program(path, folder, wishes, score, _choice(quiet))
+        adopted = adopt_program(path, folder, wishes, score, _choice(quiet), time_seconds)
     except BaseException:
         if not existed:
             shutil.rmtree(folder, ignore_errors=True)
@@ -206,9 +234,23 @@ def _say_found(adopted: Adopted, folder: Path) -> None:
         print(f"- {note}")
     for note in adopted.plan.notes[len(adopted.survey.notes) :]:
         print(f"- {note}")
+    if others := [each for each in adopted.survey.others if each != adopted.survey.command][:4]:
+        print(f"- it can also be started otherwise (--train): {', '.join(others)}")
     print(f"command: {adopted.plan.command}")
+    score = adopted.study.score
     if adopted.score is not None:
-        print(f"score:   {adopted.score.name} ({adopted.score.source}), {adopted.score.goal}")
+        goal = "maximize" if score.maximized else "minimize"
+        rest = [
+            n.name for n in adopted.found if n.rank is not None and n.name != adopted.score.name
+        ]
+        also = f"; it also reports {', '.join(dict.fromkeys(rest[:5]))}" if rest else ""
+        print(f"score:   {adopted.score.name} ({adopted.score.source}), {goal}{also}")
+        if score.kind == "reported" and not score.believe_reported:
+            print("         its own word: no idea will be said to hold by it without --believe")
+    for number, rung in enumerate(adopted.plan.rungs, start=1):
+        told = " ".join(f"{name}={value}" for name, value in rung.items())
+        name = "target: " if number == len(adopted.plan.rungs) else f"rung {number}:  "
+        print(f"{name} {told}" if told else f"{name}")
 
 
 def _say_proof(study: Study, proof: Proof) -> None:
@@ -218,8 +260,10 @@ def _say_proof(study: Study, proof: Proof) -> None:
     probe = proof.probe
     used = probe.exit
     took, cpu = duration(used.wall_seconds), duration(used.cpu_seconds)
-    print(f"\nthe smallest trial ({study.rung(0).compute}): {took}, {cpu} of processor, "
-          f"{used.peak_memory_bytes / 1e6:.0f} MB")  # fmt: skip
+    beside = ", its start apart" if study.budget.compute.unit == "device-seconds" else ""
+    memory = f"{used.peak_memory_bytes / 1e6:.0f} MB"
+    print(f"\nthe smallest trial: {took}, {cpu} of processor, {memory} "
+          f"(its rung: {study.rung(0).compute}{beside})")  # fmt: skip
     if probe.measurement is not None:
         told = probe.measurement
         print(f"read back: {told.metric} = {told.value:.6g}, {told.trust}; "
@@ -233,6 +277,9 @@ def _say_proof(study: Study, proof: Proof) -> None:
         print(
             f"the budget, {study.budget.compute}, takes at most {duration(seconds)} on this machine"
         )
+        if seconds > _LONG_SECONDS:
+            print("that is long: `proveout init --time '10 min'` makes all runs shorter; first "
+                  "verdicts come long before its end")  # fmt: skip
     print("to put right:" if proof.fix else "nothing to put right")
     for line in proof.fix:
         print(f"- {line}")

@@ -46,15 +46,16 @@ def read_judged(folder: Path) -> tuple[Study, History]:
 
 
 def diffs_of(study: Study, history: History, names: Iterable[str]) -> dict[str, str]:
-    """Each idea's change, as git tells it."""
+    """Each idea's change, as git tells it; its parameters stand elsewhere."""
     from proveout.loop import repository_of
 
     repository = repository_of(study)
     diffs = {}
     for name in names:
         idea = history.ideas[name]
+        parent = idea.parent
         try:
-            diffs[name] = repository.diff(idea.parent, idea.commit) if idea.parent else ""
+            diffs[name] = repository.diff(parent, idea.commit, settings=False) if parent else ""
         except ProveoutError as error:  # a ledger is worth reading without its repository
             diffs[name] = f"the change cannot be shown: {error}"
     return diffs

@@ -1,7 +1,8 @@
 """The loop: the research cycle that turns a study into verdicts."""
 
-from proveout.loop._adopt import Adopted, Choose, ScoreWish, adopt_program
+from proveout.loop._adopt import Adopted, adopt_program
 from proveout.loop._bench import Bench
+from proveout.loop._choose_score import Choose, ScoreWish
 from proveout.loop._costs import Costs
 from proveout.loop._desk import Sources, sources_for
 from proveout.loop._evidence import Library

@@ -2,55 +2,47 @@
 
 from __future__ import annotations
 
-import difflib
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from proveout.errors import UserError
+from proveout.loop._choose_score import NOT_YET, Choose, ScoreWish, choose_score
 from proveout.loop._probe import Probe, Prober, prober
-from proveout.study import STUDY_FILE, Study, Value, read_study
+from proveout.loop._starters import write_starters
+from proveout.runners import usable_cores
+from proveout.study import STUDY_FILE, Study, read_study
 from proveout.survey import (
+    Counted,
     CurveLines,
-    Parameter,
     Plan,
     Reported,
     Scored,
     Survey,
     Wishes,
     apply_wishes,
+    computes,
     curve_of,
-    pattern_for,
+    less_work,
     plan_study,
     reported,
-    score_lines,
     study_text,
     survey,
 )
+from proveout.trials import TrialFolder
 
-_NOT_YET = Scored(
-    ('kind = "reported"', 'metric = "unknown"', 'key = "unknown"'),
-    "No number that could be the score was found in what the smallest trial left. Say where it "
-    "stands: a key of metrics.jsonl, a pattern of its output, or a JSON file in {out}.",
-)
-
-_RATE = re.compile(r"(^|_)(lr|learning_rate|rate)$", re.IGNORECASE)
 _SHORT_SECONDS = 10.0
-
-Choose = Callable[[Sequence[Reported]], Reported]
-"""Picks the score among what a trial reported, likeliest first."""
-
-
-@dataclass(frozen=True)
-class ScoreWish:
-    """What a person says of the score; all of it optional."""
-
-    name: str | None = None
-    goal: str | None = None
-    pattern: str | None = None
-    file: str | None = None
-    key: str | None = None
+_FIRST_LOOK, _LONG_LOOK = {0: 20.0}, {0: 200.0}
+"""Seconds that the smallest rung is taken for, before it is known; after about twice that much it
+is ended. The long look is for programs of which shorter runs are no faster."""
+_SQUEEZED_SECONDS = 1800.0
+"""What the budget of a program that had to be made shorter may take, unless a person says."""
+_NO_OUT = "out"
+"""What is kept of a program that does not say where it writes, until that is known."""
+_MOST_KEPT = 12
+_TIMES_SHORTER = 3
+_FEW_ARMS = 4
+_LARGER_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -69,11 +61,13 @@ class Adopted:
 
 
 def adopt_program(
-    program: Path, folder: Path, wishes: Wishes, score: ScoreWish, choose: Choose
-) -> Adopted:
+    program: Path, folder: Path, wishes: Wishes, score: ScoreWish, choose: Choose,
+    time_seconds: float | None = None,
+) -> Adopted:  # fmt: skip
     """Writes a study of the program in `program` into `folder`, a new or empty one.
 
-    The program's folder is left as it is.
+    The program's folder is left as it is. `time_seconds` is what the whole budget may take on this
+    machine: rungs and target are made shorter for it.
 
     Raises:
         UserError: no program is found, something must be said of it, or `folder` is in use.
@@ -88,48 +82,155 @@ def adopt_program(
     plan = plan_study(found, wishes)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "ideas").mkdir(exist_ok=True)
-    file = folder / STUDY_FILE
-
-    def write(
-        scored: Scored, seconds: Mapping[int, float], curve: CurveLines | None = None
-    ) -> Study:
-        file.write_text(
-            study_text(found, plan, wishes, folder, scored, curve, seconds),
-            encoding="utf-8",
-        )
-        return read_study(folder)
-
-    study = write(_NOT_YET, {})
-    with prober(study) as ours:
-        first = ours.run(scored=False)
-        if study.program.out is not None and (other := _own_output(first, study.program.out)):
-            plan = replace(plan, out=other)
-            study = write(_NOT_YET, {})
-            again = ours.of(study)
-            first = again.run(scored=False)
-        left = ours.folder(first.trial)
+    desk = _Draft(folder, found, wishes, time_seconds)
+    with prober(desk.write(plan, NOT_YET, _FIRST_LOOK)) as ours:
+        plan, first = _first_look(ours, desk, plan)
+        there = ours.of(desk.study)
+        left = there.folder(first.trial)
         numbers = reported(left.out, left.log)
-        told, scored = _score(numbers, score, choose)
-        curve = curve_of(numbers, plan.steps, plan.counts_flops, left.out, left.log)
-        larger = _larger(ours.of(study), first, plan)
+        told, scored = choose_score(numbers, score, choose)
+        curve = _curve(numbers, plan, 0, left)
+        larger = _larger(ours, desk, first, plan)
         if larger is not None:
-            there = ours.folder(larger.trial)
-            plan = _with_missed(plan, told, numbers, reported(there.out, there.log))
-    seconds = {0: first.exit.wall_seconds}
-    if larger is not None:
-        seconds[larger.trial.rung] = larger.exit.wall_seconds
-    study = write(scored, seconds, curve)
-    ideas = _starters(found, plan, folder / "ideas")
+            more = there.folder(larger.trial)
+            seen = reported(more.out, more.log)
+            plan = _with_missed(plan, told, numbers, seen)
+            curve = curve or _curve(seen, plan, larger.trial.rung, more)
+    seconds = _seconds(first, larger)
+    limit = None if desk.time_seconds is None else desk.time_seconds * usable_cores()
+    study = desk.write(plan, scored, seconds, curve, limit)
+    ideas = write_starters(plan, folder / "ideas")
     return Adopted(study, found, plan, first, told, numbers, ideas)
 
 
-def _larger(ours: Prober, first: Probe, plan: Plan) -> Probe | None:
-    """A trial at the top rung, where the smallest is short: to see how time grows, and what only a
-    longer run reports."""
-    top = len(plan.rungs) - 2
-    if first.failure is not None or first.exit.wall_seconds > _SHORT_SECONDS or top < 1:
+class _Draft:
+    """The study's file while it is being found out what goes in."""
+
+    def __init__(
+        self, folder: Path, found: Survey, wishes: Wishes, time_seconds: float | None
+    ) -> None:
+        self.folder, self.found, self.wishes = folder, found, wishes
+        self.time_seconds = time_seconds
+        self.study: Study
+
+    def write(
+        self, plan: Plan, scored: Scored, seconds: Mapping[int, float],
+        curve: CurveLines | None = None, most_seconds: float | None = None,
+    ) -> Study:  # fmt: skip
+        """Writes the file anew and reads it back."""
+        text = study_text(
+            self.found, plan, self.wishes, self.folder, scored, curve, seconds, most_seconds
+        )
+        (self.folder / STUDY_FILE).write_text(text, encoding="utf-8")
+        self.study = read_study(self.folder)
+        return self.study
+
+
+def _first_look(ours: Prober, desk: _Draft, plan: Plan) -> tuple[Plan, Probe]:
+    """The smallest trial, made smaller until it ends soon enough to go on with, and found out where
+    it writes."""
+    told, whole = desk.wishes, plan
+    first = ours.run(scored=False)
+    for stage in (1, 2, 3):
+        if not _was_slow(first) or desk.wishes.rungs:
+            break
+        plan = _squeezed(desk, stage)
+        first = ours.of(desk.write(plan, NOT_YET, _FIRST_LOOK)).run(scored=False)
+        desk.time_seconds = desk.time_seconds or _SQUEEZED_SECONDS
+    if _was_slow(first):
+        desk.wishes, plan = told, whole
+        first = ours.of(desk.write(plan, NOT_YET, _LONG_LOOK)).run(scored=False)
+    if plan.out == _NO_OUT and (other := _own_output(first)):
+        plan = replace(
+            plan, out=other, notes=tuple(n for n in plan.notes if "output folder" not in n)
+        )
+        first = ours.of(desk.write(plan, NOT_YET, _FIRST_LOOK)).run(scored=False)
+    for _ in range(_TIMES_SHORTER if desk.time_seconds is not None else 0):
+        shorter = _in_time(ours, desk, plan, first)
+        if shorter is None or shorter.rungs == plan.rungs:
+            break
+        plan = shorter
+        first = ours.of(desk.write(plan, NOT_YET, _FIRST_LOOK)).run(scored=False)
+    return plan, first
+
+
+def _was_slow(probe: Probe) -> bool:
+    return probe.failure is not None and probe.failure.kind == "timed out"
+
+
+def _in_time(ours: Prober, desk: _Draft, plan: Plan, first: Probe) -> Plan | None:
+    """A plan with shorter runs, where the time that there is would not do for a few ideas: the
+    baseline and three of them once at each rung, and both arms at the target."""
+    if first.failure is not None or plan.counts_flops or desk.time_seconds is None:
         return None
-    probe = ours.run(top, scored=False)
+    larger = _larger(ours, desk, first, plan)
+    seconds = _seconds(first, larger)
+    amounts = computes(plan, desk.wishes, desk.found, seconds)
+    start = max(0.0, first.exit.wall_seconds - amounts[0])
+    starts = _FEW_ARMS * len(amounts) * start / usable_cores()
+    runs = _FEW_ARMS * sum(amounts) / usable_cores()
+    if starts + runs <= desk.time_seconds:
+        return None
+    return _shorter(desk, plan, max(0.02, (desk.time_seconds - starts) / runs))
+
+
+def _seconds(first: Probe, larger: Probe | None) -> dict[int, float]:
+    """How long trials took, by rung."""
+    seconds = {0: first.exit.wall_seconds}
+    if larger is not None:
+        seconds[larger.trial.rung] = larger.exit.wall_seconds
+    return seconds
+
+
+def _shorter(desk: _Draft, plan: Plan, factor: float) -> Plan:
+    """The same plan with less of each run, for a study that must end in time."""
+    desk.wishes = replace(desk.wishes, share=desk.wishes.share * factor)
+    part = f"{desk.wishes.share:.2g}"
+    note = f"to end in time rungs and target are {part} of what the program does by itself"
+    kept = [each for each in plan.notes if not each.startswith("to end in time")]
+    return replace(plan_study(desk.found, desk.wishes), out=plan.out, notes=(*kept, note))
+
+
+def _squeezed(desk: _Draft, stage: int) -> Plan:
+    """A plan for a program whose smallest run is too slow here: shorter by eight at each stage,
+    with fewer evaluations, and then with smaller batches."""
+    wishes, share = desk.wishes, 0.125**stage
+    fixed = dict(wishes.fixed) | {
+        each.name: value for each in desk.found.parameters
+        if each.name not in wishes.fixed and (value := less_work(each, stage)) is not None
+    }  # fmt: skip
+    desk.wishes = replace(wishes, fixed=fixed, share=share)
+    plan = plan_study(desk.found, desk.wishes)
+    smaller = "".join(f", {name} = {value}" for name, value in fixed.items())
+    note = (
+        f"its smallest run takes long here, so rungs and target are "
+        f"1/{round(1 / share)} of what it does by itself{smaller}; say what you want with --rung "
+        "and --set"
+    )
+    return replace(plan, notes=(*plan.notes, note))
+
+
+def _curve(
+    numbers: Sequence[Reported], plan: Plan, rung: int, left: TrialFolder
+) -> CurveLines | None:
+    count = {**plan.parameters, **plan.rungs[rung]}.get(plan.steps or "") if plan.rungs else None
+    counted = None
+    if plan.steps is not None and isinstance(count, int | float):
+        counted = Counted(plan.steps, float(count))
+    return curve_of(numbers, counted, plan.counts_flops, left.out, left.log)
+
+
+def _larger(ours: Prober, desk: _Draft, first: Probe, plan: Plan) -> Probe | None:
+    """A trial at the highest rung that is short enough: to see how time grows, and what only a
+    longer run reports."""
+    if first.failure is not None or first.exit.wall_seconds > _SHORT_SECONDS:
+        return None
+    amounts = computes(plan, desk.wishes, desk.found, _seconds(first, None))
+    fits = [n for n in range(1, len(plan.rungs) - 1) if plan.counts_flops
+            or amounts[n] <= _LARGER_SECONDS]  # fmt: skip
+    if not fits:
+        return None
+    probe = ours.of(desk.study).run(fits[-1], scored=False)
     return probe if probe.failure is None else None
 
 
@@ -151,103 +252,13 @@ def _with_missed(
     return replace(plan, notes=(*plan.notes, note))
 
 
-def _own_output(probe: Probe, present: str) -> str | None:
-    """A folder that the program made for what it writes, if it is only one."""
-    made = [name for name in probe.wrote if name not in {present, "__pycache__"}]
-    return made[0] if len(made) == 1 and "." not in made[0] else None
-
-
-def _score(
-    numbers: Sequence[Reported], wish: ScoreWish, choose: Choose
-) -> tuple[Reported | None, Scored]:
-    told = _wished(numbers, wish)
-    if told is None:
-        likely = [n for n in numbers if n.rank is not None and _can_be_scored(n)]
-        if wish.name is not None and not likely:
-            there = ", ".join(dict.fromkeys(n.name for n in numbers)) or "nothing"
-            raise UserError(f"the program reported no {wish.name!r}; it reported: {there}")
-        if not likely:
-            return None, _NOT_YET
-        told = choose(likely) if len(likely) > 1 else likely[0]
-    scored = score_lines(told)
-    if wish.goal is not None:
-        lines = tuple(f'goal = "{wish.goal}"' if line.startswith("goal") else line
-                      for line in scored.lines)  # fmt: skip
-        scored = replace(scored, lines=lines)
-    return told, scored
-
-
-def _wished(numbers: Sequence[Reported], wish: ScoreWish) -> Reported | None:
-    """What a person says: a pattern or a file as it is, or the reported number of that name."""
-    name = wish.name or wish.key or "score"
-    if wish.pattern is not None:
-        return Reported("output", name, None, pattern=wish.pattern)
-    if wish.file is not None:
-        return Reported("json", wish.key or name, None, file=wish.file)
-    if wish.key is not None:
-        return Reported("jsonl", wish.key, None, file="metrics.jsonl")
-    if wish.name is None:
+def _own_output(probe: Probe) -> str | tuple[str, ...] | None:
+    """The folder that the program made for what it writes, if it is only one; otherwise all that it
+    made at its top, folders with a slash."""
+    made = [name for name in probe.wrote if name.rstrip("/") not in {_NO_OUT, "__pycache__"}]
+    made = [name for name in made if not name.endswith((".o", ".pyc")) and not name.startswith(".")]
+    if not made:
         return None
-    there = [n for n in numbers if n.name.lower() == wish.name.lower() and _can_be_scored(n)]
-    there += [n for n in numbers if wish.name.lower() in n.name.lower() and _can_be_scored(n)]
-    if not there:
-        said = ", ".join(dict.fromkeys(n.name for n in numbers)) or "no number at all"
-        raise UserError(
-            f"the program reported no {wish.name!r}. It reported: {said}. Where the number "
-            f"stands in its output otherwise, give --pattern, such as {pattern_for(wish.name)!r}"
-        )
-    return there[0]
-
-
-def _can_be_scored(number: Reported) -> bool:
-    """Curves can be read from everywhere; a score from what a record can be made of."""
-    if number.source == "jsonl":
-        return number.file == "metrics.jsonl"
-    return number.source in {"output", "json"}
-
-
-def _starters(survey: Survey, plan: Plan, folder: Path) -> tuple[str, ...]:
-    """Two ideas to begin with, of a learning rate or the first other knob there is."""
-    knobs = [name for name, value in plan.parameters.items() if _is_knob(value)]
-    knobs.sort(key=lambda name: _RATE.search(name) is None)
-    constants = [p for p in survey.parameters if p.reach == "constant" and p.role is None
-                 and _is_knob(p.default) and _RATE.search(p.name)]  # fmt: skip
-    names = []
-    for word, factor in (("double", 2), ("half", 0.5)):
-        for name in knobs[:1]:
-            change = f"set: {name}={_scaled(plan.parameters[name], factor)}\n---\n"
-            names.append(_write_idea(folder, word, name, change))
-        for constant in constants[:1] if not knobs else ():
-            change = f"---\n{_constant_patch(survey.folder, constant, factor)}"
-            names.append(_write_idea(folder, word, constant.name, change))
-    return tuple(names)
-
-
-def _is_knob(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and value > 0
-
-
-def _scaled(value: Value, factor: float) -> str:
-    number = float(value) * factor
-    return str(max(1, int(number))) if isinstance(value, int) else f"{number:g}"
-
-
-def _write_idea(folder: Path, word: str, name: str, change: str) -> str:
-    idea = f"{word}-{re.sub('[^a-z0-9]+', '-', name.lower()).strip('-')}"[:60]
-    wrong = "too small" if word == "double" else "too large"
-    text = (f"hypothesis: {name} is {wrong} by a factor of two.\n"
-            f"source: to begin with; written by proveout init\n{change}")  # fmt: skip
-    (folder / f"{idea}.patch").write_text(text, encoding="utf-8")
-    return idea
-
-
-def _constant_patch(program: Path, constant: Parameter, factor: float) -> str:
-    """A diff of the one line that assigns a constant."""
-    lines = (program / constant.file).read_text(encoding="utf-8").splitlines(keepends=True)
-    assigns = re.compile(
-        rf"^({re.escape(constant.spelled)}\s*(?::[^=\n]*)?=\s*)([^#\n]*?)(\s*(?:#.*)?)$"
-    )
-    new = [assigns.sub(rf"\g<1>{_scaled(constant.default or 0, factor)}\g<3>", line.rstrip("\n"))
-           + line[len(line.rstrip("\n")):] for line in lines]  # fmt: skip
-    name = constant.file
-    return "".join(difflib.unified_diff(lines, new, f"a/{name}", f"b/{name}"))
+    if len(made) == 1 and made[0].endswith("/"):
+        return made[0].rstrip("/")
+    return tuple(made[:_MOST_KEPT])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -160,6 +160,20 @@ def measure_costs(
     return Costs(
         "reported", step / first_size**grown, grown, start, rate, study, size, steps, whole
     )
+
+
+def gone_along(
+    study: Study, parameters: Mapping[str, Value], apart: Collection[str | None], share: float
+) -> dict[str, Value]:
+    """What counts the same steps and differs from rung to rung with them, for a run of `share`
+    times the steps: a warm-up, an interval. `apart` are the size and the steps."""
+    rungs = [*study.rungs, study.target]
+    return {
+        name: max(1, round(value * share))
+        for name, value in parameters.items()
+        if name not in apart and isinstance(value, int) and not isinstance(value, bool)
+        and len({rung.parameters.get(name) for rung in rungs}) > 1
+    }  # fmt: skip
 
 
 def _is_longer(longer: _Ran, base: _Ran) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import reduce
 
 from proveout.errors import UserError
-from proveout.loop._costs import Costs, measure_costs
+from proveout.loop._costs import Costs, gone_along, measure_costs
 from proveout.loop._probe import Prober, prober
 from proveout.runners import Runner, usable_cores
 from proveout.scaling import BestSize, PowerLine, best_size, power_line
@@ -274,7 +274,10 @@ class _Builder:
             if self.law is not None or self.size in parameters:
                 parameters[self.size] = as_value(chosen)
         if self.steps is not None:
-            parameters[self.steps] = self.costs.steps_for(amount, chosen)
+            steps = self.costs.steps_for(amount, chosen)
+            share = float(steps) / _number(parameters.get(self.steps, steps))
+            parameters |= gone_along(self.study, parameters, {self.size, self.steps}, share)
+            parameters[self.steps] = steps
         seconds = self.costs.seconds(amount, chosen, parameters.get(self.steps or ""))
         unit = self.study.budget.compute.unit
         rounded = amount if exact else float(f"{amount:.2g}")

@@ -46,7 +46,7 @@ class Probe:
     measurement: Measurement | None
     curve: Curve
     wrote: tuple[str, ...]
-    """New files and folders in the program's own folder, at its top."""
+    """New files and folders in the program's own folder, at its top; folders with a slash."""
     log_tail: str
 
 
@@ -96,7 +96,8 @@ class Prober:
         measurement = None
         if failure is None and scored:
             measurement, failure = self._score(trial, device, ended)
-        wrote = sorted({entry.name for entry in folder.work.iterdir()} - before)
+        wrote = sorted(entry.name + "/" * entry.is_dir() for entry in folder.work.iterdir()
+                       if entry.name not in before)  # fmt: skip
         return Probe(trial, job.argv, ended, failure, measurement, curve, tuple(wrote),
                      tail(folder.log))  # fmt: skip
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from proveout.loop._choose_score import NO_SCORE
 from proveout.loop._probe import Probe, prober
 from proveout.runners import Runner, usable_cores
 from proveout.study import Study
@@ -47,15 +48,26 @@ def prove_study(study: Study, runner: Runner | None = None) -> Proof:
 
 def _fix(study: Study, probe: Probe, again: Probe | None, other: Probe | None) -> list[str]:
     fix: list[str] = []
-    if probe.failure is not None:
+    if probe.failure is not None and probe.failure.kind == "unscorable" and _has_no_score(study):
+        fix.append(
+            "unscorable: nothing that it left looks like a score. Say where it stands: --pattern "
+            "'score: (\\S+)' for its output, --file NAME --key NAME for a JSON, CSV or TensorBoard "
+            "file; or have a command of yours compute it from what it leaves: docs/scores.md"
+        )
+    elif probe.failure is not None:
         fix.append(f"{probe.failure.kind}: {probe.failure.sentence}")
         fix += _hints(probe)
     if probe.failure is None and again is not None and other is not None:
         fix += _seeds(probe, again, other)
     if probe.exit.leftover_processes:
         fix.append(f"it left {probe.exit.leftover_processes} processes behind, which were ended")
-    kept = {study.program.out, "__pycache__"}
-    lost = [name for name in probe.wrote if name not in kept]
+    out = study.program.out
+    kept = {
+        "__pycache__",
+        *((out,) if isinstance(out, str) else [e.rstrip("/") for e in out or ()]),
+    }
+    lost = [name for name in probe.wrote if name.rstrip("/") not in kept
+            and f"./{name} " not in f"{study.program.train} "]  # fmt: skip  # what it builds
     if lost and (study.program.out is None or probe.measurement is None):
         fix.append(
             f"it wrote {', '.join(lost)} in its own folder, which is lost with it; what is to be "
@@ -73,6 +85,11 @@ def _fix(study: Study, probe: Probe, again: Probe | None, other: Probe | None) -
             "for its rung, or raise limits.wall_time"
         )
     return fix
+
+
+def _has_no_score(study: Study) -> bool:
+    """Whether it is a study of which `init` could not find the score."""
+    return study.score.kind == "reported" and study.score.metric == NO_SCORE
 
 
 def _seeds(probe: Probe, again: Probe, other: Probe) -> list[str]:
@@ -106,6 +123,8 @@ def _hints(probe: Probe) -> list[str]:
         "nothing else: list what it reads in program.data",
         "FileNotFoundError": "trials see the program's folder, program.data and {out}, and nothing "
         "else: list what it reads in program.data",
+        "cuda is not available": "there is no such device here: give --set device=cpu, or what the "
+        "program calls it",
         "the following arguments are required": "give them in program.train, with --set NAME=VALUE",
         "was not found; PATH is": "the command is not installed, or not on the PATH of a trial",
     }

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from proveout.errors import ScoringFailed
+from proveout.scoring._numbers import as_number
 from proveout.study import Study
 from proveout.trials import (
     Exit,
@@ -269,23 +270,6 @@ def read_number(file: Path, key: str) -> float:
             raise ScoringFailed("unscorable", f"{file.name} has nothing at {key!r}")
         document = document[part]
     return as_number(document, f"{file.name} at {key!r}" if key else file.name)
-
-
-def as_number(value: object, what: str) -> float:
-    """`value` as a float that is finite.
-
-    Raises:
-        ScoringFailed: it is no number, or not finite.
-    """
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ScoringFailed("unscorable", f"{what} is not a number")
-    try:
-        number = float(value)
-    except OverflowError:
-        number = math.inf
-    if not math.isfinite(number):
-        raise ScoringFailed("diverged", f"{what} is not a finite number")
-    return number
 
 
 def keyed_rng(*parts: object) -> np.random.Generator:

@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 
 from proveout.errors import ScoringFailed
-from proveout.scoring._evaluator import Evaluator, Scored, Tier, as_number, read_number
-from proveout.study import ReportedScore
-from proveout.trials import Exit, Job, Trial, read_regular, trial_folder
+from proveout.scoring._evaluator import Evaluator, Scored, Tier, read_number
+from proveout.scoring._numbers import as_number
+from proveout.study import CurveSource, ReportedScore
+from proveout.trials import Exit, Job, Trial, newest, read_regular, rows, trial_folder
 
 _MOST_BYTES = 4_000_000
 _PATTERN_SECONDS = 20.0
@@ -27,7 +28,7 @@ json.dump(found[-100_000:], sys.stdout)
 
 
 class ReportedEvaluator(Evaluator):
-    """Reads metrics.jsonl, a JSON file in the output folder, or the program's output."""
+    """Reads metrics.jsonl, another file in the output folder, or the program's output."""
 
     trust = "reported"
 
@@ -46,8 +47,13 @@ class ReportedEvaluator(Evaluator):
         score, folder = self._score, trial_folder(self._study, trial)
         if score.pattern:
             value = self._choose(_matches(score.pattern, _text(folder.log)), "its output")
+        elif score.file.endswith(".json"):
+            value = read_number(_found(folder.out, score.file), score.key)
         elif score.file:
-            value = read_number(_inside(folder.out, score.file), score.key)
+            _found(folder.out, score.file)
+            kept = [row[score.key] for row in rows(_source(score.file), folder.out, folder.log)
+                    if score.key in row]  # fmt: skip
+            value = self._choose(kept, f"{score.file} at {score.key!r}")
         else:
             lines = _lines(_text(folder.metrics), score.key)
             value = self._choose(lines, f"metrics.jsonl at {score.key!r}")
@@ -74,7 +80,31 @@ def _text(file: Path) -> bytes:
     try:
         return read_regular(file, _MOST_BYTES)
     except OSError as error:
-        raise ScoringFailed("unscorable", f"nothing was reported: {error}") from None
+        reason = error.strerror or str(error)
+        raise ScoringFailed("unscorable", f"{file.name} could not be read: {reason}") from None
+
+
+def _source(file: str) -> CurveSource:
+    """How a file is read, by its name."""
+    if "tfevents" in file:
+        return CurveSource(source="tensorboard", file=file)
+    return CurveSource(source="csv" if file.endswith((".csv", ".tsv")) else "jsonl", file=file)
+
+
+def _found(out: Path, name: str) -> Path:
+    """The file of a name, or the newest of a pattern."""
+    if not any(mark in name for mark in "*?["):
+        file: Path | None = _inside(out, name)
+    else:
+        file = newest(out, name)
+    if file is None or not file.is_file():
+        there = ", ".join(sorted(each.name for each in out.iterdir())[:8]) or "nothing"
+        raise ScoringFailed("unscorable", f"no {name} was written; {{out}} has: {there}")
+    if file.stat().st_size > _MOST_BYTES:
+        raise ScoringFailed(
+            "unscorable", f"{name} is larger than {_MOST_BYTES // 1_000_000} MB, too large to read"
+        )
+    return file
 
 
 def _inside(out: Path, name: str) -> Path:

@@ -294,11 +294,12 @@ class ReportedScore(_Kind):
 
     kind: Literal["reported"]
     key: str = ""
-    """Of the lines of metrics.jsonl, or of the JSON in `file`, like `eval.accuracy`."""
+    """Of the lines of metrics.jsonl; of `file` a key like `eval.accuracy`, a column or a tag."""
     take: Literal["last", "best"] = "last"
     """Which line of metrics.jsonl, or match of the pattern, counts."""
     file: str = ""
-    """A JSON file in the trial's output folder."""
+    """In the trial's output folder, perhaps as a pattern: a JSON, JSON lines or CSV file, or
+    TensorBoard's (`*tfevents*`)."""
     pattern: str = ""
     """A regular expression whose first group is the number, held against each line of output."""
     believe_reported: bool = False
@@ -321,8 +322,8 @@ class ReportedScore(_Kind):
     def _one_place(self) -> ReportedScore:
         if bool(self.pattern) == bool(self.key or self.file) or (self.file and not self.key):
             raise ValueError(
-                "say where the number stands: key alone (of metrics.jsonl), file and key (a JSON "
-                "file in {out}), or pattern alone (its output)"
+                "say where the number stands: key alone (of metrics.jsonl), file and key (a JSON, "
+                "JSON lines, CSV or TensorBoard file in {out}), or pattern alone (its output)"
             )
         if self.file.startswith("/") or ".." in self.file.split("/"):
             raise ValueError(f"file {self.file!r} leads out of the output folder")

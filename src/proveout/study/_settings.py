@@ -28,6 +28,8 @@ class SettingsFile(Part):
     """Of a JSON, TOML or YAML file: dotted keys and their values, which may be placeholders."""
     replace: dict[str, str] = Field(default={})
     """Of any text: regular expressions, each found once at a line, and what goes there instead."""
+    optional: bool = False
+    """Whether an idea may have changed what is replaced: its own value then stands."""
 
     @field_validator("path")
     @classmethod

@@ -61,17 +61,21 @@ class Program(_Part):
     """Files of the program in which each trial finds its own values."""
     config: Literal["json", "toml", "yaml"] | None = None
     """Writes a file with every parameter for each trial, which the command names as {config}."""
-    out: str | None = None
-    """A folder of the program's that it writes to by itself: made to be the trial's {out}."""
+    out: str | tuple[str, ...] | None = None
+    """What the program writes to by itself: a folder, made to be the trial's {out}, or files and
+    folders (with a slash at their end), kept in {out}."""
     flops: str | None = None
     """FLOPs of a run as arithmetic over its parameters: `6 * params * tokens`."""
 
     @field_validator("out")
     @classmethod
-    def _stays_inside(cls, out: str | None) -> str | None:
-        if out is not None and (Path(out).is_absolute() or {"..", "."} & set(Path(out).parts)
-                                or not Path(out).parts):  # fmt: skip
-            raise ValueError(f"{out!r} must be a folder below the program's")
+    def _stays_inside(cls, out: str | tuple[str, ...] | None) -> str | tuple[str, ...] | None:
+        for name in (out,) if isinstance(out, str) else out or ():
+            parts = Path(name).parts
+            if Path(name).is_absolute() or {"..", "."} & set(parts) or not parts:
+                raise ValueError(f"{name!r} must be a folder below the program's")
+        if isinstance(out, tuple) and len({Path(name).name for name in out}) < len(out):
+            raise ValueError("two of these would have the same name in {out}")
         return out
 
     @field_validator("flops")

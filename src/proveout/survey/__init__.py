@@ -1,10 +1,13 @@
 """The survey: a look at a folder with a training program, and the study that would run it."""
 
-from proveout.survey._compose import Plan, Wishes, apply_wishes, editable_of, plan_study
-from proveout.survey._curves import curve_of
+from proveout.survey._compose import apply_wishes, editable_of, plan_study
+from proveout.survey._curves import Counted, curve_of
 from proveout.survey._left import Reported, pattern_for, reported
-from proveout.survey._look import survey
+from proveout.survey._look import has_accelerator, survey
+from proveout.survey._plan import Plan, Wishes
 from proveout.survey._records import Parameter, Reach, Role, Survey
+from proveout.survey._roles import is_knob
+from proveout.survey._rungs import less_work
 from proveout.survey._write import (
     CurveLines,
     Scored,
@@ -15,6 +18,7 @@ from proveout.survey._write import (
 )
 
 __all__ = [
+    "Counted",
     "CurveLines",
     "Parameter",
     "Plan",
@@ -29,6 +33,9 @@ __all__ = [
     "computes",
     "curve_of",
     "editable_of",
+    "has_accelerator",
+    "is_knob",
+    "less_work",
     "pattern_for",
     "plan_study",
     "reported",

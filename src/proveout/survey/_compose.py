@@ -4,60 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
 
 from proveout.errors import UserError
 from proveout.study import PLACEHOLDER, Value
+from proveout.survey._constants import NUMBER, TEXT, seeds_in
+from proveout.survey._plan import Plan, Wishes
 from proveout.survey._records import Parameter, Role, Survey
-from proveout.survey._roles import named
+from proveout.survey._roles import is_knob, named
+from proveout.survey._rungs import rungs_of
 
-_KNOBS = ("lr", "learning_rate", "batch_size", "weight_decay", "dropout", "momentum", "beta1",
-          "beta2", "warmup_iters", "warmup_steps", "warmup", "temperature", "gamma", "alpha",
-          "decay", "label_smoothing", "grad_clip", "rate", "sigma", "ridge", "l2",
-          "reg")  # fmt: skip
 _MOST_KNOBS = 8
-_SEEDED = re.compile(
-    r"(?P<call>\b(?:manual_seed|seed|seed_everything|set_seed|default_rng|RandomState|PRNGKey|"
-    r"srand|srand48|mt19937)\s*\(\s*)(?P<number>\d+)(?P<end>\s*\))|(?P<key>\brandom_state\s*=\s*)"
-    r"(?P<state>\d+)"
-)
-
-
-@dataclass(frozen=True)
-class Wishes:
-    """What a person says of a program; all of it optional."""
-
-    train: str | None = None
-    roles: Mapping[Role, str] = field(default_factory=dict)
-    """The parameter that is the size, the steps, the seed or the output folder, by its name."""
-    fixed: Mapping[str, Value] = field(default_factory=dict)
-    """Parameters that are not left at what the program has."""
-    rungs: tuple[Mapping[str, Value], ...] = ()
-    """Parameters of each rung, smallest first, and last of the target."""
-    flops: str | None = None
-    """FLOPs of a run as arithmetic over its parameters."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How a study would run a program: what goes into `[program]` and `[ladder]`."""
-
-    command: str
-    parameters: Mapping[str, Value]
-    environment: Mapping[str, str]
-    sets: Mapping[str, Mapping[str, Value]]
-    """By file, the keys that are set."""
-    replaces: Mapping[str, Mapping[str, str]]
-    """By file, the expressions that are replaced."""
-    rungs: tuple[Mapping[str, Value], ...]
-    """Smallest first; the last is the target."""
-    steps: str | None
-    """The placeholder that counts steps."""
-    size: str | None
-    counts_flops: bool
-    out: str | None
-    notes: tuple[str, ...]
+_SEEDING = {"numpy": "import numpy; numpy.random.seed({seed})",
+            "torch": "import torch; torch.manual_seed({seed})",
+            "random": "import random; random.seed({seed})"}  # fmt: skip
 
 
 def apply_wishes(survey: Survey, wishes: Wishes) -> Survey:
@@ -72,8 +33,7 @@ def apply_wishes(survey: Survey, wishes: Wishes) -> Survey:
         parameters = [each.as_role(role if each is wanted else None)
                       if each is wanted or each.role == role else each
                       for each in parameters]  # fmt: skip
-    return Survey(survey.folder, survey.command, survey.entry, tuple(parameters), survey.data,
-                  survey.notes, survey.others)  # fmt: skip
+    return replace(survey, parameters=tuple(parameters))
 
 
 def plan_study(survey: Survey, wishes: Wishes) -> Plan:
@@ -84,14 +44,16 @@ def plan_study(survey: Survey, wishes: Wishes) -> Plan:
     """
     notes: list[str] = []
     own = wishes.train is not None and bool(PLACEHOLDER.search(wishes.train))
-    rungs = _named(survey, wishes.rungs, own) if wishes.rungs else _rungs(survey, notes)
-    used = [] if own else _used(survey, wishes, rungs)
+    rungs = _named(survey, wishes.rungs, own) if wishes.rungs else rungs_of(survey, wishes, notes)
+    used = [] if own else [each for each in _used(survey, wishes, rungs)
+                           if not _is_loose(each, rungs) or _once(survey, each)]  # fmt: skip
     words: list[str] = []
-    environment: dict[str, str] = {}
+    environment = dict(survey.environment)
     sets: dict[str, dict[str, Value]] = {}
     replaces: dict[str, dict[str, str]] = {}
+    knobs: dict[str, dict[str, str]] = {}
     for each in used:
-        told = f"{{{_filled(each)}}}"
+        told = _told(each)
         match each.reach:
             case "flag" | "override":
                 joined = each.style == "equals"
@@ -103,20 +65,21 @@ def plan_study(survey: Survey, wishes: Wishes) -> Plan:
             case "key":
                 sets.setdefault(each.file, {})[each.spelled] = told
             case "constant":
-                pattern, line = _assignment(each, told)
-                replaces.setdefault(each.file, {})[pattern] = line
+                knob = _is_loose(each, rungs)
+                pattern, line = _assignment(each, told, knob)
+                (knobs if knob else replaces).setdefault(each.file, {})[pattern] = line
     command = wishes.train if own and wishes.train else " ".join([survey.command, *words])
-    named_now = set(PLACEHOLDER.findall(command)) | {_filled(each) for each in used}
+    named_now = set(PLACEHOLDER.findall(command)) | {each.filled for each in used}
     if "seed" not in named_now:
         _seed_in_source(survey, replaces, environment, notes)
-    out = None
+    out: str | None = None
     if "out" not in named_now:
         out = "out"
         notes.append("no argument for an output folder was found; what it writes to `out` in its "
                      "own folder is kept, and what it prints")  # fmt: skip
     return Plan(
         command, _parameters(survey, wishes, used, rungs, named_now), environment, sets, replaces,
-        rungs, _of(survey, wishes, "steps"), _of(survey, wishes, "size"),
+        knobs, rungs, _of(survey, wishes, "steps"), _of(survey, wishes, "size"),
         wishes.flops is not None or survey.of_role("compute") is not None or "compute" in named_now,
         out, (*survey.notes, *notes),
     )  # fmt: skip
@@ -136,23 +99,23 @@ def _named(
     """Rungs as a person gives them, by the names of placeholders."""
     if own:
         return tuple(rungs)
-    return tuple({_filled(_known(survey.parameters, name)): value for name, value in rung.items()}
+    return tuple({_known(survey.parameters, name).filled: value for name, value in rung.items()}
                  for rung in rungs)  # fmt: skip
 
 
-def _filled(parameter: Parameter) -> str:
-    """The placeholder of a parameter; those with a built-in role have its name."""
-    match parameter.role:
-        case "seed" | "out" | "compute":
-            return parameter.role
-        case _:
-            word = parameter.placeholder
-            return f"{word}_" if word in {"seed", "out", "compute", "data", "config"} else word
+def _told(parameter: Parameter) -> str:
+    """What is given for a parameter: a file to write to goes into the output folder."""
+    told = f"{{{parameter.filled}}}"
+    default = parameter.default
+    if parameter.role != "out" or not isinstance(default, str):
+        return told
+    file = PurePosixPath(default).name
+    return f"{told}/{file}" if PurePosixPath(file).suffix else told
 
 
 def _of(survey: Survey, wishes: Wishes, role: Role) -> str | None:
     found = survey.of_role(role)
-    name = _filled(found) if found else None
+    name = found.filled if found else None
     told = wishes.roles.get(role)
     return told.lstrip("-").replace("-", "_") if told and name is None else name
 
@@ -161,9 +124,9 @@ def _used(survey: Survey, wishes: Wishes, rungs: Sequence[Mapping[str, Value]]) 
     """The parameters that a study sets: by role, by a wish, as knobs, and all that are required."""
     wanted = {_known(survey.parameters, name).name for name in wishes.fixed}
     varied = {name for rung in rungs for name in rung}
-    wanted |= {each.name for each in survey.parameters if _filled(each) in varied}
-    knobs = [p.name for p in survey.parameters if p.reach != "constant" and p.default is not None
-             and re.split(r"[./]", p.name)[-1].lower() in _KNOBS][:_MOST_KNOBS]  # fmt: skip
+    wanted |= {each.name for each in survey.parameters if each.filled in varied}
+    knobs = [p.name for p in survey.parameters if p.default is not None and is_knob(p.name)
+             and not isinstance(p.default, bool)][:_MOST_KNOBS]  # fmt: skip
     used = []
     for each in survey.parameters:
         by_role = each.role in ("seed", "out", "compute")
@@ -171,6 +134,7 @@ def _used(survey: Survey, wishes: Wishes, rungs: Sequence[Mapping[str, Value]]) 
             by_role
             or each.name in wanted
             or each.name in knobs
+            or each.given
             or (each.required and each.default is not None)
         ):
             used.append(each)
@@ -191,7 +155,7 @@ def _parameters(
     found: dict[str, Value] = {}
     fixed = {name.lstrip("-").replace("-", "_"): value for name, value in wishes.fixed.items()}
     for each in used:
-        word = _filled(each)
+        word = each.filled
         if word in {"seed", "out", "compute"} or word in varied:
             continue
         value = fixed.get(each.name.replace("-", "_"), fixed.get(word, each.default))
@@ -203,86 +167,64 @@ def _parameters(
     return found
 
 
-def _assignment(parameter: Parameter, told: str) -> tuple[str, str]:
-    """An expression for the line that assigns a constant, and the line that goes there."""
+def _is_loose(parameter: Parameter, rungs: Sequence[Mapping[str, Value]]) -> bool:
+    """Whether it is a constant that ideas may set and the study does not need to."""
+    unused = parameter.role is None and parameter.filled not in rungs[0]
+    return parameter.reach == "constant" and unused and bool(parameter.literal)
+
+
+def _once(survey: Survey, parameter: Parameter) -> bool:
+    pattern, _ = _assignment(parameter, "", True)
+    text = (survey.folder / parameter.file).read_text(encoding="utf-8", errors="replace")
+    return len(re.findall(pattern, text, re.M)) == 1
+
+
+def _assignment(parameter: Parameter, told: str, knob: bool) -> tuple[str, str]:
+    """An expression for a constant, and what goes there.
+
+    That of a knob is for the value as it stands: an idea that writes another one is left alone.
+    """
+    is_text = isinstance(parameter.default, str)
+    quoted = f'"{told}"' if is_text or parameter.role == "out" else told
+    value = rf"{re.escape(parameter.literal)}(?![\w.])" if knob else TEXT if is_text else NUMBER
+    if parameter.start:
+        return parameter.start + value, parameter.spelled + quoted
     name = re.escape(parameter.spelled)
-    quoted = f'"{told}"' if parameter.role == "out" or isinstance(parameter.default, str) else told
-    if parameter.file.endswith(".py"):
-        return rf"^{name}\s*(?::[^=\n]*)?=[^=\n][^\n]*$", f"{parameter.spelled} = {quoted}"
-    return rf"^\s*(?:export )?{name}=[^\n]*$", f"{parameter.spelled}={quoted}"
+    if not parameter.file.endswith(".py"):
+        return rf"^\s*(?:export )?{name}=[^\n]*$", f"{parameter.spelled}={quoted}"
+    if knob:
+        return rf"^{name} *(?::[^=\n]*)?= *{value}", f"{parameter.spelled} = {quoted}"
+    return rf"^{name}\s*(?::[^=\n]*)?=[^=\n][^\n]*$", f"{parameter.spelled} = {quoted}"
 
 
 def _seed_in_source(
     survey: Survey, replaces: dict[str, dict[str, str]], environment: dict[str, str],
     notes: list[str],
 ) -> None:  # fmt: skip
-    """A program without such an argument has its seed in its source, or has none."""
+    """A program without such an argument has its seed in its source, or is given one there."""
     file = survey.folder / survey.entry if survey.entry else None
     text = ""
     if file is not None and file.is_file():
         text = file.read_text(encoding="utf-8", errors="replace")
-    for match in _SEEDED.finditer(text):
-        whole = match[0]
-        if text.count(whole) == 1:
-            new = (
-                f"{match['key']}{{seed}}"
-                if match["key"]
-                else f"{match['call']}{{seed}}{match['end']}"
-            )
-            replaces.setdefault(survey.entry, {})[re.escape(whole).replace(r"\ ", " ")] = new
-    if replaces.get(survey.entry) and any("{seed}" in v for v in replaces[survey.entry].values()):
+    found = dict(seeds_in(text))
+    if found:
+        replaces.setdefault(survey.entry, {}).update(found)
         notes.append(
             f"it takes no seed; the one in {survey.entry} is replaced in each trial's copy"
         )
         return
+    imported = re.search(r"^import (numpy|torch|random)\b[^\n;]*$", text, re.M)
+    if imported and len(re.findall(rf"^{re.escape(imported[0])}$", text, re.M)) == 1:
+        modules = [name for name in _SEEDING if re.search(rf"^import {name}\b", text, re.M)]
+        seeding = "; ".join(_SEEDING[name] for name in modules)
+        pattern = rf"^{re.escape(imported[0])}$".replace(r"\ ", " ")
+        replaces.setdefault(survey.entry, {})[pattern] = f"{imported[0]}; {seeding}"
+        notes.append(f"it has no seed; one for {' and '.join(modules)} is put behind "
+                     f"`{imported[0]}` in each trial's copy")  # fmt: skip
+        return
     environment["SEED"] = "{seed}"
     notes.append("no seed was found: it is given as the variable SEED, which the program does not "
                  "read yet. Without it the same run twice differs by chance, or never")  # fmt: skip
-
-
-def _rungs(survey: Survey, notes: list[str]) -> tuple[Mapping[str, Value], ...]:
-    """Fractions of what the program does by itself, which is the target."""
-    size, steps = survey.of_role("size"), survey.of_role("steps")
-    sizes, counts = _sizes(size), _counts(steps, notes)
-    rungs: list[dict[str, Value]] = []
-    for each_size, count in zip(sizes, counts, strict=True):
-        rung: dict[str, Value] = {}
-        if size is not None and each_size is not None:
-            rung[_filled(size)] = each_size
-        if steps is not None and count is not None:
-            rung[_filled(steps)] = count
-        if rung not in rungs:
-            rungs.append(rung)
-    if len(rungs) < 2 and survey.of_role("compute") is None:
-        had = ", ".join(f"{p.name}" for p in survey.parameters) or "none"
-        raise UserError(
-            "it could not be told which parameter makes a run larger; say it with --steps NAME or "
-            "--size NAME, or give each rung and last the target: --rung width=8,steps=100 --rung "
-            f"width=16,steps=200 ... Its parameters: {had}"
-        )
-    return tuple(rungs)
-
-
-def _sizes(size: Parameter | None) -> list[Value | None]:
-    """A quarter and a half of the size: what divided it still does."""
-    default = size.default if size is not None else None
-    whole = isinstance(default, int) and default % 4 == 0 and default >= 8
-    if not whole or not isinstance(default, int):
-        return [default] * 4
-    return [default // 4, default // 2, default // 2, default]
-
-
-def _counts(steps: Parameter | None, notes: list[str]) -> list[Value | None]:
-    if steps is None:
-        return [None] * 4
-    default = steps.default
-    if not isinstance(default, int | float) or isinstance(default, bool) or default <= 0:
-        notes.append(f"{steps.name} has no default: 1600 was taken as the target's")
-        default = 1600
-    counts = [default / 16, default / 8, default / 4, default]
-    if isinstance(default, int):
-        return [max(1, round(count)) for count in counts]
-    return list(counts)
 
 
 def editable_of(folder: Path, entry: str) -> list[str]:

@@ -5,23 +5,29 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from proveout.study import CurveSource
 from proveout.survey._left import Reported
 from proveout.survey._write import CurveLines
-from proveout.trials import newest, read_text, rows
+from proveout.trials import Row, newest, read_text, rows
 
 _STEP_KEYS = ("step", "iter", "iteration", "global_step", "epoch", "generation", "i")
 _STEP = re.compile(r"\b(step|iter(?:ation)?|epoch|generation|gen|evaluation)s?\b\W{0,3}(\d+)", re.I)
 
 
-def curve_of(
-    found: Sequence[Reported], steps: str | None, counts_flops: bool, out: Path, log: Path
-) -> CurveLines | None:
-    """The `[curve]` of a trial; None where it reports none whose compute can be told.
+class Counted(NamedTuple):
+    """What counts the steps of a run."""
 
-    `steps` is the placeholder that counts the steps of a run.
-    """
+    placeholder: str
+    of_run: float
+    """How many the trial had."""
+
+
+def curve_of(
+    found: Sequence[Reported], steps: Counted | None, counts_flops: bool, out: Path, log: Path
+) -> CurveLines | None:
+    """The `[curve]` of a trial; None where it reports none whose compute can be told."""
     series = [e for e in found if e.times >= 2 and _is_loss(e)]
     order = {"jsonl": 0, "output": 1, "csv": 2, "tensorboard": 3, "json": 4}
     for each in sorted(series, key=lambda e: (order[e.source], "train" not in e.name.lower())):
@@ -36,35 +42,44 @@ def _is_loss(found: Reported) -> bool:
 
 
 def _lines(
-    found: Reported, steps: str | None, counts_flops: bool, out: Path, log: Path
+    found: Reported, steps: Counted | None, counts_flops: bool, out: Path, log: Path
 ) -> CurveLines | None:
     if found.source == "output":
         return _of_output(found, steps, log)
     if found.source == "json":
         return None
     source = CurveSource(source=found.source, file=found.file or None)
-    row = next((row for row in rows(source, out, log) if found.name in row), {})
+    row: Row = {}
+    for each in rows(source, out, log):
+        row = each if found.name in each else row
     compute = "flops" if counts_flops and "flops" in row else None
     if compute is None and steps is not None:
-        key = next((key for key in _STEP_KEYS if key in row), None)
-        compute = f"compute * {key} / {steps}" if key and key.isidentifier() else None
+        key = next((key for key in _STEP_KEYS if _counts(row.get(key), steps)), None)
+        compute = f"compute * {key} / {steps.placeholder}" if key else None
     if compute is None:
         return None
     file = found.file if newest(out, found.file) and found.file != "metrics.jsonl" else ""
     return CurveLines(found.source, found.name, compute, file)
 
 
-def _of_output(found: Reported, steps: str | None, log: Path) -> CurveLines | None:
+def _counts(last: object, steps: Counted) -> bool:
+    """Whether a number at the last point is one of the run's steps, and not of smaller ones."""
+    return isinstance(last, int | float) and 0 < last <= 1.01 * steps.of_run + 1
+
+
+def _of_output(found: Reported, steps: Counted | None, log: Path) -> CurveLines | None:
     """A pattern with the groups `step` and `loss`, if both stand in one line."""
     if steps is None:
         return None
     number = re.compile(found.pattern)
-    for line in read_text(log).splitlines():
+    for line in reversed(read_text(log).splitlines()):
         step, loss = _STEP.search(line), number.search(line)
-        if step and loss and step.end() <= loss.start():
-            word = re.escape(step[1])
+        if step and loss and step.end() <= loss.start() and _counts(int(step[2]), steps):
+            word = rf"{re.escape(step[1])}s?"
             name = found.pattern[: found.pattern.index("(")]
-            pattern = rf"\b{word}\W*(?P<step>\d+).*?{name}(?P<loss>\S+)"
+            pattern = rf"\b{word}\W*(?P<step>\d+).*?{name}(?P<loss>[^\s,;|}}\]]+)"
             if re.search(pattern, line):
-                return CurveLines("output", "loss", f"compute * step / {steps}", pattern=pattern)
+                return CurveLines(
+                    "output", "loss", f"compute * step / {steps.placeholder}", pattern=pattern
+                )
     return None

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from proveout.study import Value
+from proveout.survey._literals import plain
 from proveout.survey._records import Parameter
 
 _NEVER = {".git", "__pycache__", ".venv", "venv", "node_modules", ".mypy_cache", ".pytest_cache",
@@ -26,8 +27,9 @@ _NO_CONFIG = {"pyproject.toml", "package.json", "package-lock.json", "poetry.loc
               "environment.yaml", "Cargo.toml", "study.toml", "uv.lock"}  # fmt: skip
 _DATA_FOLDERS = {"data", "dataset", "datasets", "corpus", "corpora"}
 _STARTERS = re.compile(
-    r"^(?:\$ )?(?P<command>(?:[A-Z_][A-Z0-9_]*=\S+ )*(?:python3?|torchrun|accelerate|uv run|make|sh"
-    r"|bash|\./\S+|julia|Rscript|cargo run|go run|node)\b.*)$"
+    r"^(?:\$ |time |!|> )?(?P<command>(?:[A-Z_][A-Z0-9_]*=\S+ )*(?:python3?|torchrun|accelerate"
+    r"|uv run|make|sh|bash|\./[\w./-]+|julia|Rscript|cargo run|go run|node|perl|ruby|lua|luajit"
+    r"|octave|php|gawk|awk)\b.*)$"
 )
 
 
@@ -42,8 +44,10 @@ class Lying:
     pages: dict[str, str] = field(default_factory=dict)
     """READMEs and Makefiles."""
     data: list[str] = field(default_factory=list)
-    sources: list[str] = field(default_factory=list)
+    sources: dict[str, str] = field(default_factory=dict)
     """Files of other languages."""
+    scripts: dict[str, str] = field(default_factory=dict)
+    """Commands that an installation would make, and what they call: `package.cli:app`."""
 
 
 def look_around(folder: Path) -> Lying:
@@ -82,10 +86,14 @@ def _sort(folder: Path, path: Path, lying: Lying) -> None:
         lying.shell[name] = _text(file)
     elif suffix in _CONFIGS and path.name not in _NO_CONFIG:
         lying.configs.append(name)
-    elif path.name.lower().startswith("readme") or path.name == "Makefile":
+    elif path.name.lower().startswith(("readme", "makefile")):
         lying.pages[name] = _text(file)
-    elif suffix in {".c", ".cc", ".cpp", ".cu", ".rs", ".go", ".jl", ".r", ".m", ".f90", ".js"}:
-        lying.sources.append(name)
+    elif suffix in {".c", ".cc", ".cpp", ".cu", ".rs", ".go", ".jl", ".r", ".m", ".f90", ".js",
+                    ".pl", ".rb", ".lua", ".php", ".awk", ".mjs"}:  # fmt: skip
+        lying.sources[name] = _text(file)
+    elif name == "pyproject.toml":
+        scripts = read_config(file).get("project", {}).get("scripts", {})
+        lying.scripts |= {k: v for k, v in scripts.items() if isinstance(v, str)}
 
 
 def _text(file: Path) -> str:
@@ -98,10 +106,14 @@ def _text(file: Path) -> str:
 def commands_in(lying: Lying) -> list[str]:
     """Commands that READMEs, Makefiles and shell scripts spell out, in that order."""
     found: list[str] = []
-    for _, text in sorted(lying.pages.items(), key=lambda page: page[0].count("/")):
+    pages = sorted(lying.pages.items(), key=lambda page: page[0].count("/"))
+    own = "|".join(map(re.escape, lying.scripts))
+    scripted = re.compile(rf"^(?:\$ )?(?P<command>(?:{own})\b.*)$") if own else None
+    for _, text in [*pages, *lying.shell.items()]:
         joined = re.sub(r"\\\n\s*", " ", text)
-        for line in joined.splitlines():
-            match = _STARTERS.match(line.strip().strip("`").removeprefix("@"))
+        for line in [*joined.splitlines(), *re.findall(r"`([^`\n]+)`", joined)]:
+            bare = line.strip().strip("`").removeprefix("@")
+            match = _STARTERS.match(bare) or (scripted.match(bare) if scripted else None)
             if match and "pip install" not in line and " -m venv" not in line:
                 found.append(match["command"].split(" #")[0].strip())
     return list(dict.fromkeys(found))
@@ -138,21 +150,21 @@ def command_parameters(words: list[str], name: str) -> Iterator[Parameter]:
         flag, equals, value = word.partition("=")
         if word.startswith("-") and equals:
             called = flag.lstrip("-").replace("-", "_")
-            yield Parameter(called, "flag", flag, plain(value), False, name, "equals")
+            yield Parameter(called, "flag", flag, plain(value), False, name, "equals", given=True)
         elif word.startswith("-") and at + 1 < len(words) and not words[at + 1].startswith("--"):
             called = word.lstrip("-").replace("-", "_")
-            yield Parameter(called, "flag", word, plain(words[at + 1]), False, name)
+            yield Parameter(called, "flag", word, plain(words[at + 1]), False, name, given=True)
             at += 1
         elif equals and flag.replace(".", "_").isidentifier():
-            yield Parameter(flag, "override", flag, plain(value), False, name, "equals")
+            yield Parameter(flag, "override", flag, plain(value), False, name, "equals", given=True)
         at += 1
 
 
-def config_parameters(folder: Path, name: str) -> tuple[Parameter, ...]:
+def config_parameters(folder: Path, name: str, prefix: str = "") -> tuple[Parameter, ...]:
     """Every number, truth value and text of a configuration file, by its dotted key."""
     return tuple(
         Parameter(key, "key", key, value, False, name)
-        for key, value in _flat(read_config(folder / name), "")
+        for key, value in _flat(read_config(folder / name), prefix)
         if not isinstance(value, str) or "${" not in value
     )
 
@@ -181,13 +193,3 @@ def _flat(value: Any, prefix: str) -> Iterator[tuple[str, Value]]:
                 yield from _flat(inner, f"{prefix}.{key}" if prefix else key)
     elif isinstance(value, bool | int | float | str) and prefix:
         yield prefix, plain(value) if isinstance(value, str) else value
-
-
-def plain(text: str) -> Value:
-    """A number where the text is one."""
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text

@@ -23,12 +23,16 @@ _SCORES = (
     "reward", "accuracy", "acc", "error", "rmse", "mse", "mae", "auc", "f1", "r2", "fitness",
     "cost", "loss",
 )  # fmt: skip
-_MORE_IS_BETTER = ("acc", "reward", "return", "score", "auc", "f1", "r2", "precision", "recall",
-                   "bleu", "fitness", "iou", "psnr")  # fmt: skip
+_MORE_IS_BETTER = ("accuracy", "acc", "reward", "return", "score", "auc", "f1", "r2", "precision",
+                   "recall", "bleu", "fitness", "iou", "psnr")  # fmt: skip
 _NO_SCORE = ("time", "sec", "ms", "step", "iter", "epoch", "lr", "rate", "flops", "seed", "param",
              "mfu", "norm", "token", "speed", "eta", "memory", "size", "grad")  # fmt: skip
+_SHORT = 4
 _NUMBER = r"[-+]?\d*\.?\d+(?:[eE][-+]?\d+)?|nan|inf"
-_PAIR = re.compile(rf"([A-Za-z][\w/.-]*(?: [A-Za-z][\w/.-]*){{0,2}}?)(\s*[:=]\s*|\s+)({_NUMBER})\b")
+_PAIR = re.compile(
+    rf"([A-Za-z][\w/.-]*(?: [A-Za-z][\w/.-]*){{0,2}}?)(\"?\s*[:=]\s*|\s+)({_NUMBER})"
+    r"(?![\w.]*[A-Za-z_])"
+)
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,7 @@ class Reported:
     def goal(self) -> Goal:
         """Whether less or more is better, by what it is called."""
         words = _plain(self.name)
-        return "maximize" if any(word in words for word in _MORE_IS_BETTER) else "minimize"
+        return "maximize" if any(_says(words, word) for word in _MORE_IS_BETTER) else "minimize"
 
     @property
     def rank(self) -> int | None:
@@ -58,7 +62,16 @@ class Reported:
         words = _plain(self.name)
         if "loss" not in words and any(word in words.split("_") for word in _NO_SCORE):
             return None
-        return next((n for n, word in enumerate(_SCORES) if word in words), None)
+        return next((n for n, word in enumerate(_SCORES) if _says(words, word)), None)
+
+
+def _says(words: str, word: str) -> bool:
+    """Whether a name holds a word; a short one only where another begins or ends."""
+    if len(word) > _SHORT:
+        return word in words
+    return any(
+        part == word or (part.endswith("acc") and word == "acc") for part in words.split("_")
+    )
 
 
 def _plain(name: str) -> str:
@@ -89,25 +102,33 @@ def _output(log: Path) -> Iterator[Reported]:
 def pattern_for(name: str, between: str = ": ") -> str:
     """An expression for `name: 3.2` in a line of output, whose group is the number."""
     joined = r"\s*[:=]\s*" if between.strip() else r"\s+"
+    if between.startswith('"'):
+        joined = rf'"{joined}'
     return rf"\b{re.escape(name).replace(chr(92) + ' ', ' ')}{joined}({_NUMBER})"
 
 
 def _jsonl(out: Path) -> Iterator[Reported]:
     for name in ("metrics.jsonl", "**/*.jsonl"):
         if (file := newest(out, name)) and file.is_file():
-            where = file.relative_to(out).as_posix()
+            where = _named(out, file)
             yield from _columns("jsonl", CurveSource(file=where), out, where)
             return
 
 
 def _csv(out: Path) -> Iterator[Reported]:
     if file := newest(out, "**/*.csv"):
-        where = file.relative_to(out).as_posix()
+        where = _named(out, file)
         yield from _columns("csv", CurveSource(source="csv", file=where), out, where)
 
 
 def _events(out: Path) -> Iterator[Reported]:
-    yield from _columns("tensorboard", CurveSource(source="tensorboard"), out, "")
+    yield from _columns("tensorboard", CurveSource(source="tensorboard"), out, "**/*tfevents*")
+
+
+def _named(out: Path, file: Path) -> str:
+    """A file of the output folder; folders between may be called by the time or the seed."""
+    inside = file.relative_to(out)
+    return inside.as_posix() if len(inside.parts) == 1 else f"**/{inside.name}"
 
 
 def _columns(source: Source, told: CurveSource, out: Path, file: str) -> Iterator[Reported]:

@@ -3,47 +3,35 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
 
 from proveout.errors import UserError
+from proveout.survey._constants import python_constants, source_constants
 from proveout.survey._files import (
     Lying,
     command_parameters,
-    commands_in,
     config_parameters,
     look_around,
+    read_config,
     shell_parameters,
-    words_of,
 )
+from proveout.survey._literals import plain
 from proveout.survey._options import Found, options_of
 from proveout.survey._records import Parameter, Survey
-from proveout.survey._roles import with_roles
-
-_PREFERRED = (
-    "train",
-    "main",
-    "run",
-    "pretrain",
-    "fit",
-    "finetune",
-    "optimize",
-    "optimise",
-    "search",
+from proveout.survey._roles import is_device, is_knob, with_roles
+from proveout.survey._starts import (
+    Start,
+    best_start,
+    find_starts,
+    looks_like_training,
+    spelled_starts,
+    start_of,
 )
+
 _SUBCOMMANDS = ("train", "fit", "run", "pretrain")
-
-
-class _Start(NamedTuple):
-    """A way to start something."""
-
-    words: tuple[str, ...]
-    """Without arguments."""
-    entry: str
-    arguments: tuple[str, ...] = ()
-    """Those of the command as it was found, if it was found in one."""
 
 
 def survey(folder: Path, command: str | None = None) -> Survey:
@@ -57,112 +45,40 @@ def survey(folder: Path, command: str | None = None) -> Survey:
     if not folder.is_dir():
         raise UserError(f"there is no folder {folder}")
     lying = look_around(folder)
-    spelled = [start for each in commands_in(lying) if (start := _start(each, lying))]
+    spelled = spelled_starts(lying)
     others: tuple[str, ...] = ()
     if command is not None:
-        given = _start(command, lying)
+        given = start_of(command, lying)
         if given is None:
             raise UserError(
                 f"{command!r} needs a shell; put it into a script, or say `sh -c '...'`"
             )
         chosen = given
     else:
-        starts = [*_python_starts(lying), *_shell_starts(lying)]
-        best = _best(starts, spelled, lying)
+        starts = find_starts(lying)
+        best = best_start(starts, spelled, lying, has_accelerator())
         if best is None:
+            notebooks = sorted(each.name for each in folder.rglob("*.ipynb"))[:3]
+            instead = f" (of a notebook first make one: `jupyter nbconvert --to script \
+{notebooks[0]}`)" if notebooks else ""  # fmt: skip
             raise UserError(
                 f"no training program was found in {folder}: there is no Python file that does "
-                "something when it is run, no shell script and no command in a README or a "
-                'Makefile. Say how it is started: --train "python train.py --steps {steps}"'
+                "something when it is run, no shell script, no source with a `main` and no command "
+                'in a README or a Makefile. Say how it is started: --train "python train.py '
+                f'--steps {{steps}}"{instead}'
             )
         chosen = best
-        others = tuple(dict.fromkeys(" ".join(s.words) for s in starts if s.words != best.words))
+        others = tuple(dict.fromkeys(" ".join(s.words) for s in starts if s.words != best.words
+                                     and looks_like_training(s, lying)))  # fmt: skip
     return _describe(folder, lying, chosen, others)
 
 
-def _python_starts(lying: Lying) -> list[_Start]:
-    starts = []
-    for name, text in lying.python.items():
-        parts = PurePosixPath(name)
-        if parts.name.startswith(("test_", "setup.", "conftest")) or "tests" in parts.parts:
-            continue
-        if options_of(text, name).starts:
-            starts.append(_Start(_python_words(name, text, lying), name))
-    return starts
+def has_accelerator() -> bool:
+    """Whether this machine has a device that programs call cuda."""
+    return Path("/dev/nvidia0").exists() or shutil.which("nvidia-smi") is not None
 
 
-def _python_words(name: str, text: str, lying: Lying) -> tuple[str, ...]:
-    """`python -m pkg.train` for what is part of a package, `python train.py` for what is not."""
-    path = PurePosixPath(name)
-    package = (path.parent / "__init__.py").as_posix() in lying.python
-    relative = re.search(r"^\s*from \.", text, re.M) is not None
-    root = path.parts[0]
-    own = re.search(rf"^\s*(?:from|import) {re.escape(root)}\b", text, re.M) is not None
-    if len(path.parts) > 1 and (relative or (own and package) or path.name == "__main__.py"):
-        module = path.with_suffix("").as_posix().removesuffix("/__main__").replace("/", ".")
-        return ("python", "-m", module)
-    return ("python", name)
-
-
-def _shell_starts(lying: Lying) -> list[_Start]:
-    starts = []
-    for name, text in lying.shell.items():
-        shell = "bash" if "bash" in text[:40] or not name.endswith(".sh") else "sh"
-        starts.append(_Start((shell, name), name))
-    return starts
-
-
-def _start(command: str, lying: Lying) -> _Start | None:
-    """A command as what starts it and its arguments."""
-    words = [word for word in words_of(command) if word]
-    while words and re.fullmatch(r"[A-Z_][A-Z0-9_]*=.*", words[0]):
-        words = words[1:]
-    if words[:2] == ["uv", "run"]:
-        words = words[2:]
-    if not words:
-        return None
-    if words[0] in {"python", "python3"} and len(words) > 1:
-        if words[1] == "-m" and len(words) > 2:
-            entry = words[2].replace(".", "/")
-            file = next(
-                (f for f in (f"{entry}.py", f"{entry}/__main__.py") if f in lying.python), ""
-            )
-            return _Start(("python", "-m", words[2]), file, tuple(words[3:]))
-        script = words[1].removeprefix("./")
-        return _Start(("python", script), script, tuple(words[2:]))
-    if words[0] in {"sh", "bash"} and len(words) > 1 and words[1] != "-c":
-        return _Start((words[0], words[1].removeprefix("./")), words[1].removeprefix("./"),
-                      tuple(words[2:]))  # fmt: skip
-    return _Start((words[0],), words[0].removeprefix("./"), tuple(words[1:]))
-
-
-def _best(starts: Sequence[_Start], spelled: Sequence[_Start], lying: Lying) -> _Start | None:
-    """What is most likely the training: by its name, by where it lies, by what pages spell out."""
-    told = {start.entry: start for start in reversed(spelled)}
-    candidates = [told[start.entry]._replace(words=start.words) if start.entry in told else start
-                  for start in starts]  # fmt: skip
-    known = {start.entry for start in starts}
-    candidates += [s for s in spelled if s.entry not in known and _is_there(s, lying)]
-
-    def rank(start: _Start) -> tuple[float, int, str]:
-        stem = PurePosixPath(start.entry).stem.lower()
-        name = next((n for n, word in enumerate(_PREFERRED) if word in stem), len(_PREFERRED))
-        if stem == "__main__":
-            name = 1
-        bonus = 3.0 * (start.entry in told) + 0.5 * (start.entry in lying.python)
-        return (name - bonus, start.entry.count("/"), start.entry)
-
-    return min(candidates, key=rank, default=None)
-
-
-def _is_there(start: _Start, lying: Lying) -> bool:
-    """Whether what a page spells out is a file of this folder or something that builds one."""
-    named = {*lying.python, *lying.shell, *lying.sources}
-    stem = PurePosixPath(start.entry).stem
-    return start.entry in named or any(PurePosixPath(each).stem == stem for each in named)
-
-
-def _describe(folder: Path, lying: Lying, start: _Start, others: tuple[str, ...]) -> Survey:
+def _describe(folder: Path, lying: Lying, start: Start, others: tuple[str, ...]) -> Survey:
     notes: list[str] = []
     found = Found()
     words = list(start.words)
@@ -176,40 +92,120 @@ def _describe(folder: Path, lying: Lying, start: _Start, others: tuple[str, ...]
         notes.append(f"of its subcommands {', '.join(found.subcommands)} it is run as `{word}`")
     if start.entry in lying.shell:
         parameters += shell_parameters(lying.shell[start.entry], start.entry)
-    parameters = _with_examples(parameters, start)
+    if start.entry in lying.sources:
+        parameters += _of_source(lying.sources[start.entry], start)
+    files = _files_given(folder, start, parameters)
+    words += files
+    parameters = _with_examples(parameters, start, lying, files)
     parameters += _configured(folder, lying, found, parameters, notes)
-    _note_data(lying, notes)
+    parameters += _in_source(lying, start, parameters)
+    parameters = [_on_this_machine(each, notes) for each in parameters]
+    if lying.data:
+        notes.append(f"taken for data, which trials may read: {', '.join(lying.data)}")
     return Survey(folder, " ".join(words), start.entry, with_roles(_unique(parameters)),
-                  tuple(lying.data), tuple(notes), others)  # fmt: skip
+                  tuple(lying.data), tuple(notes), others, dict(start.environment))  # fmt: skip
 
 
-def _with_examples(parameters: list[Parameter], start: _Start) -> list[Parameter]:
-    """Adds the arguments of the command as a page spells it, and takes its values where the program
-    has no defaults of its own."""
-    shown = {p.name: p for p in command_parameters(list(start.arguments), start.entry)}
-    known = {p.name for p in parameters}
-    told = [replace(p, default=shown[p.name].default)
-            if p.default is None and p.name in shown else p for p in parameters]  # fmt: skip
-    return told + [p for name, p in shown.items() if name not in known]
+def _with_examples(
+    parameters: list[Parameter], start: Start, lying: Lying, files: Sequence[str]
+) -> list[Parameter]:
+    """Adds the arguments of the command as a page spells it, with its values: they come before what
+    the program has by itself, and before those of a file of settings that the command names."""
+    shown: dict[str, Parameter] = {}
+    for name in files:
+        if name in lying.python:
+            shown |= {p.name: p for p in options_of(lying.python[name], name).parameters}
+    in_file = set(shown)
+    shown |= {p.name: p for p in command_parameters(list(start.arguments), start.entry)}
+    by_flag = {p.spelled: p for p in shown.values()}
+    told = []
+    for each in parameters:
+        example = shown.pop(each.name, None) or by_flag.get(each.spelled)
+        if example is not None:
+            shown.pop(example.name, None)
+            each = replace(each, default=example.default, given=each.given or example.given)
+        told.append(each)
+    return told + [p for name, p in shown.items() if name not in in_file]
 
 
-def _options(lying: Lying, start: _Start) -> Found:
+def _files_given(folder: Path, start: Start, parameters: Sequence[Parameter]) -> list[str]:
+    """Files of the program that the command names by themselves: `train.py config/small.py`."""
+    if any(each.reach == "positional" for each in parameters):
+        return []
+    given = []
+    for before, word in zip(("", *start.arguments), start.arguments, strict=False):
+        if before.startswith("-") and "=" not in before:
+            continue
+        if not word.startswith("-") and (folder / word).is_file():
+            given.append(word)
+    return given
+
+
+def _options(lying: Lying, start: Start) -> Found:
     """Options of the entry; where it has none, those of a module of the program that it imports."""
     text = lying.python[start.entry]
     found = options_of(text, start.entry)
     if any(p.reach != "constant" for p in found.parameters) or found.subcommands:
         return found
-    here = PurePosixPath(start.entry).parent
-    for word in re.findall(r"^\s*(?:from|import) ([.\w]+)", text, re.M):
-        parts = word.lstrip(".").replace(".", "/")
-        for place in (here / f"{parts}.py", PurePosixPath(f"{parts}.py")):
-            if place.as_posix() in lying.python:
-                more = options_of(lying.python[place.as_posix()], place.as_posix())
-                if any(p.reach == "flag" for p in more.parameters) or more.subcommands:
-                    more.config = more.config or found.config
-                    return more
-                found.config = found.config or more.config
+    for place in _imported(lying, start.entry):
+        more = options_of(lying.python[place], place)
+        if any(p.reach == "flag" for p in more.parameters) or more.subcommands:
+            more.config = more.config or found.config
+            return more
+        found.config = found.config or more.config
     return found
+
+
+def _imported(lying: Lying, entry: str) -> list[str]:
+    """Files of the program that a file imports, in its order."""
+    here = PurePosixPath(entry).parent
+    places: list[str] = []
+    for word in re.findall(r"^\s*(?:from|import) ([.\w]+)", lying.python[entry], re.M):
+        parts = word.lstrip(".").replace(".", "/")
+        for root in (here, PurePosixPath(), PurePosixPath("src")):
+            if (place := (root / f"{parts}.py").as_posix()) in lying.python:
+                places.append(place)
+    return list(dict.fromkeys(places))
+
+
+def _in_source(lying: Lying, start: Start, parameters: Sequence[Parameter]) -> list[Parameter]:
+    """Settings that stand in the source, where what makes a run larger is no argument."""
+    if start.entry not in lying.python:
+        return []
+    roles = {each.role for each in with_roles(parameters)}
+    if roles & {"steps", "size", "compute"}:
+        if any(is_knob(each.name) for each in parameters):
+            return []
+        text = lying.python[start.entry]
+        return [p for p in python_constants(text, start.entry) if is_knob(p.name)]
+    found: list[Parameter] = []
+    for place in [start.entry, *_imported(lying, start.entry)]:
+        known = {each.name for each in [*parameters, *found]}
+        found += [p for p in python_constants(lying.python[place], place) if p.name not in known]
+        if {each.role for each in with_roles(found)} & {"steps", "size"}:
+            break
+    return found
+
+
+def _of_source(text: str, start: Start) -> list[Parameter]:
+    """What a program in another language takes: flags that it compares with, words by position as
+    its usage names them, and settings in its source."""
+    found: list[Parameter] = []
+    if start.words[0] != "sh" or len(start.words) > 3:
+        flags = dict.fromkeys(re.findall(r"[\"'](--?[A-Za-z][\w-]*)[\"']", text))
+        found += [Parameter(f.lstrip("-").replace("-", "_"), "flag", f, None, False, start.entry)
+                  for f in flags]  # fmt: skip
+    plain_words = [word for word in start.arguments if not word.startswith("-")]
+    if not found and plain_words and len(plain_words) == len(start.arguments):
+        file = re.escape(PurePosixPath(start.entry).name)
+        usage = re.search(rf"usage:?\s+(?:\w+ )?\S*{file}((?: [\[<]?\w+[\]>]?)+)", text, re.I)
+        names = re.findall(r"\w+", usage[1].lower()) if usage else []
+        for number, word in enumerate(plain_words):
+            name = names[number] if number < len(names) else f"argument{number + 1}"
+            found.append(Parameter(name, "positional", name, plain(word), False, start.entry,
+                                   given=True))  # fmt: skip
+    known = {each.name for each in found}
+    return found + [p for p in source_constants(text, start.entry) if p.name not in known]
 
 
 def _subcommand(found: Found, arguments: Sequence[str]) -> str:
@@ -228,11 +224,32 @@ def _configured(
     keys = config_parameters(folder, name)
     if found.uses_hydra:
         notes.append(f"it is set by hydra overrides; the defaults are those of {name}")
-        return [Parameter(k.name, "override", k.name, k.default, False, name, "equals")
-                for k in keys]  # fmt: skip
+        chosen = {p.name: str(p.default) for p in parameters if p.reach == "override"}
+        keys = (*keys, *_hydra_groups(folder, name, chosen))
+        own = [Parameter("hydra.run.dir", "override", "hydra.run.dir", "outputs", False, name,
+                         "equals")]  # fmt: skip
+        return own + [Parameter(k.name, "override", k.name, k.default, False, name, "equals")
+                      for k in keys]  # fmt: skip
     notes.append(f"it reads {name}, of which each trial gets a copy with its own values")
     flags = {each.name for each in parameters}
     return [key for key in keys if key.name not in flags]
+
+
+def _hydra_groups(folder: Path, name: str, chosen: Mapping[str, str]) -> list[Parameter]:
+    """Keys of the files that a list of defaults names: `- model: small` is model/small.yaml, unless
+    the command says otherwise."""
+    document = read_config(folder / name)
+    listed = document.get("defaults", []) if isinstance(document, dict) else []
+    found: list[Parameter] = []
+    for each in listed if isinstance(listed, list) else []:
+        for group, choice in each.items() if isinstance(each, dict) else ():
+            place, _, package = str(group).removeprefix("override ").partition("@")
+            choice = chosen.get(place, choice)
+            file = (PurePosixPath(name).parent / place / f"{choice}.yaml").as_posix()
+            if (folder / file).is_file():
+                dotted = (package or place).strip("/").replace("/", ".")
+                found += config_parameters(folder, file, dotted)
+    return found
 
 
 def _config_file(lying: Lying, found: Found, parameters: list[Parameter]) -> str | None:
@@ -248,9 +265,16 @@ def _config_file(lying: Lying, found: Found, parameters: list[Parameter]) -> str
     return usual[0] if asks and usual else None
 
 
-def _note_data(lying: Lying, notes: list[str]) -> None:
-    if lying.data:
-        notes.append(f"taken for data, which trials may read: {', '.join(lying.data)}")
+def _on_this_machine(parameter: Parameter, notes: list[str]) -> Parameter:
+    """A device that is not there is replaced by the processor; a trial has one thread."""
+    value = parameter.default
+    if parameter.given and re.fullmatch(r"n?_?(?:num_)?threads", parameter.name):
+        return replace(parameter, default=1)
+    wants = isinstance(value, str) and value.lower().startswith(("cuda", "gpu"))
+    if not wants or not is_device(parameter.name) or has_accelerator():
+        return parameter
+    notes.append(f"{parameter.name} is {value} by itself, which this machine does not have: cpu")
+    return replace(parameter, default="cpu", given=True)
 
 
 def _unique(parameters: list[Parameter]) -> list[Parameter]:

@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from proveout.study import Value
+from proveout.survey._literals import literal, literal_value, plain
 from proveout.survey._records import Parameter
 
 _NO_PARAMETERS = ("CUDA", "LOCAL_RANK", "RANK", "WORLD", "WANDB", "SLURM", "HF_", "OMP_", "HOME")
+_MAY_BE_LEFT_OUT = {"'*'", "'?'", "argparse.REMAINDER", "REMAINDER"}
 _DATACLASS_PARSERS = {"cli", "HfArgumentParser", "parse", "ArgumentParser", "add_arguments"}
 
 
@@ -74,7 +76,7 @@ def _argparse(tree: ast.Module, name: str, found: Found) -> None:
     parsers: dict[str, str] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign) and _called(node.value) == "add_parser":
-            word = _literal(_first(node.value))
+            word = literal(_first(node.value))
             if isinstance(word, str) and isinstance(node.targets[0], ast.Name):
                 parsers[node.targets[0].id] = word
                 found.subcommands.setdefault(word, [])
@@ -90,21 +92,23 @@ def _argparse(tree: ast.Module, name: str, found: Found) -> None:
 
 def _option(node: ast.Call, name: str) -> Parameter | None:
     """An option of argparse or click; None for a switch, which takes no value."""
-    words = [word for word in map(_literal, node.args) if isinstance(word, str)]
+    words = [word for word in map(literal, node.args) if isinstance(word, str)]
     flags = [word for word in words if word.startswith("-")]
     keywords = {each.arg: each.value for each in node.keywords if each.arg}
-    switch = str(_literal(keywords.get("action")) or "").startswith(("store_", "count", "version"))
-    if not words or switch or _literal(keywords.get("is_flag")) is True or "help" in words:
+    switch = str(literal(keywords.get("action")) or "").startswith(("store_", "count", "version"))
+    if not words or switch or literal(keywords.get("is_flag")) is True or "help" in words:
         return None
     if any("/--" in flag for flag in flags):
         return None
     default = _value(keywords.get("default"))
     if not flags:
+        if ast.unparse(keywords["nargs"]) in _MAY_BE_LEFT_OUT if "nargs" in keywords else False:
+            return None
         return Parameter(words[0], "positional", words[0], default, default is None, name)
     flag = max(flags, key=len)
-    dest = _literal(keywords.get("dest"))
+    dest = literal(keywords.get("dest"))
     called = dest if isinstance(dest, str) else flag.lstrip("-").replace("-", "_")
-    required = _literal(keywords.get("required")) is True
+    required = literal(keywords.get("required")) is True
     return Parameter(called, "flag", flag, default, required, name)
 
 
@@ -120,7 +124,7 @@ def _click(tree: ast.Module, name: str, found: Found) -> None:
         read = [o for d in reversed(options) if isinstance(d, ast.Call) and (o := _option(d, name))]
         grouped = commands and not ast.unparse(commands[0]).startswith("click.")
         if grouped:
-            word = _literal(_first(commands[0])) if isinstance(commands[0], ast.Call) else None
+            word = literal(_first(commands[0])) if isinstance(commands[0], ast.Call) else None
             found.subcommands[str(word or node.name.replace("_", "-"))] = read
         else:
             found.parameters += read
@@ -136,6 +140,7 @@ def _functions(tree: ast.Module, name: str, found: Found) -> None:
             function = _first(node)
             if isinstance(function, ast.Name) and function.id in defined:
                 shown[function.id] = defined[function.id]
+    _fire(tree, name, found, defined)
     typer = {t.id for n in ast.walk(tree) if isinstance(n, ast.Assign) and _dotted_call(n.value)
              in {"typer.Typer", "Typer"} for t in n.targets if isinstance(t, ast.Name)}  # fmt: skip
     commands: list[ast.FunctionDef] = []
@@ -154,17 +159,36 @@ def _functions(tree: ast.Module, name: str, found: Found) -> None:
             found.subcommands[function.name.replace("_", "-")] = into
 
 
+def _fire(tree: ast.Module, name: str, found: Found, defined: dict[str, ast.FunctionDef]) -> None:
+    """fire.Fire(Trainer): its methods are subcommands, and what makes it are options of each;
+    fire.Fire() has the functions of the file."""
+    classes = {n.name: n for n in tree.body if isinstance(n, ast.ClassDef)}
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call) or _dotted(node.func) not in {"fire.Fire", "Fire"}:
+            continue
+        shown = _first(node)
+        cls = classes.get(shown.id) if isinstance(shown, ast.Name) else None
+        body = cls.body if cls is not None else tree.body if shown is None else []
+        for function in [n for n in body if isinstance(n, ast.FunctionDef)]:
+            if function.name == "__init__":
+                found.parameters += _arguments(function, name)
+            elif not function.name.startswith("_"):
+                found.subcommands[function.name] = _arguments(function, name)
+
+
 def _arguments(function: ast.FunctionDef, name: str) -> list[Parameter]:
     arguments = [*function.args.args, *function.args.kwonlyargs]
     count = len(function.args.args) - len(function.args.defaults)
     defaults = [*[None] * count, *function.args.defaults, *function.args.kw_defaults]
     read = []
     for argument, default in zip(arguments, defaults, strict=True):
+        if argument.arg in {"self", "cls", "ctx"}:
+            continue
         flag = f"--{argument.arg.replace('_', '-')}"
         told: ast.AST | None = default
         if _called(default) in {"Option", "Argument"}:
             told = _first(default)
-            words = [w for w in map(_literal, default.args[1:]) if isinstance(w, str)]  # type: ignore[union-attr]
+            words = [w for w in map(literal, default.args[1:]) if isinstance(w, str)]  # type: ignore[union-attr]
             flag = next((w for w in words if w.startswith("--")), flag)
         value = _value(told)
         if isinstance(value, bool):
@@ -181,7 +205,7 @@ def _absl(tree: ast.Module, name: str, found: Found) -> None:
     for node in ast.walk(tree):
         kind = _called(node)
         if isinstance(node, ast.Call) and kind.startswith("DEFINE_") and len(node.args) >= 2:
-            word, value = _literal(node.args[0]), _value(node.args[1])
+            word, value = literal(node.args[0]), _value(node.args[1])
             if isinstance(word, str) and kind not in {"DEFINE_bool", "DEFINE_boolean"}:
                 found.parameters.append(
                     Parameter(word, "flag", f"--{word}", value, False, name, "equals")
@@ -226,11 +250,11 @@ def _variables(tree: ast.Module, name: str, found: Found) -> None:
             word, default = _first(node), node.args[1] if len(node.args) > 1 else None
         elif isinstance(node, ast.Subscript) and _dotted(node.value) == "os.environ":
             word = node.slice
-        called = _literal(word)
+        called = literal(word)
         if isinstance(called, str) and not called.startswith(_NO_PARAMETERS):
             value = _value(default)
             if isinstance(value, str):
-                value = _number(value)
+                value = plain(value)
             found.parameters.append(
                 Parameter(called, "variable", called, value, default is None, name)
             )
@@ -239,7 +263,7 @@ def _variables(tree: ast.Module, name: str, found: Found) -> None:
 def _hydra(tree: ast.Module, found: Found) -> None:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and _dotted(node.func).endswith("hydra.main"):
-            keywords = {k.arg: _literal(k.value) for k in node.keywords if k.arg}
+            keywords = {k.arg: literal(k.value) for k in node.keywords if k.arg}
             folder, file = keywords.get("config_path") or "", keywords.get("config_name")
             if isinstance(file, str):
                 found.uses_hydra = True
@@ -277,7 +301,10 @@ def _constants(tree: ast.Module, name: str, source: str, found: Found) -> None:
                 Parameter(target.id, "flag", f"--{target.id}", value, False, name, "equals")
             )
         else:
-            found.parameters.append(Parameter(target.id, "constant", target.id, value, False, name))
+            written = (ast.get_source_segment(source, node.value) if node.value else None) or ""
+            found.parameters.append(
+                Parameter(target.id, "constant", target.id, value, False, name, literal=written)
+            )
 
 
 def _called(node: Any) -> str:
@@ -299,40 +326,8 @@ def _first(node: Any) -> ast.AST | None:
     return node.args[0] if isinstance(node, ast.Call) and node.args else None
 
 
-def _literal(node: ast.AST | None) -> object:
-    try:
-        return ast.literal_eval(node) if node is not None else None
-    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
-        return None
-
-
 def _value(node: ast.AST | None) -> Value | None:
-    """A literal that a command line can carry; `2 * 10**4` too, and a Path of a text."""
-    if isinstance(node, ast.Call) and _called(node) == "Path":
-        node = _first(node)
+    """A literal that a command line can carry, also as a dataclass's `field(default=...)`."""
     if isinstance(node, ast.Call) and _called(node) == "field":
         node = next((k.value for k in node.keywords if k.arg == "default"), None)
-    found = _literal(node)
-    if found is None and isinstance(node, ast.BinOp):
-        found = _arithmetic(node)
-    return found if isinstance(found, bool | int | float | str) else None
-
-
-def _arithmetic(node: ast.BinOp) -> float | int | None:
-    from proveout.errors import UserError
-    from proveout.study import Formula
-
-    try:
-        value = Formula(ast.unparse(node)).value({})
-    except UserError:
-        return None
-    return int(value) if value == int(value) else value
-
-
-def _number(text: str) -> Value:
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
+    return literal_value(node)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -31,12 +32,28 @@ class Parameter:
     """Where it was found, relative to the folder; with `key` and `constant`, what is rewritten."""
     style: Literal["space", "equals"] = "space"
     role: Role | None = None
+    start: str = ""
+    """Of a constant inside a line: an expression for what stands before it, which is `spelled`."""
+    literal: str = ""
+    """Of a constant: its value as the source has it."""
+    given: bool = False
+    """Whether the command that was found gives it, so that a run must be given it too."""
 
     @property
     def placeholder(self) -> str:
         """Its name in study.toml: letters, digits and underscores."""
         word = "".join(ch if ch.isalnum() and ch.isascii() else "_" for ch in self.name)
         return word if not word[:1].isdigit() else f"p_{word}"
+
+    @property
+    def filled(self) -> str:
+        """What its place in a command is called: one with a built-in role has that role's name."""
+        match self.role:
+            case "seed" | "out" | "compute":
+                return self.role
+            case _:
+                word = self.placeholder
+                return f"{word}_" if word in {"seed", "out", "compute", "data", "config"} else word
 
     def as_role(self, role: Role | None) -> Parameter:
         """The same parameter with a role."""
@@ -59,6 +76,8 @@ class Survey:
     """What was decided and why, and what could not be found out, for the person."""
     others: tuple[str, ...] = ()
     """Other commands that were found."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Variables that it needs to be found or started, such as PYTHONPATH."""
 
     def of_role(self, role: Role) -> Parameter | None:
         """The parameter with a role, if there is one."""

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Literal
 
 from proveout.study import Formula, Value
-from proveout.survey._compose import Plan, Wishes, editable_of
+from proveout.survey._compose import editable_of
 from proveout.survey._left import Reported
+from proveout.survey._plan import Plan, Wishes
 from proveout.survey._records import Survey
 from proveout.units import compact
 
@@ -44,11 +45,12 @@ class CurveLines:
 
 def study_text(
     survey: Survey, plan: Plan, wishes: Wishes, study: Path, scored: Scored,
-    curve: CurveLines | None, seconds: Mapping[int, float],
+    curve: CurveLines | None, seconds: Mapping[int, float], most_seconds: float | None = None,
 ) -> str:  # fmt: skip
     """study.toml for a study that lies in `study`.
 
-    `seconds` is how long a trial at a rung took, of those that were run.
+    `seconds` is how long a trial at a rung took, of those that were run; `most_seconds` the
+    device-seconds that the budget may be.
     """
     program = _relative(survey.folder, study)
     amounts = computes(plan, wishes, survey, seconds)
@@ -66,9 +68,12 @@ def study_text(
     if survey.data:
         data = json.dumps([f"{program}/{name}" for name in survey.data])
         lines += ["# What trials may read, linked where the program expects it.", f"data = {data}"]
-    if plan.out is not None:
+    if isinstance(plan.out, str):
         lines += ["# It is not told where to write: this folder of its own is what is kept.",
                   f"out = {_text(plan.out)}"]  # fmt: skip
+    elif plan.out is not None:
+        lines += ["# It is not told where to write: these are kept of what it leaves.",
+                  f"out = {json.dumps(plan.out)}"]  # fmt: skip
     if wishes.flops is not None:
         lines += ["# FLOPs of a run. An idea whose parameters make more of them is rejected.",
                   f"flops = {_text(wishes.flops)}"]  # fmt: skip
@@ -80,12 +85,17 @@ def study_text(
     lines += _file_lines(plan)
     lines += ["", "[score]", *(f"# {line}" for line in _wrap(scored.why)), *scored.lines]
     lines += _curve_lines(curve)
-    lines += _ladder_lines(plan, amounts, seconds.get(0))
+    lines += _ladder_lines(plan, amounts, seconds.get(0), most_seconds)
     return "\n".join(lines) + "\n"
 
 
 def _file_lines(plan: Plan) -> list[str]:
     lines = []
+    for file in plan.knobs:
+        pairs = (f"{_regex(p)} = {_text(v)}" for p, v in plan.knobs[file].items())
+        lines += ["", "[[program.file]]  # settings that an idea may give, or change there",
+                  f"path = {_text(file)}", "replace = { " + ", ".join(pairs) + " }",
+                  "optional = true"]  # fmt: skip
     for file in dict.fromkeys([*plan.sets, *plan.replaces]):
         lines += ["", "[[program.file]]  # each trial gets a copy with its own values",
                   f"path = {_text(file)}"]  # fmt: skip
@@ -109,7 +119,9 @@ def _curve_lines(curve: CurveLines | None) -> list[str]:
     return [*lines, f"loss = {_text(curve.loss)}", f"compute = {_text(curve.compute)}"]
 
 
-def _ladder_lines(plan: Plan, amounts: Sequence[float], seconds: float | None) -> list[str]:
+def _ladder_lines(
+    plan: Plan, amounts: Sequence[float], seconds: float | None, most_seconds: float | None
+) -> list[str]:
     unit = "flops" if plan.counts_flops else "device-seconds"
     lines = ["", "[ladder]"]
     if unit == "device-seconds":
@@ -125,9 +137,11 @@ def _ladder_lines(plan: Plan, amounts: Sequence[float], seconds: float | None) -
         if rung:
             lines.append(f"parameters = {_table(rung)}")
     budget = budget_for(amounts, unit, seconds or 0.0)
-    lines += ["", "[budget]",
-              f"# Enough for about {_IDEAS} ideas at every rung and both arms at the target. Never "
-              "overspent.", f'compute = "{compact(budget)} {unit}"']  # fmt: skip
+    why = f"Enough for about {_IDEAS} ideas at every rung and both arms at the target."
+    if most_seconds is not None and unit == "device-seconds" and budget > most_seconds:
+        budget, why = most_seconds, "What may be spent in the time that was given."
+    lines += ["", "[budget]", f"# {why} Never overspent.",
+              f'compute = "{compact(budget)} {unit}"']  # fmt: skip
     wall = max(600.0, 4 * amounts[-1]) if unit == "device-seconds" else 3600.0
     if seconds is not None and unit == "flops":
         wall = max(600.0, 4 * seconds * amounts[-1] / amounts[0])
@@ -175,7 +189,10 @@ def _line(work: Sequence[float], seconds: Mapping[int, float]) -> tuple[float, f
 def _work(plan: Plan, rung: Mapping[str, Value]) -> float:
     """Relative work of a rung: the size squared times the steps, or what numbers it has."""
     work = 1.0
+    known = {plan.size, plan.steps} & rung.keys()
     for name, value in rung.items():
+        if known and name not in known:
+            continue
         if isinstance(value, int | float) and not isinstance(value, bool) and value > 0:
             work *= value**2 if name == plan.size else value
     return work
@@ -197,10 +214,10 @@ def score_lines(found: Reported) -> Scored:
     match found.source:
         case "output":
             lines.append(f"pattern = {_regex(found.pattern)}")
-        case "json":
-            lines += [f"file = {_text(found.file)}", f"key = {_text(found.name)}"]
-        case _:
+        case "jsonl" if found.file == "metrics.jsonl":
             lines.append(f"key = {_text(found.name)}")
+        case _:
+            lines += [f"file = {_text(found.file)}", f"key = {_text(found.name)}"]
     lines.append(
         "# believe_reported = true   # lets a number that nothing checks make an idea hold"
     )

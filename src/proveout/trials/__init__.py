@@ -1,6 +1,15 @@
 """Trials: (idea, rung, seed) made runnable, and the records of what they come to."""
 
-from proveout.trials._curve import Curve, newest, read_curve, read_source, read_text, rows, tail
+from proveout.trials._curve import (
+    Curve,
+    Row,
+    newest,
+    read_curve,
+    read_source,
+    read_text,
+    rows,
+    tail,
+)
 from proveout.trials._files import files_below, folder_bytes, open_regular, read_regular, remove
 from proveout.trials._job import EndedBy, Exit, Job, Limits
 from proveout.trials._quote import clean, clean_lines, quote, quote_numbers
@@ -43,6 +52,7 @@ __all__ = [
     "Job",
     "Limits",
     "Measurement",
+    "Row",
     "Trial",
     "TrialFolder",
     "Trust",

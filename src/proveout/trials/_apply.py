@@ -38,7 +38,8 @@ def apply_settings(study: Study, work: Path, values: Mapping[str, Value]) -> Non
             raise SettingsFailure(f"{settings.path} cannot be read: {error}") from None
         if text is None:
             raise SettingsFailure(f"{settings.path} is not a file of this program any more")
-        file.write_text(_replaced(settings, _with_keys(settings, text, values), values))
+        usual = study.program.parameters if settings.optional else {}
+        file.write_text(_replaced(settings, _with_keys(settings, text, values), values, usual))
 
 
 def write_config(study: Study, file: Path, values: Mapping[str, Value]) -> None:
@@ -51,13 +52,22 @@ def write_config(study: Study, file: Path, values: Mapping[str, Value]) -> None:
 
 
 def link_output(study: Study, work: Path, out: Path) -> None:
-    """Makes the folder that the program writes to by itself lead to the trial's output folder."""
-    if study.program.out is None:
+    """Makes the folder that the program writes to by itself lead to the trial's output folder, or
+    the files and folders that it writes lead into it."""
+    if isinstance(study.program.out, str):
+        _link(work / study.program.out, out)
         return
-    link = work / study.program.out
+    for name in study.program.out or ():
+        kept = out / Path(name).name
+        if name.endswith("/"):
+            kept.mkdir(exist_ok=True)
+        _link(work / name, kept)
+
+
+def _link(link: Path, target: Path) -> None:
     remove(link)
     link.parent.mkdir(parents=True, exist_ok=True)
-    link.symlink_to(out)
+    link.symlink_to(target)
 
 
 def _with_keys(settings: SettingsFile, text: str, values: Mapping[str, Value]) -> str:
@@ -73,10 +83,16 @@ def _with_keys(settings: SettingsFile, text: str, values: Mapping[str, Value]) -
     return _dump(document, suffix)
 
 
-def _replaced(settings: SettingsFile, text: str, values: Mapping[str, Value]) -> str:
+def _replaced(
+    settings: SettingsFile, text: str, values: Mapping[str, Value], usual: Mapping[str, Value]
+) -> str:
+    """`usual` are values that need not be put in where an idea took their place away."""
     for pattern, replacement in settings.replace.items():
         new = fill(replacement, values)
         text, count = re.subn(pattern, lambda _, new=new: new, text, flags=re.MULTILINE)  # type: ignore[misc]
+        names = PLACEHOLDER.findall(replacement)
+        if count == 0 and names and all(n in usual and usual[n] == values[n] for n in names):
+            continue
         if count != 1:
             raise SettingsFailure(
                 f"{settings.path} has {count} places that match {pattern!r}, and one is needed"

@@ -1,0 +1,82 @@
+"""Which of the numbers that a program reports is its score."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from proveout.errors import UserError
+from proveout.survey import Reported, Scored, pattern_for, score_lines
+
+NO_SCORE = "unknown"
+"""The metric of a study of which none is known yet."""
+NOT_YET = Scored(
+    ('kind = "reported"', f'metric = "{NO_SCORE}"', f'key = "{NO_SCORE}"'),
+    "No number that could be the score was found in what the smallest trial left. Say where it "
+    "stands: a key of metrics.jsonl, a pattern of its output, or a JSON file in {out}.",
+)
+"""The score of a study of which none is known yet."""
+
+Choose = Callable[[Sequence[Reported]], Reported]
+"""Picks the score among what a trial reported, likeliest first."""
+
+
+@dataclass(frozen=True)
+class ScoreWish:
+    """What a person says of the score; all of it optional."""
+
+    name: str | None = None
+    goal: str | None = None
+    pattern: str | None = None
+    file: str | None = None
+    key: str | None = None
+    believe: bool = False
+    """Whether a number that nothing checks may make an idea hold."""
+
+
+def choose_score(
+    numbers: Sequence[Reported], wish: ScoreWish, choose: Choose
+) -> tuple[Reported | None, Scored]:
+    """The number to go by among those that a trial reported; None where none is likely.
+
+    Raises:
+        UserError: the number that a person named was not reported; says which were.
+    """
+    told = _wished(numbers, wish)
+    if told is None:
+        likely = [n for n in numbers if n.rank is not None]
+        if not likely:
+            return None, NOT_YET
+        told = choose(likely) if len(likely) > 1 else likely[0]
+    scored = score_lines(told)
+    if wish.goal is not None:
+        lines = tuple(f'goal = "{wish.goal}"' if line.startswith("goal") else line
+                      for line in scored.lines)  # fmt: skip
+        scored = replace(scored, lines=lines)
+    if wish.believe:
+        lines = tuple("believe_reported = true" if "believe_reported" in line else line
+                      for line in scored.lines)  # fmt: skip
+        scored = Scored(lines, "What the program says of itself, which is believed.")
+    return told, scored
+
+
+def _wished(numbers: Sequence[Reported], wish: ScoreWish) -> Reported | None:
+    """What a person says: a pattern or a file as it is, or the reported number of that name."""
+    name = wish.name or wish.key or "score"
+    if wish.pattern is not None:
+        return Reported("output", name, None, pattern=wish.pattern)
+    if wish.file is not None:
+        return Reported("json", wish.key or name, None, file=wish.file)
+    if wish.key is not None:
+        return Reported("jsonl", wish.key, None, file="metrics.jsonl")
+    if wish.name is None:
+        return None
+    there = [n for n in numbers if n.name.lower() == wish.name.lower()]
+    there += [n for n in numbers if wish.name.lower() in n.name.lower()]
+    if not there:
+        said = ", ".join(dict.fromkeys(n.name for n in numbers)) or "no number at all"
+        raise UserError(
+            f"the program reported no {wish.name!r}. It reported: {said}. Where the number "
+            f"stands in its output otherwise, give --pattern, such as {pattern_for(wish.name)!r}"
+        )
+    return there[0]

@@ -1,0 +1,266 @@
+"""The styles in which programs keep their settings, as people write them: what a look finds."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from proveout.errors import UserError
+from proveout.loop import ScoreWish, adopt_program
+from proveout.study import read_study
+from proveout.survey import (
+    Plan,
+    Reported,
+    Wishes,
+    apply_wishes,
+    less_work,
+    plan_study,
+    reported,
+    survey,
+)
+from proveout.survey._constants import seeds_in, source_constants
+
+LOOP = "for {v} in range({n}):\n    a = {v}\n    b = a\n    loss = b\n    print('loss', loss)\n"
+
+# Files, what starts it, and the parameters that the smallest rung has.
+STYLES: dict[str, tuple[dict[str, str], str, dict[str, object]]] = {
+    "a class in another file": (
+        {"config.py": "class Config:\n    epochs = 32  # passes\n    hidden_dim = 64\n    lr = 1\n",
+         "train.py": "from config import Config\nif __name__ == '__main__':\n    print(Config)\n"},
+        "python train.py", {"epochs": 2, "hidden_dim": 16}),
+    "a dictionary": (
+        {"mlp.py": "config = {\n    'n_epochs': 48,\n    'lr': 0.1,\n}\nprint(config)\n"},
+        "python mlp.py", {"n_epochs": 3}),
+    "a function's defaults": (
+        {"exp.py": "def train(width=32, num_steps=1600):\n    pass\nif __name__ == '__main__':\n"
+                   "    train()\n"},
+        "python exp.py", {"width": 8, "num_steps": 100}),
+    "a library's arguments": (
+        {"fit.py": "m = Forest(n_estimators=80, max_depth=4)\nm.fit()\n"},
+        "python fit.py", {"n_estimators": 20}),
+    "the bound of a loop": (
+        {"run.py": LOOP.format(v="epoch", n=160)}, "python run.py", {"epochs": 10}),
+    "names put together": (
+        {"main.py": "from absl import flags as f\nf.DEFINE_integer('num_train_steps', 160, '')\n"
+                    "f.DEFINE_integer('hidden_units', 16, '')\napp.run(print)\n"},
+        "python main.py --num_train_steps", {"num_train_steps": 10, "hidden_units": 4}),
+    "a source layout": (
+        {"src/net/__init__.py": "", "src/net/__main__.py": "from net.cli import app\napp()\n",
+         "src/net/cli.py": "import typer\napp = typer.Typer()\n@app.command()\n"
+                           "def train(n_steps: int = 160, out: str = 'o'): pass\n"},
+        "python -m net --n-steps {n_steps} --out {out}", {"n_steps": 10}),
+    "fire with a class": (
+        {"run.py": "import fire\nclass T:\n    def __init__(self, dim=8): pass\n"
+                   "    def train(self, iters=160): pass\nfire.Fire(T)\n"},
+        "python run.py train --dim {dim} --iters {iters}", {"iters": 10, "dim": 2}),
+    "C with a Makefile": (
+        {"net.c": "#define HIDDEN 32\n#define MAX_STEPS 160\nint main(void) { return 0; }\n",
+         "Makefile": "net: net.c\n\tcc net.c -o net\n"},
+        "sh -c 'make -s net && exec ./net'", {"HIDDEN": 8, "MAX_STEPS": 10}),
+    "C with arguments, in a script": (
+        {"w2v.c": "int main(int argc, char **argv) { f(\"-size\"); f(\"-iter\"); }\n",
+         "demo.sh": "cc w2v.c\ntime ./w2v -train text -size 80 -iter 16 -output v.bin\n"},
+        "sh -c 'cc -O2 -o w2v w2v.c -lm && exec ./w2v \"$@\"' w2v -size {size} -iter {iter}",
+        {"size": 20, "iter": 1}),
+    "words by position": (
+        {"train.pl": "# usage: train.pl STEPS RATE SEED\nmy ($n) = @ARGV;\n",
+         "README.md": "Run it: `perl train.pl 1600 0.1 7`.\n"},
+        "perl train.pl {steps} {rate} {seed}", {"steps": 100}),
+    "hydra with a group": (
+        {"train.py": "import hydra\n@hydra.main(config_path='conf', config_name='c')\n"
+                     "def f(c): pass\nf()\n",
+         "conf/c.yaml": "defaults:\n  - model: small\nepochs: 16\n",
+         "conf/model/small.yaml": "dim: 8\n"},
+        "python train.py hydra.run.dir={out}", {"epochs": 1, "model_dim": 2}),
+    "a file of settings in the command": (
+        {"train.py": "max_iters = 1600000\nlr = 1.0\nexec(open('configurator.py').read())\n",
+         "config/small.py": "max_iters = 160\n",
+         "README.md": "```\n$ python train.py config/small.py --lr=0.5\n```\n"},
+        "python train.py config/small.py --max_iters={max_iters} --lr={lr}", {"max_iters": 10}),
+    "a configuration that must be named": (
+        {"scripts/train.py": "import argparse\nap = argparse.ArgumentParser()\n"
+                             "ap.add_argument('-c', '--config', required=True)\n"
+                             "ap.add_argument('opts', nargs='*')\nap.parse_args()\n",
+         "configs/a.yaml": "MODEL: {WIDTH: 64}\nSOLVER: {MAX_ITER: 160}\nSEED: 1\n",
+         "README.md": "    python scripts/train.py --config configs/a.yaml\n"},
+        "python scripts/train.py --config {config_}", {"MODEL_WIDTH": 16, "SOLVER_MAX_ITER": 10}),
+}  # fmt: skip
+
+
+def lay(folder: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    return folder
+
+
+def plan_of(folder: Path, wishes: Wishes | None = None) -> Plan:
+    told = wishes or Wishes()
+    return plan_study(apply_wishes(survey(folder, told.train), told), told)
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_a_look_finds_how_it_starts_and_what_makes_it_larger(style: str, tmp_path: Path) -> None:
+    files, command, rung = STYLES[style]
+    plan = plan_of(lay(tmp_path, files))
+    assert plan.command.startswith(command)
+    assert plan.rungs[0] == rung
+    for file, replaced in [*plan.replaces.items(), *plan.knobs.items()]:
+        for pattern in replaced:
+            assert len(re.findall(pattern, files[file], re.M)) == 1, pattern
+
+
+def test_where_several_could_be_the_training_what_trains_is_taken(tmp_path: Path) -> None:
+    small = "steps = 16\nfor i in range(steps):\n    pass\n"
+    more = small + "optimizer = 1\nloss = 2\n# loss.backward(); optimizer.step()\n"
+    lay(tmp_path, {"bigram.py": small, "gpt.py": more, "sample_model.py": more, "prepare.py": more})
+    found = survey(tmp_path)
+    assert found.command == "python gpt.py"
+    assert "python prepare.py" not in found.others
+
+
+def test_what_counts_the_same_steps_goes_along(tmp_path: Path) -> None:
+    lay(tmp_path, {"train.py": "max_iters = 1600\nwarmup_iters = 160\neval_interval = 500\n"
+                               "eval_iters = 200\nprint(max_iters)\n"})  # fmt: skip
+    plan = plan_of(tmp_path)
+    assert plan.rungs[0] == {"max_iters": 100, "warmup_iters": 10, "eval_interval": 25}
+    assert plan.rungs[-1]["eval_interval"] == 400
+    said = plan_of(tmp_path, Wishes(fixed={"warmup_iters": 7}))
+    assert "warmup_iters" not in said.rungs[0]
+    assert said.parameters["warmup_iters"] == 7
+
+
+def test_runs_made_shorter_keep_enough_steps_to_learn_something(tmp_path: Path) -> None:
+    lay(tmp_path, {"train.py": "max_iters = 16000\nn_embd = 64\neval_iters = 200\nbatch_size = 64\n"
+                               "print(max_iters)\n"})  # fmt: skip
+    assert plan_of(tmp_path, Wishes(share=0.125)).rungs[-1] == {"max_iters": 2000, "n_embd": 64}
+    shortest = plan_of(tmp_path, Wishes(share=1e-4)).rungs
+    assert [rung["max_iters"] for rung in shortest] == [10, 20, 40, 160]
+    assert shortest[-1]["n_embd"] == 32
+    parameters = {each.name: each for each in survey(tmp_path).parameters}
+    assert less_work(parameters["eval_iters"], 1) == 20
+    assert less_work(parameters["batch_size"], 1) is None
+    assert less_work(parameters["batch_size"], 2) == 16
+
+
+def test_files_to_write_and_devices_that_are_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lay(tmp_path, {"train.py": "import argparse\np = argparse.ArgumentParser()\n"
+                   "p.add_argument('--steps', type=int, default=160)\n"
+                   "p.add_argument('--save', default='model.pt')\n"
+                   "p.add_argument('--log-dir', default='logs')\n"
+                   "p.add_argument('--device', default='cuda')\np.parse_args()\n"})  # fmt: skip
+    monkeypatch.setattr("proveout.survey._look.has_accelerator", lambda: False)
+    plan = plan_of(tmp_path)
+    assert "--save {out}/model.pt --log-dir {out} --device {device}" in plan.command
+    assert plan.parameters["device"] == "cpu"
+    assert plan.out is None
+    monkeypatch.setattr("proveout.survey._look.has_accelerator", lambda: True)
+    assert "device" not in plan_of(tmp_path).command
+
+
+@pytest.mark.parametrize(
+    ("text", "seeded"),
+    [
+        ("torch.manual_seed(1337 + rank)\n", "torch.manual_seed({seed} + rank)\n"),
+        ("s(random_state=42)\nf(random_state=42, n=1)\n",
+         "s(random_state={seed})\nf(random_state={seed}, n=1)\n"),
+        ("static long state = 1337;\n", "static long state = {seed};\n"),
+        ("rng = np.random.default_rng(seed=0)\n", "rng = np.random.default_rng(seed={seed})\n"),
+    ],
+)  # fmt: skip
+def test_every_seed_in_a_source_is_replaced(text: str, seeded: str) -> None:
+    for pattern, replacement in seeds_in(text):
+        text, count = re.subn(pattern, replacement, text, flags=re.M)
+        assert count == 1
+    assert text == seeded
+
+
+def test_a_program_that_never_seeds_is_seeded_behind_its_import(tmp_path: Path) -> None:
+    lay(tmp_path, {"train.py": "import numpy as np\nsteps = 160\nprint(np.random.rand())\n"})
+    plan = plan_of(tmp_path)
+    (pattern, replacement), *_ = [
+        item for item in plan.replaces["train.py"].items() if "seed" in item[1]
+    ]
+    assert re.search(pattern, "import numpy as np", re.M)
+    assert replacement == "import numpy as np; import numpy; numpy.random.seed({seed})"
+
+
+def test_constants_of_other_languages() -> None:
+    text = "#define WIDTH 8\nfloat lr = 0.5f; // lr = 9\nint n_steps = 1000;\nint x = 3;\n"
+    found = {p.name: (p.default, p.literal) for p in source_constants(text, "a.c")}
+    assert found == {"WIDTH": (8, "8"), "lr": (0.5, "0.5f"), "n_steps": (1000, "1000")}
+
+
+def test_of_a_notebook_it_says_what_to_do_first(tmp_path: Path) -> None:
+    lay(tmp_path, {"model.ipynb": "{}"})
+    with pytest.raises(UserError, match=r"nbconvert --to script model\.ipynb"):
+        survey(tmp_path)
+
+
+def adopt(program: Path, **more: Any) -> Any:
+    wish = more.pop("score", ScoreWish())
+    return adopt_program(program, program.parent / "s", Wishes(), wish, lambda likely: likely[0],
+                         **more)  # fmt: skip
+
+
+def test_a_table_beside_the_program_is_kept_and_scored(tmp_path: Path) -> None:
+    program = lay(tmp_path / "p", {"mlp.py": (
+        "import csv\nclass Config:\n    epochs = 32\n    lr = 0.5\n    seed = 1\n"
+        "with open('results.csv', 'w') as f:\n"
+        "    w = csv.writer(f); w.writerow(['epoch', 'test_loss', 'test_acc'])\n"
+        "    for e in range(1, Config.epochs + 1):\n"
+        "        w.writerow([e, Config.lr / e + Config.seed % 7 / 100, e / 100])\n"
+        "open('weights.bin', 'w').write('x')\n"
+    )})  # fmt: skip
+    adopted = adopt(program, score=ScoreWish(name="test_acc", believe=True))
+    study = read_study(tmp_path / "s")
+    assert study.program.out == ("results.csv", "weights.bin")
+    score = study.score
+    assert (score.kind, score.file, score.key) == ("reported", "results.csv", "test_acc")
+    assert score.maximized
+    assert score.believe_reported
+    assert study.curve.source == "csv"
+    assert adopted.ideas == ("double-lr", "half-lr")
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")
+def test_c_is_built_in_each_trial_and_its_settings_reach_it(tmp_path: Path) -> None:
+    program = lay(tmp_path / "p", {"net.c": (
+        "#include <stdio.h>\n#include <stdlib.h>\n#define MAX_STEPS 160\n#define RATE 0.5f\n"
+        "int main(void) {\n    srand(3);\n"
+        "    for (int step = 1; step <= MAX_STEPS; step++)\n"
+        '        printf("step %d: val loss %f\\n", step, RATE / step + rand() % 7);\n}\n'
+    )})  # fmt: skip
+    adopted = adopt(program, time_seconds=5.0)
+    assert adopted.score.name == "val loss"
+    assert adopted.first.failure is None
+    study = read_study(tmp_path / "s")
+    assert study.rungs[0].parameters == {"MAX_STEPS": 10}
+    assert study.budget.compute.amount <= 60
+    assert study.program.parameters == {"RATE": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("name", "goal"),
+    [("val_accuracy", "maximize"), ("best val acc", "maximize"), ("R2 score", "maximize"),
+     ("val/loss", "minimize"), ("error", "minimize"), ("rmse", "minimize")],
+)  # fmt: skip
+def test_the_direction_of_a_score_is_read_from_its_name(name: str, goal: str) -> None:
+    number = Reported("output", name, 1.0)
+    assert number.goal == goal
+    assert number.rank is not None
+    assert Reported("output", "gradient_accumulation_steps", 8.0).rank is None
+
+
+def test_numbers_in_lines_of_json_are_read_with_their_names(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "log").write_text('{"step": 50, "train": {"loss": 4.5}, "valid_loss": 5.25}\n' * 2)
+    found = {each.name: each for each in reported(tmp_path / "out", tmp_path / "log")}
+    assert found["valid_loss"].value == 5.25
+    assert re.search(found["valid_loss"].pattern, '{"valid_loss": 5.25}')
