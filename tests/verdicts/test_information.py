@@ -82,6 +82,24 @@ class TestWhatItBuys:
         seen = replace(filled(world, {**WELL_KNOWN, (1, 3): 6, (1, 2): 1}), target=4e11)
         assert not PLAIN.choose(seen, 2).picks
 
+    def test_nothing_is_dropped_on_the_word_of_one_scale_while_audits_have_their_share(
+        self,
+    ) -> None:
+        """Two ideas that lost for good at the lowest rung, and a budget that nobody needs."""
+        world = world_of(*[line(4.0, 4.0)] * 2, *[line(0.0, 0.0)] * 8, sd=1e-3)
+        known = WELL_KNOWN | {(arm, rung): 6 for arm in range(3, 11) for rung in range(4)}
+        looked = filled(world, known | {(1, 0): 2, (2, 0): 2})
+        rich = replace(looked, budget=1e13, left=9e12)
+        assert not PLAIN.choose(rich, 2).picks
+        choice = InformationPolicy().choose(rich, 2)
+        assert cells(choice) == [(1, 1), (2, 1)]
+        assert all(pick.audit for pick in choice.picks)
+        assert "was set aside at 1e10; a run at 3e10" in choice.picks[0].why
+        poor = replace(looked, budget=float(looked.price[1]) * 19, left=float(looked.price[1]) * 16)
+        assert not InformationPolicy().choose(poor, 2).picks
+        seen = filled(world, known | {(1, 0): 2, (2, 0): 2, (1, 1): 1, (2, 1): 1})
+        assert not InformationPolicy().choose(replace(seen, budget=1e13, left=9e12), 2).picks
+
     def test_it_starts_at_the_cheapest_rung_with_the_baseline(self) -> None:
         found = cells(PLAIN.choose(empty(5), 6))
         assert found[0] == (0, 0)

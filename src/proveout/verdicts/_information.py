@@ -60,7 +60,7 @@ class InformationPolicy:
         if self.audits and (pick := _audit(board, belief)) is not None:
             return Choice((pick,), pick.why)
         choice = _Market(board, belief).buy(slots)
-        if not choice.picks and board.idle and (second := _second_scale(board, belief)):
+        if not choice.picks and board.idle and (second := self._second_scale(board, belief, slots)):
             return Choice(second, second[-1].why)
         return choice
 
@@ -72,6 +72,42 @@ class InformationPolicy:
         measured = (belief.cells.runs > 0).any(axis=1)
         keeps: Flags = gains & measured & ~board.closed[1:]
         return keeps
+
+    def _second_scale(self, board: Board, belief: Belief, slots: int) -> tuple[Pick, ...]:
+        """A run at another rung of an idea that would be adopted, or dropped, on the word of one,
+        beside the baseline's there: no belief, however sure, makes up for a scale never looked at.
+
+        What would be adopted comes first; what was set aside is an audit, and has audits' share of
+        the whole budget now that nothing else is worth buying.
+        """
+        measured = belief.cells.runs > 0
+        alone = (measured.sum(axis=1) == 1) & ~board.closed[1:] & ~belief.cells.identical
+        adopted = alone & (belief.mean_at_target < -belief.smallest) & (belief.helps > 0.5)
+        left, share = board.left, _AUDIT_SHARE if self.audits else 0.0
+        allowance = share * board.budget - _audited(board)
+        baseline = board.bought[0].any(axis=1)
+        picks: list[Pick] = []
+        for idea in (*np.flatnonzero(adopted), *np.flatnonzero(alone & ~adopted)):
+            arm, here, audit = int(idea) + 1, int(measured[idea].argmax()), not adopted[idea]
+            unseen = np.flatnonzero(~board.bought[arm].any(axis=1))
+            for rung in (*unseen[unseen > here].tolist(), *unseen[unseen < here][::-1].tolist()):
+                price = float(board.price[rung]) * (1 if baseline[rung] else 2)
+                if price > left or (audit and price > allowance):
+                    continue
+                if not baseline[rung]:
+                    picks.append(Pick(0, rung, 0, baseline_reason(board, rung, 0)))
+                why = (
+                    audit_reason(board, belief, arm, rung)
+                    if audit
+                    else idea_reason(board, belief, arm, rung, 0)
+                )
+                picks.append(Pick(arm, rung, 0, why, audit=audit))
+                baseline[rung], left = True, left - price
+                allowance -= price if audit else 0.0
+                break
+            if len(picks) >= slots:
+                break
+        return tuple(picks[:slots])
 
 
 class _Market:
@@ -239,24 +275,9 @@ def _first_looks(board: Board, slots: int) -> tuple[Pick, ...]:
     return tuple(picks)
 
 
-def _second_scale(board: Board, belief: Belief) -> tuple[Pick, ...]:
-    """A run at another rung of an idea that would be adopted on the word of one, beside the
-    baseline's there: no belief, however sure, makes up for a scale that was never looked at."""
-    measured = belief.cells.runs > 0
-    adopted = (belief.mean_at_target < -belief.smallest) & (belief.helps > 0.5)
-    alone = adopted & (measured.sum(axis=1) == 1) & ~board.closed[1:] & ~belief.cells.identical
-    for idea in np.flatnonzero(alone):
-        arm, here = int(idea) + 1, int(np.flatnonzero(measured[idea])[0])
-        unseen = np.flatnonzero(~board.bought[arm].any(axis=1))
-        above = unseen[unseen > here]
-        for rung in (*above.tolist(), *unseen[unseen < here][::-1].tolist()):
-            first = not board.bought[0, rung].any()
-            if board.price[rung] * (1 + first) > board.left:
-                continue
-            own = Pick(arm, rung, 0, idea_reason(board, belief, arm, rung, 0))
-            base = Pick(0, rung, 0, baseline_reason(board, rung, 0))
-            return (base, own) if first else (own,)
-    return ()
+def _audited(board: Board) -> float:
+    """What audits have cost."""
+    return float((board.audits.sum(axis=2) * board.price).sum())
 
 
 def _audit(board: Board, belief: Belief) -> Pick | None:
@@ -266,10 +287,9 @@ def _audit(board: Board, belief: Belief) -> Pick | None:
     order in which they were added, each once.
     """
     spent = board.budget - board.left
-    audited = (board.audits.sum(axis=2) * board.price).sum()
     if spent < _AUDITS_AFTER * board.budget or (not board.idle and board.audits.any()):
         return None
-    allowance = _AUDIT_SHARE * spent - audited
+    allowance = _AUDIT_SHARE * spent - _audited(board)
     affordable = np.flatnonzero((board.price <= allowance) & (board.price <= board.left)
                                 & (belief.cells.baseline_runs > 0))  # fmt: skip
     aside = (
