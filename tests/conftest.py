@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+# Programs are compiled once, not in each process that the tests start.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
