@@ -5,6 +5,8 @@ IMPROVE ?= studies/improve
 BIN := .venv/bin
 
 export OMP_NUM_THREADS ?= 1
+# Sources are compiled once, not anew in each of the processes that the tests start.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: install quickstart improve-demo test lint bench clean
 
@@ -25,7 +27,7 @@ improve-demo: install
 	$(BIN)/proveout improve $(IMPROVE)
 
 test: install
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: install
 	$(BIN)/ruff check .

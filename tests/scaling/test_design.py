@@ -57,7 +57,7 @@ class _World:
         self.loss = np.exp(logs[:size] + 0.003 * self.random.standard_normal(size))
 
     def fit(self, rows: list[int]) -> Laws:
-        """What a plan takes from `fit_laws`, whose checks by held-back runs cost four times that."""
+        """What plans take from `fit_laws`, whose checks by held-back runs cost four times that."""
         runs = Points.of(_take(_POOL, rows), self.loss[rows]).even().settings()
         members = tuple(draw_members(runs, _FORMS, 0, reading_for(_FORMS, curves=False)))
         noise_sd = float(np.median(members[0].draws.noise_sd))
