@@ -312,7 +312,7 @@ def test_devices_are_shared_out_one_a_trial(toy: Any) -> None:
     toy.edit("slots = 2", 'devices = ["5", "7"]')
     shows = (
         "    args = parse()\n",
-        "    args = parse()\n    import os, time; time.sleep(0.3)\n"
+        "    args = parse()\n    import os, time; time.sleep(0.8)\n"
         "    print('device', os.environ['CUDA_VISIBLE_DEVICES'])\n",
     )
     toy.idea("shows-device", shows)
