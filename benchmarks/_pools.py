@@ -31,7 +31,7 @@ class Size:
 
 
 TINY = Size(
-    every=13, starts=6, resamples=5, laws=2, points=24, grid_starts=8, bootstraps=5, bought=1
+    every=13, starts=6, resamples=5, laws=1, points=24, grid_starts=8, bootstraps=5, bought=1
 )
 
 

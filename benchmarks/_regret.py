@@ -139,10 +139,10 @@ def reach(curve: Curve, level: float, rows: npt.NDArray[np.int_], pooled: bool) 
     return spend_to_reach(curve.spent[rows].mean(axis=0), regret, level)
 
 
-def resampled(studies: int) -> list[npt.NDArray[np.int_]]:
+def resampled(studies: int, resamples: int = RESAMPLES) -> list[npt.NDArray[np.int_]]:
     """The studies themselves, then bootstraps of them, the same for all policies."""
     random = np.random.default_rng(0)
-    return [np.arange(studies), *(random.integers(studies, size=studies) for _ in range(RESAMPLES))]
+    return [np.arange(studies), *(random.integers(studies, size=studies) for _ in range(resamples))]
 
 
 def interval(values: Sequence[float], digits: str = ".3g") -> str:
@@ -162,10 +162,11 @@ def told(value: float, digits: str = ".3g") -> str:
     return "never" if np.isinf(value) else f"{value:{digits}}"
 
 
-def show(source: Source, curves: list[Curve], budgets: Floats, target: float) -> None:
+def show(source: Source, curves: list[Curve], budgets: Floats, target: float,
+         resamples: int = RESAMPLES) -> None:  # fmt: skip
     """Prints the tables; `target` is its price in runs at the ladder's top."""
     studies = len(curves[0].regret)
-    rows = resampled(studies)
+    rows = resampled(studies, resamples)
     console = Console(width=170)
     _show_curves(console, source, curves, budgets)
     for pooled in (False, True):

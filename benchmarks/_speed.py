@@ -21,13 +21,13 @@ BUDGET = 32.0  # runs at the ladder's top
 REPEATS = 5
 
 
-def show_speed(ideas: int) -> None:
-    """Prints the two tables."""
-    _show_choices(ideas)
-    _show_replays()
+def show_speed(ideas: int, budget: float = BUDGET, repeats: int = REPEATS) -> None:
+    """Prints the two tables; `budget` is what each replayed study may spend."""
+    _show_choices(ideas, repeats)
+    _show_replays(budget, max(1, repeats - 2))
 
 
-def _seconds(work: Callable[[], object], repeats: int = REPEATS) -> float:
+def _seconds(work: Callable[[], object], repeats: int) -> float:
     """The least of several."""
     found = []
     for _ in range(repeats):
@@ -51,7 +51,7 @@ def partly_measured(world: World) -> Board:
                  nothing, np.zeros(arms, dtype=bool), (2, room), 2 * spent, spent)  # fmt: skip
 
 
-def _show_choices(ideas: int) -> None:
+def _show_choices(ideas: int, repeats: int) -> None:
     world = replace(Simulator(), compute=RUNGS, target=3e13).world(0, ideas)
     board = partly_measured(world)
     rungs, room = world.losses.shape[1:]
@@ -59,7 +59,7 @@ def _show_choices(ideas: int) -> None:
     table = Table("policy", f"ms for {SLOTS}", "ms for 16", "peak MB", title=title)
     for entry in _some(rungs, room):
         policy = entry.make()
-        times = [_seconds(partial(policy.choose, board, slots)) for slots in (SLOTS, 16)]
+        times = [_seconds(partial(policy.choose, board, slots), repeats) for slots in (SLOTS, 16)]
         tracemalloc.start()
         policy.choose(board, 16)
         peak = tracemalloc.get_traced_memory()[1]
@@ -68,24 +68,24 @@ def _show_choices(ideas: int) -> None:
     Console(width=120).print(table)
 
 
-def _show_replays() -> None:
+def _show_replays(budget: float, repeats: int) -> None:
     world = Simulator().world(0, 30)
-    title = f"a replayed study of 30 ideas, {BUDGET:g} runs at the ladder's top"
+    title = f"a replayed study of 30 ideas, {budget:g} runs at the ladder's top"
     table = Table("policy", "trials", "ms", "times keep-if-better", "ms a trial", title=title)
     entries = _some(*world.losses.shape[1:])
     entries.sort(key=lambda entry: not entry.label.startswith("keep-if-better"))
     first = None
     for entry in entries:
-        trials = len(_replay(entry, world))
-        seconds = _seconds(partial(_replay, entry, world), 3)
+        trials = len(_replay(entry, world, budget))
+        seconds = _seconds(partial(_replay, entry, world, budget), repeats)
         first = first or seconds
         table.add_row(entry.label, str(trials), f"{1e3 * seconds:.0f}", f"{seconds / first:.0f}",
                       f"{1e3 * seconds / trials:.2f}")  # fmt: skip
     Console(width=120).print(table)
 
 
-def _replay(entry: Entry, world: World) -> tuple[object, ...]:
-    budget = BUDGET * float(world.price[-1])
+def _replay(entry: Entry, world: World, runs: float) -> tuple[object, ...]:
+    budget = runs * float(world.price[-1])
     return play(world, entry.make(), budget, slots=SLOTS, seeds=entry.seeds).picks
 
 

@@ -141,6 +141,8 @@ class Server:
         """Ends it."""
         self.process.terminate()
         self.process.wait(20)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
 
 
 def in_a_browser(server: Server) -> str:

@@ -163,7 +163,7 @@ def main() -> None:
         folder = arguments.folder or Path(temporary)
         if arguments.reseeded:
             reseeded = reseeded_study(
-                folder / "bigram", 2 if arguments.tiny else arguments.reseeded
+                folder / "bigram", 1 if arguments.tiny else arguments.reseeded
             )
             run_study(reseeded)
             show("honest randomness", promote_everything(reseeded))

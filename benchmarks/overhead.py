@@ -87,7 +87,8 @@ def make_study(folder: Path, ideas: int) -> None:
     )
     text = text[:rungs] + one_rung + text[text.index("[budget]") :]
     text = re.sub(r"only = \[.*?\]\n", "", text, flags=re.DOTALL)
-    text = re.sub(r"per_rung = \[.*?\]", "per_rung = [6, 6]", text)
+    seeds = 6 if ideas > 1 else 2  # of one idea to see that it runs
+    text = re.sub(r"per_rung = \[.*?\]", f"per_rung = [{seeds}, {seeds}]", text)
     text = text.replace('name = "information"', 'name = "uniform"')  # as many trials each time
     text = re.sub(r"target_parameters = .*\n", "", text)  # and none at the target
     (folder / "study.toml").write_text(text)

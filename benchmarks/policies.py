@@ -26,7 +26,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from _judgement import show_calibration, show_false_wins, show_reversals
-from _regret import budgets_up_to, measure, show
+from _regret import RESAMPLES, budgets_up_to, measure, show
 from _roster import OURS, Source, roster
 from _speed import show_speed
 
@@ -66,7 +66,8 @@ def regret(source: Source, arguments: argparse.Namespace) -> None:
         entries = [replace(each, anew=each.anew or each.label == OURS) for each in entries]
     budgets = budgets_up_to(arguments.runs, 5 if arguments.tiny else 18)
     curves = measure(source, entries, arguments.studies, budgets, arguments.jobs)
-    show(source, curves, budgets, world.target / float(world.price[-1]))
+    resamples = 5 if arguments.tiny else RESAMPLES
+    show(source, curves, budgets, world.target / float(world.price[-1]), resamples)
 
 
 def main() -> None:
@@ -86,7 +87,7 @@ def main() -> None:
     parser.add_argument("--tiny", action="store_true")
     arguments = parser.parse_args()
     if arguments.tiny:
-        arguments.studies, arguments.ideas, arguments.runs, arguments.budget = 2, 6, 8.0, 4.0
+        arguments.studies, arguments.ideas, arguments.runs, arguments.budget = 2, 6, 4.0, 4.0
     for source in sources(arguments.worlds, arguments.grid, arguments.top, arguments.ideas):
         if "false-wins" in arguments.only:
             show_false_wins(source, arguments.studies, arguments.budget)
@@ -97,7 +98,10 @@ def main() -> None:
         if "calibration" in arguments.only:
             show_calibration(source, arguments.studies, arguments.budget)
     if "speed" in arguments.only:
-        show_speed(50 if arguments.tiny else 1000)
+        if arguments.tiny:
+            show_speed(50, budget=4.0, repeats=1)
+        else:
+            show_speed(1000)
 
 
 if __name__ == "__main__":

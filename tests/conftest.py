@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+# Programs are compiled once, not in each process that the tests start.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
@@ -12,6 +14,7 @@ import difflib
 import runpy
 import shutil
 import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -90,6 +93,12 @@ def toy_in() -> Callable[[Path], Toy]:
     return write_toy
 
 
+@pytest.fixture(scope="session")
+def toy_at() -> type[Toy]:
+    """`toy_at(folder)`: the toy study that has been copied there."""
+    return Toy
+
+
 @pytest.fixture
 def make_toy(tmp_path: Path) -> Callable[..., Toy]:
     """Makes toy studies: `make_toy("name")`."""
@@ -112,3 +121,24 @@ def proveout() -> Path:
     command = shutil.which("proveout", path=str(Path(sys.executable).parent))
     assert command, "proveout is not installed beside the interpreter that runs the tests"
     return Path(command)
+
+
+@pytest.fixture
+def typed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """`typed("status", folder)`: the command line without a process of its own, which would spend
+    most of its time on imports. What it prints and its exit code are those of the command."""
+    from proveout.cli import main
+
+    def call(*words: object) -> subprocess.CompletedProcess[str]:
+        arguments = ["proveout", *map(str, words)]
+        monkeypatch.setattr(sys, "argv", arguments)
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        printed = capsys.readouterr()
+        code = int(ended.value.code or 0)
+        return subprocess.CompletedProcess(arguments, code, printed.out, printed.err)
+
+    return call

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-import subprocess
+import json
+import random
+import re
+import runpy
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
+
+import proveout.loop
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 TINY = {
@@ -41,10 +47,10 @@ TINY = {
         "--rounds",
         "1",
     ],
-    "kills.py": ["--kills", "2"],
+    "kills.py": ["--kills", "1", "--tiny"],
     "isolation.py": ["--jobs", "1", "--nasty", "5", "--preload", "numpy"],
     "launch.py": ["--jobs", "2"],
-    "no_change.py": ["--repeats", "1", "--budget", "2e10 flops"],
+    "no_change.py": ["--repeats", "1", "--budget", "7e8 flops"],
     "overhead.py": ["--ideas", "1"],
     "policies.py": ["--tiny"],
     "scaling.py": ["--tiny"],
@@ -76,13 +82,53 @@ def test_each_benchmark_has_a_tiny_size() -> None:
     assert found == set(TINY)
 
 
+IDEAS = ("control-comment", "deeper", "double-lr", "label-smoothing", "rotary")
+
+
+@pytest.fixture(scope="session")
+def _reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The reference study with five ideas and a corpus of three hundred thousand bytes."""
+    corpus, folder = tmp_path_factory.mktemp("texts"), tmp_path_factory.mktemp("reference")
+    rng = random.Random(0)
+    for number in range(20):
+        words = " ".join(f"word{rng.randrange(10_000)}" for _ in range(2000))
+        (corpus / f"{number}.txt").write_text(words)
+    file = proveout.loop.start_reference_study(folder / "study", corpus)
+    for idea in (folder / "study" / "ideas").iterdir():
+        if idea.stem not in IDEAS:
+            idea.unlink()
+    text, found = re.subn(r"only = \[.*?\]\n", f"only = {json.dumps(IDEAS)}\n", file.read_text(),
+                          flags=re.DOTALL)  # fmt: skip
+    assert found == 1
+    assert text.count('compute = "1e10 flops"') == 1
+    file.write_text(text.replace('compute = "1e10 flops"', 'compute = "3e8 flops"'))
+    return folder / "study"
+
+
+@pytest.fixture
+def benchmark_here(_reference: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In an empty folder, where a reference study is a small one that need not be made anew."""
+
+    def start(folder: Path) -> Path:
+        shutil.copytree(_reference, folder, dirs_exist_ok=True)
+        return folder / "study.toml"
+
+    monkeypatch.setattr(proveout.loop, "start_reference_study", start)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.usefixtures("benchmark_here")
 @pytest.mark.parametrize("name", sorted(TINY))
-def test_a_benchmark_runs_and_prints(name: str, tmp_path: Path) -> None:
+def test_a_benchmark_runs_and_prints(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In this process: most of what a process of its own would do is to import."""
     if name in NEEDS_TORCH:
         pytest.importorskip("torch")
-    done = subprocess.run(
-        [sys.executable, BENCHMARKS / name, *TINY[name]],
-        capture_output=True, text=True, cwd=tmp_path, timeout=300,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip()
+    monkeypatch.setattr(sys, "argv", [name, *TINY[name]])
+    monkeypatch.syspath_prepend((BENCHMARKS / name).parent)
+    try:
+        runpy.run_path(str(BENCHMARKS / name), run_name="__main__")
+    except SystemExit as ended:
+        assert not ended.code, ended.code
+    assert capsys.readouterr().out.strip()

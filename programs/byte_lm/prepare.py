@@ -12,12 +12,15 @@ patterns of the last parts of paths. Of the library only what no program imports
 """
 
 import argparse
+import fnmatch
 import glob
 import hashlib
 import json
+import os
 import platform
 import sys
 import sysconfig
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -56,18 +59,28 @@ def read_files(root: Path, pattern: str, left_out: set[str]) -> dict[str, bytes]
         raise CorpusError(f"{root} is not a folder; give --corpus a folder of text files")
     files: dict[str, bytes] = {}
     seen: set[bytes] = set()
-    for path in sorted(root.rglob(pattern)):
-        relative = path.relative_to(root)
-        if not path.is_file() or left_out & set(relative.parts):
-            continue
+    for path in sorted(find_files(root, pattern, left_out)):
         try:
             content = path.read_bytes()
         except OSError as error:
             raise CorpusError(f"cannot read {path}: {error.strerror}") from error
         if content and b"\0" not in content and content not in seen:
             seen.add(content)
-            files[relative.as_posix()] = content
+            files[path.relative_to(root).as_posix()] = content
     return files
+
+
+def find_files(root: Path, pattern: str, left_out: set[str]) -> Iterator[Path]:
+    """Yield the files under `root` whose names match, without those in a folder that is left out.
+
+    Such folders are not gone into: `site-packages` may hold a hundred times the library's files.
+    """
+    for folder, inner, names in os.walk(root):
+        inner[:] = [name for name in inner if name not in left_out]
+        for name in fnmatch.filter(names, pattern):
+            path = Path(folder, name)
+            if name not in left_out and path.is_file():
+                yield path
 
 
 def window_hashes(text: bytes) -> np.ndarray:

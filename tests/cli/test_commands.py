@@ -90,7 +90,7 @@ def test_doctor_attacks_every_level_and_says_what_held(command: Any) -> None:
     assert 'isolation = "E" in [run]' in done.stdout
 
 
-def test_a_study_from_run_to_report(small: Any, command: Any) -> None:
+def test_a_study_from_run_to_report(small: Any, command: Any, typed: Any) -> None:
     ran = command("run", small.folder)
     assert ran.returncode == DONE, ran.stderr
     assert "surer" in ran.stdout
@@ -103,29 +103,29 @@ def test_a_study_from_run_to_report(small: Any, command: Any) -> None:
     assert f"report: {report}" in ran.stdout
     assert report.read_text().startswith("<!")
 
-    verdicts = json.loads(command("verdicts", small.folder, "--json").stdout)
+    verdicts = json.loads(typed("verdicts", small.folder, "--json").stdout)
     found = {each["idea"]: each for each in verdicts["verdicts"]}
     assert found["surer"]["verdict"] == "holds"
     assert found["crash"]["gap_at_target"] is None
-    assert "surer" in command("verdicts", small.folder).stdout
+    assert "surer" in typed("verdicts", small.folder).stdout
 
-    status = json.loads(command("status", small.folder, "--json").stdout)
+    status = json.loads(typed("status", small.folder, "--json").stdout)
     assert status["account"]["reserved"] == 0
-    assert "charged" in command("status", small.folder).stdout
+    assert "charged" in typed("status", small.folder).stdout
 
-    shown = command("show", small.folder, "surer")
+    shown = typed("show", small.folder, "surer")
     assert "+FORGET = 0.001" in shown.stdout
-    page = json.loads(command("show", small.folder, "surer", "--json").stdout)
+    page = json.loads(typed("show", small.folder, "surer", "--json").stdout)
     assert "+FORGET = 0.001" in page["diff"]
     assert page["verdict"]["verdict"] == "holds"
     assert page["trials"]
 
-    listed = json.loads(command("ideas", "list", small.folder, "--json").stdout)
+    listed = json.loads(typed("ideas", "list", small.folder, "--json").stdout)
     assert {each["name"] for each in listed["ideas"]} >= {"baseline", "surer", "crash"}
-    assert "crash" in command("ideas", "list", small.folder).stdout
+    assert "crash" in typed("ideas", "list", small.folder).stdout
 
-    assert json.loads(command("report", small.folder, "--json").stdout)["ideas"]
-    written = command("report", small.folder, "--notebook", small.folder / "notes",
+    assert json.loads(typed("report", small.folder, "--json").stdout)["ideas"]
+    written = typed("report", small.folder, "--notebook", small.folder / "notes",
                       "--traces", small.folder / "traces.jsonl")  # fmt: skip
     assert written.returncode == DONE, written.stderr
     assert "surer" in (small.folder / "notes" / "surer.md").read_text()
@@ -135,19 +135,19 @@ def test_a_study_from_run_to_report(small: Any, command: Any) -> None:
     assert traces["surer"]["forecast"]["measured_gap"] is not None
     assert all(bought["why"] for bought in traces["surer"]["purchases"])
     for format, written in (("md", "report.md"), ("json", "report.json"), ("svg", "figures")):
-        done = command("report", small.folder, "--format", format)
+        done = typed("report", small.folder, "--format", format)
         assert done.returncode == DONE, done.stderr
         assert (small.folder / written).exists() or format == "json"
-    again = command("run", small.folder)
+    again = typed("run", small.folder)
     assert again.returncode == DONE
     assert "new baseline" in again.stdout
 
 
-def test_every_verb_is_in_the_help_and_explains_itself(command: Any) -> None:
-    text = command("--help").stdout
+def test_every_verb_is_in_the_help_and_explains_itself(typed: Any) -> None:
+    text = typed("--help").stdout
     for verb in ("init", "run", "status", "verdicts", "show", "ideas", "report"):
         assert verb in text
-        assert command(verb, "--help").returncode == DONE
+        assert typed(verb, "--help").returncode == DONE
 
 
 def test_help_imports_nothing_heavy() -> None:
@@ -156,9 +156,9 @@ def test_help_imports_nothing_heavy() -> None:
     assert not {"numpy", "pydantic", "matplotlib", "torch", "sqlite3"} & set(loaded.split())
 
 
-def test_a_mistake_in_the_study_exits_with_2_and_no_traceback(small: Any, command: Any) -> None:
+def test_a_mistake_in_the_study_exits_with_2_and_no_traceback(small: Any, typed: Any) -> None:
     small.edit("items = 64", "itmes = 64")
-    done = command("run", small.folder)
+    done = typed("run", small.folder)
     assert done.returncode == USER_MISTAKE
     assert "itmes" in done.stderr
     assert "Traceback" not in done.stderr
@@ -166,15 +166,15 @@ def test_a_mistake_in_the_study_exits_with_2_and_no_traceback(small: Any, comman
 
 @pytest.mark.parametrize("verb", ["run", "status", "verdicts", "report"])
 def test_a_folder_without_a_study_says_how_to_get_one(
-    verb: str, tmp_path: Path, command: Any
+    verb: str, tmp_path: Path, typed: Any
 ) -> None:
-    done = command(verb, tmp_path / "nowhere")
+    done = typed(verb, tmp_path / "nowhere")
     assert done.returncode == USER_MISTAKE
     assert "proveout init" in done.stderr
 
 
-def test_an_unknown_idea_lists_those_there_are(ran: Any, command: Any) -> None:
-    done = command("show", ran.folder, "sruer")
+def test_an_unknown_idea_lists_those_there_are(ran: Any, typed: Any) -> None:
+    done = typed("show", ran.folder, "sruer")
     assert done.returncode == USER_MISTAKE
     assert "surer" in done.stderr
 
@@ -188,7 +188,7 @@ def test_a_second_run_on_a_live_study_says_so_and_exits(small: Any, command: Any
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_ends_cleanly_and_says_how_to_go_on(
-    number: int, small: Any, proveout: Path, command: Any
+    number: int, small: Any, proveout: Path, typed: Any
 ) -> None:
     slow = "    args = parse()\n    import time; time.sleep(0.5)\n"
     small.idea("slow", ("    args = parse()\n", slow))
@@ -203,9 +203,9 @@ def test_an_interrupt_ends_cleanly_and_says_how_to_go_on(
     assert process.returncode == WORK_LEFT, err
     assert f"proveout run {small.folder}" in out
     assert "Traceback" not in err
-    status = json.loads(command("status", small.folder, "--json").stdout)
+    status = json.loads(typed("status", small.folder, "--json").stdout)
     assert status["account"]["reserved"] == 0
-    assert command("run", small.folder).returncode == DONE
+    assert typed("run", small.folder).returncode == DONE
 
 
 def test_at_a_terminal_the_study_is_seen_as_it_goes(small: Any, proveout: Path) -> None:
@@ -239,13 +239,13 @@ def test_a_study_is_watched_until_it_ends(end: str, toy: Any, proveout: Path) ->
     assert ("ended: nothing is left to buy" in rest) == (end == "the study")
 
 
-def test_watching_without_a_terminal_prints_once_and_says_so(small: Any, command: Any) -> None:
+def test_watching_without_a_terminal_prints_once_and_says_so(small: Any, typed: Any) -> None:
     with Ledger(small.folder) as ledger:
         ledger.append(StudyOpened("toy", "0", 1e9, "flops", small.file.read_text(), "a machine"))
-    done = command("status", small.folder, "--watch")
+    done = typed("status", small.folder, "--watch")
     assert done.returncode == DONE and "budget" in done.stdout
     assert "not a terminal" in done.stderr and "\x1b" not in done.stdout
-    both = command("status", small.folder, "--watch", "--json")
+    both = typed("status", small.folder, "--watch", "--json")
     assert both.returncode == USER_MISTAKE and "give one of them" in both.stderr
 
 
@@ -272,7 +272,7 @@ def rest_of(controller: int) -> str:
     return shown.decode()
 
 
-def test_a_reader_that_goes_away_costs_no_trial(small: Any, proveout: Path, command: Any) -> None:
+def test_a_reader_that_goes_away_costs_no_trial(small: Any, proveout: Path, typed: Any) -> None:
     piped = subprocess.run(
         f"{proveout} run {small.folder} | head -2", shell=True, capture_output=True, timeout=120
     )
@@ -282,17 +282,15 @@ def test_a_reader_that_goes_away_costs_no_trial(small: Any, proveout: Path, comm
     assert history.account.reserved == 0
     assert history.account.charged == sum(record.charged for record in settled)
     assert {r.trial.idea for r in settled if r.state == "failed"} <= {"crash"}
-    assert command("run", small.folder).returncode == DONE
+    assert typed("run", small.folder).returncode == DONE
 
 
-def test_an_edited_rule_is_read_at_once_and_an_edited_ladder_refused(
-    ran: Any, command: Any
-) -> None:
+def test_an_edited_rule_is_read_at_once_and_an_edited_ladder_refused(ran: Any, typed: Any) -> None:
     ran.edit("[limits]", "[policy]\nsmallest_gap = 0.9\n\n[limits]")
     for verb in ("verdicts", "run"):
-        assert "holds" not in command(verb, ran.folder).stdout.partition("no idea holds")[0]
+        assert "holds" not in typed(verb, ran.folder).stdout.partition("no idea holds")[0]
     ran.edit('compute = "6e6 flops"', 'compute = "7e6 flops"')
-    done = command("verdicts", ran.folder)
+    done = typed("verdicts", ran.folder)
     assert done.returncode == USER_MISTAKE
     assert "changed in [ladder]" in done.stderr
 
@@ -304,18 +302,18 @@ def test_a_missing_git_is_said_so(small: Any, proveout: Path, command: Any) -> N
     assert "Traceback" not in done.stderr
 
 
-def test_an_unreadable_corpus_is_said_so(small: Any, command: Any) -> None:
+def test_an_unreadable_corpus_is_said_so(small: Any, typed: Any) -> None:
     (small.folder / "held_out.bin").write_bytes(b"too short")
-    done = command("run", small.folder)
+    done = typed("run", small.folder)
     assert done.returncode == USER_MISTAKE
     assert "held_out.bin" in done.stderr
     assert "9 bytes" in done.stderr
 
 
-def test_a_damaged_ledger_is_said_so(small: Any, command: Any) -> None:
+def test_a_damaged_ledger_is_said_so(small: Any, typed: Any) -> None:
     (small.folder / "ledger.sqlite").write_bytes(b"something else entirely" * 50)
     for verb in ("run", "verdicts"):
-        done = command(verb, small.folder)
+        done = typed(verb, small.folder)
         assert done.returncode == USER_MISTAKE
         assert "not a ledger" in done.stderr
 
@@ -343,7 +341,7 @@ def test_a_read_only_study_is_said_so_and_can_still_be_read(ran: Any, proveout: 
 
 
 def test_a_full_disk_is_said_so_and_nothing_is_lost(
-    small: Any, proveout: Path, tmp_path: Path, command: Any
+    small: Any, proveout: Path, tmp_path: Path, typed: Any
 ) -> None:
     if shutil.which("unshare") is None:
         pytest.skip("no unshare on this machine")
@@ -359,37 +357,37 @@ def test_a_full_disk_is_said_so_and_nothing_is_lost(
     assert "full" in done.stderr
     assert "nothing is lost" in done.stderr
     assert "Traceback" not in done.stderr
-    assert command("run", kept).returncode == DONE
+    assert typed("run", kept).returncode == DONE
 
 
-def test_init_writes_a_study_and_never_over_another(tmp_path: Path, command: Any) -> None:
+def test_init_writes_a_study_and_never_over_another(tmp_path: Path, typed: Any) -> None:
     corpus = tmp_path / "texts"
     corpus.mkdir()
     for number in range(40):
         words = " ".join(f"word{(number * 7919 + i * 104729) % 9973}" for i in range(2000))
         (corpus / f"{number}.txt").write_text(words)
-    done = command("init", tmp_path / "study", "--corpus", corpus)
+    done = typed("init", tmp_path / "study", "--corpus", corpus)
     assert done.returncode == DONE, done.stderr
     assert (tmp_path / "study" / "study.toml").is_file()
     before = (tmp_path / "study" / "study.toml").read_bytes()
-    again = command("init", tmp_path / "study")
+    again = typed("init", tmp_path / "study")
     assert again.returncode == USER_MISTAKE
     assert "not empty" in again.stderr
     assert (tmp_path / "study" / "study.toml").read_bytes() == before
-    missing = command("init", tmp_path / "other", "--corpus", tmp_path / "nowhere")
+    missing = typed("init", tmp_path / "other", "--corpus", tmp_path / "nowhere")
     assert missing.returncode == USER_MISTAKE
     assert "nowhere" in missing.stderr
     assert not (tmp_path / "other").exists()
 
 
-def test_a_report_is_not_written_over_a_studys_records(ran: Any, command: Any) -> None:
+def test_a_report_is_not_written_over_a_studys_records(ran: Any, typed: Any) -> None:
     before = {name: (ran.folder / name).read_bytes() for name in ("ledger.sqlite", "study.toml")}
     for words in (
         ("--out", "ledger.sqlite"),
         ("--traces", "study.toml"),
         ("--notebook", "trials/x"),
     ):
-        done = command("report", ran.folder, words[0], ran.folder / words[1])
+        done = typed("report", ran.folder, words[0], ran.folder / words[1])
         assert done.returncode == USER_MISTAKE, words
         assert "is a record of" in done.stderr
     assert {name: (ran.folder / name).read_bytes() for name in before} == before

@@ -33,6 +33,9 @@ class Done(NamedTuple):
 
 Fit = Callable[..., Done]
 
+ONE_FORM = ("--forms", "power")
+"""For what does not hang on which forms are fitted: each takes its time."""
+
 
 @pytest.fixture
 def fit(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Fit:
@@ -106,8 +109,8 @@ def test_a_law_of_params_and_tokens_forecasts_what_the_law_says(grid: Path, fit:
 
 
 def test_compute_alone_is_enough_and_a_bare_number_asks(curve: Path, fit: Fit) -> None:
-    bare = fit(curve, "--json", "--at", "3e22").json
-    named = fit(curve, "--json", "--at", "compute=3e22").json
+    bare = fit(curve, *ONE_FORM, "--json", "--at", "3e22").json
+    named = fit(curve, *ONE_FORM, "--json", "--at", "compute=3e22").json
     assert bare == named
     (each,) = bare["predictions"]
     assert each["at"] == {"compute": 3e22}
@@ -117,10 +120,11 @@ def test_compute_alone_is_enough_and_a_bare_number_asks(curve: Path, fit: Fit) -
 def test_without_at_it_looks_ten_and_a_hundred_times_ahead(
     grid: Path, curve: Path, fit: Fit
 ) -> None:
-    asked = [each["at"] for each in fit(curve, "--json").json["predictions"]]
+    asked = [each["at"] for each in fit(curve, *ONE_FORM, "--json").json["predictions"]]
     largest = float(f"{10**20.5:g}")
     assert [each["compute"] for each in asked] == pytest.approx([10 * largest, 100 * largest])
-    asked = [each["at"] for each in fit(grid, "--json").json["predictions"]]
+    found = fit(grid, "--forms", "chinchilla", "--json").json
+    asked = [each["at"] for each in found["predictions"]]
     assert [each["params"] for each in asked] == pytest.approx([3e9 * math.sqrt(10), 3e10])
     assert [each["tokens"] for each in asked] == pytest.approx([2.4e11 * math.sqrt(10), 2.4e12])
 
@@ -150,24 +154,24 @@ def test_the_check_counts_what_fell_inside_and_how_far_it_missed(curve: Path, fi
     compute, loss, _ = lines[-1].split(",")
     lines[-1] = f"{compute},{float(loss) * 1.5},x"  # far outside of any interval
     curve.write_text("\n".join(lines))
-    found = fit(curve, "--json", "--hold-out-above", "9e18").json["held_out"]
+    found = fit(curve, *ONE_FORM, "--json", "--hold-out-above", "9e18").json["held_out"]
     assert found["above"] == 9e18
     assert found["points"] == 4
     assert found["coverage80"] == pytest.approx(0.75)
     assert found["rmse_log"] == pytest.approx(math.log(1.5) / 2, rel=0.15)
     assert found["mean_error_log"] == pytest.approx(math.log(1.5) / 4, rel=0.3)
-    shown = fit(curve, "--hold-out-above", "9e18").out
+    shown = fit(curve, *ONE_FORM, "--hold-out-above", "9e18").out
     assert "3 of the 4 runs" in shown
     row = next(line for line in shown.splitlines() if "outside" in line)
     assert row.split()[:2] == ["9", "3.162e20"]
 
 
 def test_the_check_does_not_see_the_runs_that_it_predicts(curve: Path, fit: Fit) -> None:
-    first = fit(curve, "--json", "--hold-out-above", "9e18").json
+    first = fit(curve, *ONE_FORM, "--json", "--hold-out-above", "9e18").json
     lines = curve.read_text().splitlines()
     lines[-1] = lines[-1].replace(lines[-1].split(",")[1], "9.9")
     curve.write_text("\n".join(lines))
-    second = fit(curve, "--json", "--hold-out-above", "9e18").json
+    second = fit(curve, *ONE_FORM, "--json", "--hold-out-above", "9e18").json
     above = math.log(9.9 / (loss_of(10**20.5) * wobble(7)))
     assert second["held_out"]["mean_error_log"] - first["held_out"]["mean_error_log"] == (
         pytest.approx(above / 4, rel=1e-6)
@@ -196,8 +200,9 @@ def test_compute_beside_params_and_tokens_can_be_asked_for(grid: Path, fit: Fit)
 
 
 def test_without_the_discrepancy_the_intervals_are_those_of_the_fit(curve: Path, fit: Fit) -> None:
-    (whole,) = fit(curve, "--json", "--at", "1e22").json["predictions"]
-    (alone,) = fit(curve, "--json", "--at", "1e22", "--no-discrepancy").json["predictions"]
+    (whole,) = fit(curve, *ONE_FORM, "--json", "--at", "1e22").json["predictions"]
+    without = fit(curve, *ONE_FORM, "--json", "--at", "1e22", "--no-discrepancy").json
+    (alone,) = without["predictions"]
     assert alone["interval80"] == alone["fit_only_interval80"] == whole["fit_only_interval80"]
     assert alone["interval80"] != whole["interval80"]
 
@@ -214,16 +219,16 @@ def test_repeats_weights_checkpoints_and_unique_tokens_are_taken(tmp_path: Path,
     found = fit(path, "--json", "--at", "params=1e10,tokens=2e11").json
     assert found["points"] == 24
     assert found["predictions"][0]["at"]["unique_tokens"] == 2e11
-    assert "24 checkpoints of 8 runs" in fit(path).out
+    assert "24 checkpoints of 8 runs" in fit(path, "--forms", "chinchilla").out
 
 
 def test_columns_and_loss_can_be_named(curve: Path, fit: Fit) -> None:
     text = curve.read_text().replace("FLOPs,bits_per_byte", "spent,L_c4")
     curve.write_text(text)
     assert fit(curve).code == USER_MISTAKE
-    found = fit(curve, "--columns", "compute=spent", "--loss", "L_c4", "--json")
+    found = fit(curve, *ONE_FORM, "--columns", "compute=spent", "--loss", "L_c4", "--json")
     assert found.json["points"] == 8
-    again = fit(curve, "--columns", " loss = L_c4 , compute=spent", "--json")
+    again = fit(curve, *ONE_FORM, "--columns", " loss = L_c4 , compute=spent", "--json")
     assert again.out == found.out
 
 
@@ -231,15 +236,15 @@ def test_columns_and_loss_can_be_named(curve: Path, fit: Fit) -> None:
 def test_the_figure_is_written_and_named(
     name: str, grid: Path, curve: Path, tmp_path: Path, fit: Fit
 ) -> None:
-    for runs in (grid, curve):
-        done = fit(runs, "--plot", tmp_path / name)
+    for runs, form in ((grid, "chinchilla"), (curve, "power")):
+        done = fit(runs, "--forms", form, "--plot", tmp_path / name)
         assert f"figure: {tmp_path / name}" in done.out
         if name.endswith("png"):
             assert image.imread(tmp_path / name).ndim == 3
             continue
         drawn = "".join(ElementTree.parse(tmp_path / name).getroot().itertext())
         assert ("tokens/param" in drawn) == (runs == grid)
-        assert fit(runs, "--json", "--plot", tmp_path / name).json["points"]
+        assert fit(runs, "--forms", form, "--json", "--plot", tmp_path / name).json["points"]
 
 
 @pytest.mark.parametrize(

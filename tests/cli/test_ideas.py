@@ -15,15 +15,28 @@ from proveout.loop import run_study
 from proveout.study import read_study
 
 
-@pytest.fixture
-def ideas(proveout: Path, toy: Any) -> Any:
+@pytest.fixture(scope="session")
+def _baseline_ran(toy_in: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study whose budget ended with its baseline: there is nothing to prove."""
+    toy = toy_in(tmp_path_factory.mktemp("baseline") / "toy")
     toy.edit('compute = "4e9 flops"', 'compute = "1e8 flops"')
     run_study(read_study(toy.folder))
+    folder: Path = toy.folder
+    return folder
 
+
+@pytest.fixture
+def toy(_baseline_ran: Path, toy_at: Any, tmp_path: Path) -> Any:
+    """A copy of it for each test."""
+    shutil.copytree(_baseline_ran, tmp_path / "toy")
+    return toy_at(tmp_path / "toy")
+
+
+@pytest.fixture
+def ideas(typed: Any, toy: Any) -> Any:
     def command(verb: str, *words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [proveout, "ideas", verb, str(toy.folder), *words], capture_output=True, text=True
-        )
+        done: subprocess.CompletedProcess[str] = typed("ideas", verb, toy.folder, *words)
+        return done
 
     return command
 

@@ -170,7 +170,7 @@ class World:
 
 
 @pytest.mark.parametrize("slots", [1, 16])
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     seed=st.integers(0, 2**32),
     share=st.sampled_from([0.004, 0.1, 0.5, 1.0, 3.0]),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from redteam import Attack, Here
+from redteam import EACH_LEVEL, Attack, Here
 
 STEAL = 'memorise(out, find("held_out.bin"))'
 
@@ -340,18 +340,12 @@ ATTACKS = (
 )  # fmt: skip
 
 
-@pytest.fixture(scope="module", params=("A", "B", "C"))
-def level(request: pytest.FixtureRequest) -> str:
-    """Each level that shuts anything in."""
-    asked: str = request.param
-    return asked
-
-
 @pytest.mark.parametrize("attack", ATTACKS, ids=str)
 def test_a_naive_harness_falls_for_it(attack: Attack, naive: Any) -> None:
     naive.falls_for(attack)
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=str)
+@EACH_LEVEL
 def test_it_wins_nothing_here(attack: Attack, here: Any) -> None:
     here.check(attack)

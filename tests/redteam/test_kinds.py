@@ -6,6 +6,7 @@ The study is as many competitions are: what is to be predicted is given, its lab
 from __future__ import annotations
 
 import json
+import runpy
 import shutil
 import subprocess
 import sys
@@ -61,30 +62,10 @@ told, right = np.load(Path(out) / "labels.npy"), np.load(Path(held_out) / "y.npy
 Path(score).write_text(json.dumps({"accuracy": float((told == right).mean())}))
 """
 
-SCORES = {
-    "predictions": """kind = "predictions"
-metric = "accuracy"
-inputs = "held_out/x.npy"
-targets = "held_out/y.npy"
-serve = "train.py:load"
-returns = "logits"
-shape = [3]
-""",
-    "command": """kind = "command"
-metric = "accuracy"
-goal = "maximize"
-range = [0, 1]
-files = "evaluate"
-command = "python evaluate.py {out} {held_out} {score}"
-held_out = "held_out"
-key = "accuracy"
-""",
-    "reported": """kind = "reported"
-metric = "accuracy"
-goal = "maximize"
-range = [0, 1]
-key = "accuracy"
-""",
+SHARED = runpy.run_path(str(Path(__file__).parents[1] / "scoring" / "conftest.py"))
+SCORES = SHARED["SCORES"] | {
+    "command": SHARED["SCORES"]["command"].replace("{program} ", "").replace("held_out.acc", "acc"),
+    "reported": SHARED["SCORES"]["reported"].replace('"own"', '"accuracy"'),
 }
 
 STUDY = """[program]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from redteam import Attack, Here
+from redteam import EACH_LEVEL, Attack, Here
 
 WORKER = """
 import subprocess
@@ -351,18 +351,12 @@ ATTACKS = (
 )  # fmt: skip
 
 
-@pytest.fixture(scope="module", params=("A", "B", "C"))
-def level(request: pytest.FixtureRequest) -> str:
-    """Each level that shuts anything in."""
-    asked: str = request.param
-    return asked
-
-
 @pytest.mark.parametrize("attack", ATTACKS, ids=str)
 def test_a_naive_harness_falls_for_it(attack: Attack, naive: Any) -> None:
     naive.falls_for(attack)
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=str)
+@EACH_LEVEL
 def test_it_wins_nothing_here(attack: Attack, here: Any) -> None:
     here.check(attack)

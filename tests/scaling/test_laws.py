@@ -249,7 +249,7 @@ def test_only_relative_weights_matter() -> None:
     loss, _ = ladder_laws(1, seed=12)[0]
     at = {"compute": [1e21]}
     intervals = [
-        fit_laws(Points.of({"compute": LADDER}, loss, weight=np.full(14, w)))
+        fit_laws(Points.of({"compute": LADDER}, loss, weight=np.full(14, w)), [FORMS["power"]])
         .predict(at)[0]
         .interval()
         for w in (1e-6, 1.0, 4e4)
@@ -277,7 +277,8 @@ def test_places_far_from_the_runs_are_named() -> None:
 def test_thousands_of_rows_along_a_curve_say_what_their_course_says() -> None:
     compute = np.geomspace(1e17, 1e20, 3000)
     noise = np.exp(0.01 * np.random.default_rng(16).standard_normal(3000))
-    laws = fit_laws(Points.of({"compute": compute}, (1.6 + 1.5 * (compute / 3e18) ** -0.2) * noise))
+    loss = (1.6 + 1.5 * (compute / 3e18) ** -0.2) * noise
+    laws = fit_laws(Points.of({"compute": compute}, loss), [FORMS["power"]])
     assert laws.points.loss.size <= 256
     truth = 1.6 + 1.5 * (1e21 / 3e18) ** -0.2
     assert truth in laws.predict({"compute": [1e21]})[0].interval(0.95)

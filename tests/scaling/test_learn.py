@@ -33,14 +33,14 @@ def made_up(count: int, *, bias: float, per_fall: float, seed: int) -> list[Less
 
 
 def test_a_known_miss_is_learnt() -> None:
-    found = learn_discrepancy(made_up(400, bias=0.12, per_fall=0.2, seed=0), bias_sd=1.0)
+    found = learn_discrepancy(made_up(200, bias=0.12, per_fall=0.2, seed=0), bias_sd=1.0)
     assert found.bias == pytest.approx(0.12, abs=0.03)
     assert found.per_fall == pytest.approx(0.2, rel=0.2)
     assert found.per_decade < 0.01
 
 
 def test_what_is_learnt_forecasts_fresh_suites_better_than_another_table() -> None:
-    found = learn_discrepancy(made_up(200, bias=0.12, per_fall=0.2, seed=1))
+    found = learn_discrepancy(made_up(100, bias=0.12, per_fall=0.2, seed=1))
     fresh = made_up(200, bias=0.12, per_fall=0.2, seed=2)
     other = Discrepancy(bias=0.0, per_fall=0.05, per_decade=0.002, dof=6.0, own_runs=4.0)
     ours, theirs = (np.mean([log_score(one, t) for one in fresh]) for t in (found, other))

@@ -9,6 +9,7 @@ import pty
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from proveout.study import read_study
 from proveout.survey import Wishes, apply_wishes, plan_study, survey
 
 PROGRAMS = Path(__file__).parent / "programs"
+Init = Callable[..., dict[str, Any]]
 
 # How it is started; score; where the curve is; what varies; what is said of it.
 EXPECTED: dict[str, tuple[str, str, str, set[str]]] = {
@@ -34,19 +36,21 @@ EXPECTED: dict[str, tuple[str, str, str, set[str]]] = {
 }  # fmt: skip
 
 
-def init(*arguments: object, code: int = 0) -> dict[str, Any]:
-    command = [sys.executable, "-m", "proveout", "init", *map(str, arguments), "--json"]
-    ran = subprocess.run(
-        command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=120, check=False,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
-    )  # fmt: skip
-    assert ran.returncode == code, ran.stderr
-    document: dict[str, Any] = json.loads(ran.stdout)
-    return document
+@pytest.fixture
+def init(typed: Any) -> Init:
+    """`proveout init` where nobody is there to ask, as its JSON."""
+
+    def call(*arguments: object, code: int = 0) -> dict[str, Any]:
+        ran = typed("init", *arguments, "--json")
+        assert ran.returncode == code, ran.stderr
+        document: dict[str, Any] = json.loads(ran.stdout)
+        return document
+
+    return call
 
 
 @pytest.mark.parametrize("name", EXPECTED)
-def test_init_alone_makes_a_study_that_is_proven(name: str, tmp_path: Path) -> None:
+def test_init_alone_makes_a_study_that_is_proven(name: str, tmp_path: Path, init: Init) -> None:
     program = tmp_path / name
     shutil.copytree(PROGRAMS / name, program)
     before = {p: p.read_bytes() for p in program.rglob("*") if p.is_file()}
@@ -67,7 +71,7 @@ def test_init_alone_makes_a_study_that_is_proven(name: str, tmp_path: Path) -> N
     assert not (study.folder / "trials").exists()
 
 
-def test_from_there_to_a_verdict_nothing_has_to_be_written(tmp_path: Path) -> None:
+def test_from_there_to_a_verdict_nothing_has_to_be_written(tmp_path: Path, init: Init) -> None:
     name = "constants"
     shutil.copytree(PROGRAMS / name, tmp_path / name)
     init(tmp_path / name)
@@ -84,7 +88,7 @@ def test_from_there_to_a_verdict_nothing_has_to_be_written(tmp_path: Path) -> No
     )
 
 
-def test_what_a_person_says_comes_before_what_was_found(tmp_path: Path) -> None:
+def test_what_a_person_says_comes_before_what_was_found(tmp_path: Path, init: Init) -> None:
     program = tmp_path / "p"
     shutil.copytree(PROGRAMS / "subcommands", program)
     document = init(
@@ -100,7 +104,9 @@ def test_what_a_person_says_comes_before_what_was_found(tmp_path: Path) -> None:
     assert study.program.parameters["batch_size"] == 4
 
 
-def test_a_program_that_fails_is_told_why_and_can_be_checked_again(tmp_path: Path) -> None:
+def test_a_program_that_fails_is_told_why_and_can_be_checked_again(
+    tmp_path: Path, init: Init
+) -> None:
     program = tmp_path / "p"
     program.mkdir()
     text = (
@@ -121,7 +127,7 @@ def test_a_program_that_fails_is_told_why_and_can_be_checked_again(tmp_path: Pat
     assert any("another seed gave the same" in line for line in again["fix"])
 
 
-def test_a_score_that_only_longer_runs_report_is_pointed_out(tmp_path: Path) -> None:
+def test_a_score_that_only_longer_runs_report_is_pointed_out(tmp_path: Path, init: Init) -> None:
     (tmp_path / "p").mkdir()
     (tmp_path / "p" / "train.py").write_text(
         "import argparse\np = argparse.ArgumentParser()\n"

@@ -15,6 +15,7 @@ import numpy as np
 
 from proveout.scaling._checks import Floats
 from proveout.scaling._projection import Problem, project
+from proveout.scaling._sobol import sobol
 
 _SWEEP = (128, 1024, 2048, 4096)  # parameter vectors tried first, for 1, 2, 3 and 4 or more
 _STARTS = 8
@@ -78,12 +79,10 @@ class Loss:
 
 def sweep(problem: Problem, weight: Floats, *, starts: int = _STARTS, seed: int = 0) -> Floats:
     """Search coordinates [starts, k + q] of the best of many parameter vectors."""
-    from scipy.stats import qmc  # not at import: it takes a while
-
     q = len(problem.form.parameters)
     size = _SWEEP[min(q, 4) - 1]
     reach = np.array([p.reach for p in problem.form.parameters])
-    uniform = qmc.Sobol(q, seed=seed).random(size)
+    uniform = sobol(q, np.random.default_rng(seed)).random(size)
     z = (2 * uniform - 1) * reach * 0.9
     found = project(problem, z, weight)
     order = np.argsort(found.misfit)

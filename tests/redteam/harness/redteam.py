@@ -107,6 +107,10 @@ def won(what):
 '''
 
 
+EACH_LEVEL = pytest.mark.parametrize("level", ("A", "B", "C"), indirect=True, scope="module")
+"""For attacks on the walls: at each level that shuts anything in."""
+
+
 @dataclass(frozen=True)
 class Attack:
     """One way to win without being better.
