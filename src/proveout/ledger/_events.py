@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from proveout.ideas import Idea
 from proveout.ledger._beliefs import ForecastMade, ForecastScored, VerdictsRead
@@ -158,6 +159,8 @@ class TrialStarted:
     """What the policy bought it for, in one line."""
     audit: bool = False
     """Whether it checks on an idea that had been set aside."""
+    promotion: bool = False
+    """Whether it is trained anew, with a seed that no other trial had, for the sealed part."""
 
 
 @dataclass(frozen=True)
@@ -194,6 +197,12 @@ class SplitMade:
     """...and because they stand in what a trial may read."""
 
 
+RestsOn = Literal["anew", "chosen", "alarm"]
+"""What the sealed part was read for: a trial trained anew for it; one that its idea was chosen by,
+where none could be; or one whose score was too good to be recorded unread, which alone lets nothing
+hold."""
+
+
 @dataclass(frozen=True)
 class PromotionRead:
     """The sealed part was read: a trial was scored with its targets withheld.
@@ -215,6 +224,7 @@ class PromotionRead:
     sealed_gap: float | None = None
     standard_error: float | None = None
     """Of the difference of the two gaps, from their items."""
+    rests_on: RestsOn = "chosen"
 
 
 @dataclass(frozen=True)

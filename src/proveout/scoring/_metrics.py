@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from proveout.errors import ScoringFailed, UserError
-from proveout.scoring._evaluator import as_number, save_arrays
+from proveout.scoring._evaluator import as_number
+from proveout.scoring._items import save_arrays
 from proveout.study import PredictionsScore, Study, split_function
 
 _SCRIPT = Path(__file__).with_name("_own_metric.py")

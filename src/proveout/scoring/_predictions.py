@@ -23,8 +23,8 @@ from proveout.scoring._evaluator import (
     digest,
     keyed_rng,
     read_into,
-    save_arrays,
 )
+from proveout.scoring._items import save_arrays
 from proveout.scoring._metrics import metric_values
 from proveout.scoring._split import Split
 from proveout.study import METRICS, PredictionsScore, Study
