@@ -256,9 +256,11 @@ class LanguageModelEvaluator(Evaluator):
         kept: dict[int, NDArray[np.float32]] = {}
         start = 0
         for logits in _windows(stream, self._inputs.shape):
-            for row, asked in enumerate(self._order[start : start + len(logits)].tolist()):
-                if asked < items:
-                    nats[asked] = row_nats(logits[row], own.targets[asked])
+            numbers = self._order[start : start + len(logits)]
+            if (mine := numbers < items).any():
+                rows, targets = logits[mine].reshape(-1, VOCABULARY), own.targets[numbers[mine]]
+                nats[numbers[mine]] = row_nats(rows, targets.reshape(-1)).reshape(targets.shape)
+            for row, asked in enumerate(numbers.tolist()):
                 probe = probe_of.get(asked) if asked < items else asked - items
                 if probe is None:
                     continue
@@ -318,10 +320,9 @@ def _check_causal(told: NDArray[np.float32], again: NDArray[np.float32]) -> None
     )
 
 
-def _below_the_largest(logits: NDArray[np.float32]) -> NDArray[np.float64]:
-    rows = logits.astype(np.float64)
-    below: NDArray[np.float64] = np.maximum(rows - rows.max(axis=1, keepdims=True), -_DEEPEST)
-    return below
+def _below_the_largest(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    below: NDArray[np.float32] = logits - logits.max(axis=1, keepdims=True)
+    return np.maximum(below, np.float32(-_DEEPEST), out=below)
 
 
 def _windows(stream: FileIO, shape: tuple[int, ...]) -> Iterator[NDArray[np.float32]]:
