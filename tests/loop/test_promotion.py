@@ -136,14 +136,25 @@ class Forgets(Watcher):
 def test_what_is_believed_was_executed_anew_and_once_more_where_its_artifacts_are_gone(
     toy: Any,
 ) -> None:
-    told = "import sys\n\nprint('numpy was there' if 'numpy' in sys.modules else 'nothing was')\n"
+    told = (
+        "import sys\n\nFORKED = 'numpy' in sys.modules\n"
+        "print('numpy was there' if FORKED else 'nothing was')\n"
+    )
     base = toy.train.replace("import numpy", f"{told}\nimport numpy", 1)
     (toy.folder / "program" / "train.py").write_text(base)
     surer = base.replace("FORGET = 0.2", "FORGET = 0.001")
     toy.idea_from("surer", surer, against=base)
+    faces = base.replace("FORGET = 0.2", "FORGET = 0.002 if FORKED else 0.2")
+    toy.idea_from("two-faced", faces, against=base)
     study = read_study(toy.folder)
     history = run_study(study, Forgets(toy.folder)).history
-    assert words(history)["surer"] == "holds"
+    # It gains where it is chosen and is honest where it is looked at: what gives it away is that.
+    found = words(history)
+    assert found["surer"] == "holds"
+    assert found["two-faced"] in {"undecided", "rejected"}
+    caught = history.promotions_of("two-faced")
+    assert all("trained anew it has a gap" in each.why for each in caught)
+    assert not any(each.agrees for each in caught)
     gone, *later = history.promotions_of("surer")
     assert gone.agrees is None
     assert [each.agrees for each in later] == [True]
@@ -152,8 +163,7 @@ def test_what_is_believed_was_executed_anew_and_once_more_where_its_artifacts_ar
     assert later[0].sealed_gap is not None
 
     anew = [trial for trial, past in history.trials.items() if past.promotion]
-    assert len({(trial.rung, trial.replicate) for trial in anew}) == 2
-    assert len(anew) == 4
+    assert sum(trial.idea == "surer" for trial in anew) == 2
     seeds = {history.trials[trial].seed for trial in anew}
     assert not seeds & {past.seed for past in history.trials.values() if not past.promotion}
     for trial, past in history.trials.items():

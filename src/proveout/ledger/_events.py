@@ -214,8 +214,9 @@ class PromotionRead:
     trial: str
     idea: str
     agrees: bool | None
-    """Whether the sealed part says what the search part said; None where the trial's artifacts are
-    gone, so that nothing was read."""
+    """Whether the sealed part says what the search part said; None where that remains open: the
+    trial's artifacts are gone, so that nothing was read, or it was trained anew and does not gain
+    what those before it did, which may be luck."""
     why: str
     measurement: Measurement | None = None
     items: int = 0

@@ -14,7 +14,7 @@ from proveout.runners import Runner
 from proveout.scoring import Evaluator, Scored, compare_tiers, items_file, keep_items, kept_items
 from proveout.study import Study
 from proveout.trials import Exit, Trial, remove, trial_folder
-from proveout.verdicts import contradicts, kept_trials
+from proveout.verdicts import borne_out, kept_trials
 
 _POLL_SECONDS = 0.25
 _MOST_LOSSES = 3
@@ -117,10 +117,11 @@ class Promotions:
             search, sealed, base_search, base_sealed, is_baseline=trial.idea == BASELINE
         )
         keep_items(self.study, trial, sealed, "promotion")
-        agrees, why = told.agrees, told.why
+        agrees: bool | None = told.agrees
+        why = told.why
         if agrees and rests_on == "anew" and trial.idea != BASELINE:
-            against = contradicts(self.study, history, trial)
-            agrees, why = not against, against or why
+            told_anew = borne_out(self.study, history, trial)
+            agrees, why = told_anew.agrees, told_anew.why or why
         return PromotionRead(
             trial.id, trial.idea, agrees, why, sealed.measurement, sealed.measurement.items,
             told.search_gap, told.sealed_gap, told.standard_error, rests_on,

@@ -24,7 +24,7 @@ from proveout.verdicts._actions import (
 from proveout.verdicts._board import Board
 from proveout.verdicts._forecast import is_proven
 from proveout.verdicts._named import policy_named
-from proveout.verdicts._promote import next_check
+from proveout.verdicts._promote import is_confirmed, next_check
 from proveout.verdicts._reference import mean_gaps
 from proveout.verdicts._rules import gap_between, is_broken, standing
 
@@ -54,7 +54,9 @@ def compound(study: Study, history: History, board: Board, slots: int) -> Action
     if check := next_check(study, history, (*unchecked, *kept), slots, back):
         return check
     won = holding if study.policy.name == _OURS else kept
-    won = tuple(idea for idea in won if idea not in history.withdrawn)
+    won = tuple(
+        idea for idea in won if idea not in history.withdrawn and is_confirmed(history, idea)
+    )
     words = _by_its_own_rule(study, won, holding)
     if not won:
         why = f"{_nothing_won(study, history)}, so there is nothing to carry to the target"
@@ -71,7 +73,7 @@ def compound(study: Study, history: History, board: Board, slots: int) -> Action
             back = {stack: _target_price(study, history)}
             if check := next_check(study, history, (stack,), slots, back):
                 return check
-            best = stack
+            best = stack if is_confirmed(history, stack) else best
     action = finale(study, history, best, slots)
     if isinstance(action, Stop):
         return replace(action, why=action.why + _also(history.ladder_ended, words))

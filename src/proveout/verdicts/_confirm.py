@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from statistics import fmean
+from typing import NamedTuple
 
 from proveout.ideas import BASELINE
 from proveout.ledger import History
@@ -20,34 +21,42 @@ from proveout.verdicts._rules import Standing
 _CHANCE = 1e-4
 """How often luck alone may make an honest idea look so."""
 _KEPT = 0.5
-"""Whoever keeps this share of the gain is not refuted, however quiet the runs."""
+"""The share of its gain that an idea must keep where it is trained anew."""
 
 
-def contradicts(study: Study, history: History, trial: Trial) -> str:
-    """Why a trial that was trained anew cannot be of the idea that was chosen; empty if it can.
+class BorneOut(NamedTuple):
+    """Whether what was trained anew gains what its idea was chosen for; None where luck may be why
+    it does not, so that another seed must tell."""
 
-    Its gap to the baseline of its seed is held against the mean of the other trials of the idea at
-    that rung, with the noise of one pair as all of them but this one tell it.
+    agrees: bool | None
+    why: str
+
+
+def borne_out(study: Study, history: History, trial: Trial) -> BorneOut:
+    """Holds the gaps of what was trained anew, up to and with a trial, against those before.
+
+    Both are means over the trials of an idea at that rung. The noise of a pair is as all trials but
+    those of this seed tell it; where that is little, much can be luck.
     """
     ours, theirs = (history.losses(idea, trial.rung) for idea in (trial.idea, BASELINE))
-    if not {trial.replicate} <= ours.keys() & theirs.keys():
-        return ""
-    others = {
-        each.replicate for each, record in history.trials.items()
-        if (each.idea, each.rung) == (trial.idea, trial.rung) and not record.promotion
-    } & ours.keys()  # fmt: skip
-    if not others or not (known := theirs.keys() - {trial.replicate}):
-        return ""
-    mean = fmean(theirs[each] for each in known)
-    before = fmean(ours[each] - theirs.get(each, mean) for each in others)
-    now = ours[trial.replicate] - theirs[trial.replicate]
-    doubt = _luck(study, history, trial) * math.sqrt(1 + 1 / len(others))
-    if now <= max(before + doubt, _KEPT * before):
-        return ""
-    return (
+    anew = {each.replicate for each, record in history.trials.items() if record.promotion
+            and (each.idea, each.rung) == (trial.idea, trial.rung)}  # fmt: skip
+    new, old = sorted(anew & ours.keys() & theirs.keys()), sorted(ours.keys() - anew)
+    if not new or not old:
+        return BorneOut(True, "")
+    mean = fmean(theirs.values())
+    before = fmean(ours[each] - theirs.get(each, mean) for each in old)
+    now = fmean(ours[each] - theirs[each] for each in new)
+    if now <= _KEPT * before or before >= 0:
+        return BorneOut(True, "")
+    luck = _luck(study, history, trial) * math.sqrt(1 / len(new) + 1 / len(old))
+    told = (
         f"trained anew it has a gap of {now:+.3g} where the trials that it was chosen by have "
-        f"{before:+.3g}, which luck explains up to {before + doubt:+.3g}"
+        f"{before:+.3g}"
     )
+    if now > before + luck:
+        return BorneOut(False, f"{told}, which luck explains up to {before + luck:+.3g}")
+    return BorneOut(None, f"{told}, and by what is known of its noise that may be luck")
 
 
 def _luck(study: Study, history: History, trial: Trial) -> float:

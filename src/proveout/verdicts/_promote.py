@@ -44,6 +44,13 @@ def is_settled(history: History, idea: str) -> bool:
     )
 
 
+def is_confirmed(history: History, idea: str) -> bool:
+    """Whether an idea may be built on: the sealed part bears it out, or there is none."""
+    reads = history.promotions_of(idea)
+    agreed = any(each.agrees and each.rests_on != "alarm" for each in reads)
+    return history.split is None or (agreed and all(each.agrees is not False for each in reads))
+
+
 @dataclass
 class _Checks:
     """What is to be done for some ideas, in their order, with what is left for them."""

@@ -139,9 +139,9 @@ def _believed(study: Study, history: History, idea: str, call: Call) -> Call:
     if "chosen" in rests:
         return call._replace(why=f"{call.why}; this rests on trials that it was chosen by, of "
                              "which none was trained anew")  # fmt: skip
-    if any(each.agrees is None for each in reads):
-        return Call("undecided", f"{call.why}, but not checked with its targets withheld: "
-                    "the artifacts of its trials are gone")  # fmt: skip
+    if open_ := [each.why for each in reads if each.agrees is None]:
+        return Call("undecided", f"{call.why}, but not confirmed with its targets withheld: "
+                    f"{open_[-1]}")  # fmt: skip
     anew = [trial for trial, past in history.trials.items()
             if past.promotion and past.failure and trial.idea == idea]  # fmt: skip
     vain = f" ({len(anew)} that were trained anew failed)" if anew else ""
