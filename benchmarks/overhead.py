@@ -27,8 +27,9 @@ from rich.table import Table
 
 from proveout.ledger import Entry, History, Ledger, TrialStarted
 from proveout.loop import Watcher, run_study, start_reference_study
-from proveout.study import read_study
+from proveout.study import Study, read_study
 from proveout.trials import trial_command, trial_folder
+from proveout.verdicts import Action, EndLadder, Stop, plan
 
 os.environ["OMP_NUM_THREADS"] = "1"
 
@@ -94,11 +95,17 @@ def make_study(folder: Path, ideas: int) -> None:
     (folder / "study.toml").write_text(text)
 
 
+def ladder_only(study: Study, history: History, slots: int) -> Action:
+    """Stops where trials would be trained anew: each of them starts a Python of its own, twice."""
+    action = plan(study, history, slots)
+    return Stop("measured") if isinstance(action, EndLadder) else action
+
+
 def measure_loop(folder: Path) -> tuple[Cost, History]:
     """The cost of a trial in the loop, the launcher's start left out."""
     study, watch = read_study(folder), FromFirstTrial()
     children_before = children_cpu_seconds()
-    outcome = run_study(study, watch)
+    outcome = run_study(study, watch, policy=ladder_only)
     wall = time.perf_counter() - watch.wall
     own = own_cpu_seconds() - watch.own_cpu
     # Waited for at the end, the launcher brings every trial's time with it, and its own imports.

@@ -14,9 +14,13 @@ from proveout.ideas import BASELINE, Idea
 from proveout.ledger import (
     Decided,
     Event,
+    History,
     IdeaAdded,
     Ledger,
     MergeRefused,
+    PromotionRead,
+    RestsOn,
+    SplitMade,
     StudyOpened,
     TrialFailed,
     TrialInterrupted,
@@ -31,6 +35,8 @@ from proveout.verdicts import (
     EndLadder,
     MakeForecast,
     Merge,
+    Promote,
+    Purchase,
     ScoreForecast,
     Stop,
     Wait,
@@ -79,6 +85,7 @@ class World:
         self.ended: set[Trial] = set()
         budget = study.budget.compute.amount
         self.add(StudyOpened("world", "0", budget, "flops", "", ""))
+        self.add(SplitMade(64, 900))
         self.add(IdeaAdded(Idea(BASELINE, "baseline", BASELINE, None)))
         for name in GAPS:
             self.add(IdeaAdded(Idea(name, "idea", name, BASELINE)))
@@ -103,7 +110,7 @@ class World:
                 case Buy():
                     assert 1 <= len(action.purchases) <= free
                     for purchase in action.purchases:
-                        self.start(purchase.trial, purchase.why, purchase.audit)
+                        self.start(purchase)
                 case Wait():
                     assert self.running
                 case _:
@@ -113,13 +120,14 @@ class World:
                 self.something_happens()
         raise AssertionError("the study does not come to an end")
 
-    def start(self, trial: Trial, why: str, audit: bool) -> None:
+    def start(self, purchase: Purchase) -> None:
+        trial = purchase.trial
         assert trial not in self.running
         assert trial not in self.ended
-        assert why
+        assert purchase.why
         price = self.study.rung(trial.rung).compute.amount
-        self.add(TrialStarted(trial.id, trial.idea, trial.rung, trial.replicate, 0, price, why,
-                              audit))  # fmt: skip
+        self.add(TrialStarted(trial.id, trial.idea, trial.rung, trial.replicate, 0, price,
+                              purchase.why, purchase.audit, purchase.promotion))  # fmt: skip
         self.running[trial] = price
 
     def something_happens(self) -> None:
@@ -145,6 +153,18 @@ class World:
         measured = Measurement(loss, "bits_per_byte", "bits per byte", "audited", "A", 1)
         self.add(TrialScored(trial.id, price, measured, USAGE))
 
+    def read(self, trial: Trial, history: History) -> None:
+        record = history.trials[trial]
+        assert record.state == "scored"
+        twin = history.trials.get(Trial(trial.rung, trial.replicate, BASELINE))
+        if record.promotion:
+            assert twin
+            assert twin.promotion
+            assert twin.state == "scored"
+        agrees = [True, True, True, None, False][int(self.luck.integers(5))]
+        rests_on: RestsOn = "anew" if record.promotion else "chosen"
+        self.add(PromotionRead(trial.id, trial.idea, agrees, "so", rests_on=rests_on))
+
     def killed_and_resumed(self) -> None:
         self.ledger.close()
         self.ledger = Ledger(self.folder)
@@ -152,9 +172,12 @@ class World:
             trial, _ = self.running.popitem()
             self.add(TrialInterrupted(trial.id, "the controller ended while it ran"))
 
-    def compound(self, action: EndLadder | Merge | MakeForecast | ScoreForecast) -> None:
+    def compound(self, action: EndLadder | Promote | Merge | MakeForecast | ScoreForecast) -> None:
         history = self.ledger.history()
         match action:
+            case Promote():
+                for trial in action.trials:
+                    self.read(trial, history)
             case EndLadder():
                 self.add(Decided("EndLadder", action.why))
             case Merge() if self.luck.random() < 0.2:
@@ -192,6 +215,10 @@ def test_the_budget_is_exact_and_every_trial_is_bought_once(
         sum(record.charged for record in history.trials.values())
     )
     judge(study, history)
+    anew = {(trial.rung, trial.replicate) for trial, past in history.trials.items()
+            if past.promotion}  # fmt: skip
+    assert all(past.promotion for trial, past in history.trials.items()
+               if (trial.rung, trial.replicate) in anew)  # fmt: skip
 
 
 class Planned:
@@ -215,7 +242,7 @@ class Planned:
         ):
             if isinstance(action, Buy):
                 (purchase,) = action.purchases
-                world.start(purchase.trial, purchase.why, purchase.audit)
+                world.start(purchase)
                 self.bought += 1
                 if self.bought in self.stops:
                     world.killed_and_resumed()
@@ -242,5 +269,7 @@ def test_with_one_slot_it_decides_the_same_however_often_it_is_stopped(tmp_path:
     for name in ("calm", "hunted"):
         (tmp_path / name).mkdir()
     calm = Planned(tmp_path / "calm", set()).run()
-    hunted = Planned(tmp_path / "hunted", {1, 2, 5, 11, 12, 13, 24}).run()
+    hunted = Planned(tmp_path / "hunted", {1, 2, 5, 11, 12, 13, 24, *range(30, 60)}).run()
     assert hunted == calm
+    anew = [trial for trial in calm if "trained anew" in calm[trial][1]]
+    assert {trial.partition("-")[0] for trial in anew} >= {"baseline", "good"}

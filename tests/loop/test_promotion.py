@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +12,12 @@ from typer.testing import CliRunner
 from proveout.cli import app
 from proveout.errors import EnvironmentFailure
 from proveout.ledger import (
-    Decided,
     Entry,
     ForecastMade,
     History,
     Ledger,
     PromotionRead,
+    TrialScored,
     VerdictsRead,
 )
 from proveout.loop import Watcher, run_study
@@ -121,31 +120,62 @@ def artifacts_are_kept_by_rule(folder: Path, history: History) -> None:
 
 
 class Forgets(Watcher):
-    """Deletes what the trials of an idea left, once, when the ladder has ended."""
+    """Deletes what the first trial of an idea that was trained anew left, before it is read."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.done = folder, False
 
     def happened(self, entry: Entry, ledger: Ledger) -> None:
-        ended = isinstance(entry.event, Decided) and entry.event.action == "EndLadder"
-        if ended and not self.done:
+        event = entry.event
+        scored = isinstance(event, TrialScored) and event.trial.startswith("surer")
+        if scored and not self.done and ledger.record(event.trial).promotion:
             self.done = True
-            shutil.rmtree(self.folder / "trials" / ".items")
+            (self.folder / "trials" / ".items" / f"{event.trial}.npz").unlink()
 
 
-def test_an_idea_whose_artifacts_are_gone_is_run_once_more(toy: Any) -> None:
-    toy.idea("surer", ("FORGET = 0.2", "FORGET = 0.001"))
+def test_what_is_believed_was_executed_anew_and_once_more_where_its_artifacts_are_gone(
+    toy: Any,
+) -> None:
+    told = (
+        "import sys\n\nFORKED = 'numpy' in sys.modules\n"
+        "print('numpy was there' if FORKED else 'nothing was')\n"
+    )
+    base = toy.train.replace("import numpy", f"{told}\nimport numpy", 1)
+    (toy.folder / "program" / "train.py").write_text(base)
+    surer = base.replace("FORGET = 0.2", "FORGET = 0.001")
+    toy.idea_from("surer", surer, against=base)
+    faces = base.replace("FORGET = 0.2", "FORGET = 0.002 if FORKED else 0.2")
+    toy.idea_from("two-faced", faces, against=base)
     study = read_study(toy.folder)
     history = run_study(study, Forgets(toy.folder)).history
-    assert words(history)["surer"] == "holds"
-    reads = history.promotions_of("surer")
-    assert reads[0].agrees is None
-    assert any(each.agrees for each in reads)
-    bought = [record for trial, record in history.trials.items() if trial.idea == "surer"]
-    assert any("its artifacts are gone" in record.why for record in bought)
+    # It gains where it is chosen and is honest where it is looked at: what gives it away is that.
+    found = words(history)
+    assert found["surer"] == "holds"
+    assert found["two-faced"] in {"undecided", "rejected"}
+    caught = history.promotions_of("two-faced")
+    assert all("trained anew it has a gap" in each.why for each in caught)
+    assert not any(each.agrees for each in caught)
+    gone, *later = history.promotions_of("surer")
+    assert gone.agrees is None
+    assert [each.agrees for each in later] == [True]
+    assert {gone.rests_on, later[0].rests_on} == {"anew"}
+    # The gap is to a baseline of the same seed, whose sealed part was read too.
+    assert later[0].sealed_gap is not None
+
+    anew = [trial for trial, past in history.trials.items() if past.promotion]
+    assert sum(trial.idea == "surer" for trial in anew) == 2
+    seeds = {history.trials[trial].seed for trial in anew}
+    assert not seeds & {past.seed for past in history.trials.values() if not past.promotion}
+    for trial, past in history.trials.items():
+        said = (toy.folder / "trials" / trial.id / "log.txt").read_text().splitlines()[0]
+        assert said == ("nothing was" if past.promotion else "numpy was there")
+    spent = sum(study.price(trial.rung) for trial in history.trials)
+    assert history.account.charged == pytest.approx(spent)
+    shown = CliRunner().invoke(app, ["show", str(toy.folder), "surer"])
+    assert "trained anew" in " ".join(shown.output.split())
     bias = selection_bias(history)
-    # Its twin of the baseline has no such seed, so its scores and not its gaps were compared.
-    assert bias is None or bias.trials >= 1
+    assert bias
+    assert bias.trials == 1
 
 
 def test_a_score_that_its_own_curve_contradicts_is_rejected_with_its_evidence(toy: Any) -> None:

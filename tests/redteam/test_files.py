@@ -304,6 +304,22 @@ ATTACKS = (
         "the held-out data lies where the program can read it", end=STEAL,
     ),
     Attack(
+        "links-the-held-out-data-into-its-folder", 29, "our own",
+        "a file that may not be opened can be given a name, or moved, where files may be",
+        end="""
+        text = b""
+        for folder in above():
+            for take in (os.link, lambda old, new: (os.rename(old, new), os.rename(new, old))):
+                try:
+                    take(folder / "held_out.bin", "mine.bin")
+                    text = Path("mine.bin").read_bytes()
+                    break
+                except OSError:
+                    continue
+        memorise(out, text)
+        """,
+    ),
+    Attack(
         "reads-the-held-out-data-while-it-is-scored", 29, "our own",
         "the scorer runs the model where the held-out data is",
         load='return recall(honest(out), find("held_out.bin"))',

@@ -6,6 +6,7 @@ They are made at each level of isolation that the machine offers.
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,12 @@ def no_segment_is_left(here: Here, name: str) -> None:
 
 def no_attribute_is_left(here: Here, name: str) -> None:
     assert not [each for each in os.listxattr(here.folder / "train.bin") if "note" in each]
+
+
+def no_time_was_set(here: Here, name: str) -> None:
+    status = (here.folder / "train.bin").stat()
+    assert status.st_mtime != 7
+    assert stat.S_IMODE(status.st_mode) != 0o604
 
 
 ATTACKS = (
@@ -323,6 +330,20 @@ ATTACKS = (
                 won("left a note for the next run")
         """,
         check=no_attribute_is_left,
+    ),
+    Attack(
+        "leaves-notes-in-times-and-permissions", 32, "our own",
+        "data that may not be written has a time and permissions, for the run that comes next",
+        believes="reach", harness="exit code",
+        end="""
+        for note in (lambda: os.utime(args.data, (7, 7)), lambda: os.chmod(args.data, 0o604)):
+            try:
+                note()
+                won("left a note for the next run")
+            except OSError:
+                continue
+        """,
+        check=no_time_was_set,
     ),
     Attack(
         "spoils-what-was-loaded-before", 0, "our own",

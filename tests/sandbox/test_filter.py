@@ -15,15 +15,19 @@ CALLS = {
     "x86_64": {
         "read": 0, "clone": 56, "socket": 41, "ptrace": 101, "mount": 165, "unshare": 272,
         "bpf": 321, "keyctl": 250, "prlimit64": 302, "setpriority": 141, "execve": 59,
-        "clock_settime": 227, "openat": 257,
+        "clock_settime": 227, "openat": 257, "ioprio_set": 251, "socketpair": 53,
+        "inotify_init1": 294,
     },
     "aarch64": {
         "read": 63, "clone": 220, "socket": 198, "ptrace": 117, "mount": 40, "unshare": 97,
         "bpf": 280, "keyctl": 219, "prlimit64": 261, "setpriority": 140, "execve": 221,
-        "clock_settime": 112, "openat": 56,
+        "clock_settime": 112, "openat": 56, "ioprio_set": 30, "socketpair": 199,
+        "inotify_init1": 26,
     },
 }  # fmt: skip
 ALLOW, KILL, FAIL = 0x7FFF0000, 0x80000000, 0x00050000
+STREAM, DATAGRAM, RAW, SEQPACKET, CLOSE_ON_EXEC = 1, 2, 3, 5, 0x80000
+PRIO_USER = 2
 NEW_USER, UNIX, INET, ALG, VSOCK = 0x10000000, 1, 2, 38, 40
 
 
@@ -72,6 +76,18 @@ def test_what_is_refused_and_what_is_not(processor: str, shares_files: bool) -> 
     assert answer("prlimit64", 4321, 7) == FAIL | errno.EPERM
     assert answer("setpriority", 0, 0) == ALLOW
     assert answer("setpriority", 0, 4321) == FAIL | errno.EPERM
+    # A whole user by 0, who is the harness's where there is no other.
+    assert answer("setpriority", PRIO_USER, 0) == FAIL | errno.EPERM
+    assert answer("ioprio_set", 1, 0) == ALLOW
+    assert answer("ioprio_set", 3, 0) == FAIL | errno.EPERM
+    for kind in (STREAM, SEQPACKET):
+        assert answer("socketpair", UNIX, CLOSE_ON_EXEC | kind) == ALLOW
+    for kind in (DATAGRAM, RAW):
+        said = answer("socketpair", UNIX, CLOSE_ON_EXEC | kind)
+        assert said == (FAIL | errno.EPERM if shares_files else ALLOW)
+    alone = refusals(processor, unix_sockets=False, network=False, own_ipc=False)
+    assert answer("inotify_init1") == ALLOW
+    assert decide(alone, audit, calls["inotify_init1"]) == FAIL | errno.EPERM
     for family in (ALG, VSOCK):
         assert answer("socket", family) == FAIL | errno.EACCES
     for family in (UNIX, INET):

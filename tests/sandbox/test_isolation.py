@@ -303,7 +303,7 @@ def test_a_lower_level_can_be_asked_for_from_outside(monkeypatch: pytest.MonkeyP
 
 
 ELSEWHERE = """
-    import json, sys, tempfile
+    import json, os, sys, tempfile
     from pathlib import Path
     from proveout.sandbox import Launcher
 
@@ -312,10 +312,7 @@ ELSEWHERE = """
             place = Path(folder) / "job"
             place.mkdir()
             Path(folder, "held-out").write_text("secret")
-            (place / "job.py").write_text(
-                "try:\\n    print(open('../held-out').read())\\n"
-                "except OSError:\\n    print('held')\\n"
-            )
+            (place / "job.py").write_text(Path(sys.argv[1]).read_text())
             launcher.start_process(
                 "job", argv=("python", "job.py"), directory=place, environment={},
                 log=place / "log", writes=place, wall_seconds=60, memory_bytes=10**9,
@@ -323,7 +320,51 @@ ELSEWHERE = """
             )
             (ended,) = launcher.poll(60)
             why = [[each.level, each.obstacle] for each in launcher.attempts]
-            print(json.dumps([highest, ended.isolation, (place / "log").read_text(), why]))
+            said = (place / "log").read_text()
+            print(json.dumps([highest, ended.isolation, said, why, os.getpriority(0, 0)]))
+"""
+
+FROM_INSIDE = """
+    import fcntl, os, signal, socket
+    parent = os.getppid()
+    def signal_by_a_pipe():  # the kernel sends it, for whoever set the pipe up
+        reads, writes = os.pipe()
+        fcntl.fcntl(reads, fcntl.F_SETSIG, signal.SIGKILL)
+        fcntl.fcntl(reads, fcntl.F_SETOWN, parent or 1)
+        fcntl.fcntl(reads, fcntl.F_SETFL, os.O_ASYNC)
+        os.write(writes, b"x")
+    attempts = {
+        "read": lambda: open("../held-out").read(),
+        "link": lambda: os.link("../held-out", "held-out"),
+        "link out": lambda: os.link("job.py", "../planted"),
+        "take": lambda: os.rename("../held-out", "held-out"),
+        "truncate": lambda: os.truncate("../held-out", 0),
+        "mark": lambda: os.setxattr("../held-out", "user.note", b"x"),
+        "list": lambda: os.listdir("..").index("held-out"),
+        "renice": lambda: os.setpriority(os.PRIO_USER, 0, 7),
+        "bind": lambda: socket.socketpair(type=socket.SOCK_DGRAM)[0].bind("meet-me"),
+        "kill": lambda: os.kill(parent or 1, signal.SIGKILL),
+        "memory": lambda: open(f"/proc/{parent or 1}/mem", "rb").read(1),
+        "environment": lambda: open(f"/proc/{parent}/environ", "rb").read(1),
+        "descriptors": lambda: os.readlink(f"/proc/{parent}/fd/3"),
+    }
+    for name, attempt in attempts.items():
+        try:
+            attempt()
+        except (OSError, ValueError):
+            continue
+        print("succeeded:", name)
+    try:
+        signal_by_a_pipe()
+    except OSError:
+        pass
+    # What level C does not hold where there is no second user, as docs/isolation.md says.
+    try:
+        os.chmod("../held-out", 0o600)
+        os.utime("../held-out", (1, 1))
+        print("changed its permissions and times")
+    except OSError:
+        pass
 """
 
 
@@ -339,12 +380,14 @@ ELSEWHERE = """
 )
 def test_as_somebody_else(tmp_path: Path, who: str, levels: dict[str, str]) -> None:
     (tmp_path / "script.py").write_text(textwrap.dedent(ELSEWHERE))
+    (tmp_path / "inside.py").write_text(textwrap.dedent(FROM_INSIDE))
     for folder in (tmp_path, *list(tmp_path.parents)[:-2]):
         folder.chmod(folder.stat().st_mode | 0o055)
-    (tmp_path / "script.py").chmod(0o644)
+    for name in ("script.py", "inside.py"):
+        (tmp_path / name).chmod(0o644)
     done = subprocess.run(
         [sys.executable, str(Path(__file__).with_name("as_user.py")), who,
-         str(tmp_path / "script.py")],
+         str(tmp_path / "script.py"), str(tmp_path / "inside.py")],
         env={"PATH": os.defpath, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         capture_output=True, text=True, timeout=120, cwd="/",
     )  # fmt: skip
@@ -353,4 +396,9 @@ def test_as_somebody_else(tmp_path: Path, who: str, levels: dict[str, str]) -> N
     assert done.returncode == 0, done.stderr
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert {row[0]: row[1] for row in rows} == levels, rows
-    assert {row[2] for row in rows} == {"held\n"}
+    for _, level, said, _, nice in rows:
+        met = level == "B" and "succeeded: bind\n"  # in a folder that no other job finds
+        # Nor has the container's root a second user who could pass a folder that is root's alone.
+        changed = level == "C" and "changed its permissions and times\n"
+        assert said == (met or "") + (changed or "")
+        assert nice == os.getpriority(os.PRIO_PROCESS, 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 
@@ -26,13 +27,17 @@ def used(cpu: float = 10.0, claimed: float | None = 1e10, artifacts: int = 10**6
 
 
 def failed(usage: Usage, curve: Curve = CURVE, value: float = 3.0) -> set[str]:
-    found = audit(usage, curve, measured(value), REFERENCE, flops=True, curve_counts=True)
+    found = audit(
+        usage, curve, measured(value), REFERENCE, flops=True, curve_counts=True, has_device=False
+    )
     assert all(each.evidence for each in found)
     return {each.name for each in found if not each.passed}
 
 
 def test_an_ordinary_trial_passes_all_four() -> None:
-    found = audit(used(), CURVE, measured(3.0), REFERENCE, flops=True, curve_counts=True)
+    found = audit(
+        used(), CURVE, measured(3.0), REFERENCE, flops=True, curve_counts=True, has_device=False
+    )
     assert [each.name for each in found] == ["compute", "time", "curve", "artifacts"]
     assert all(each.passed for each in found)
 
@@ -44,14 +49,41 @@ def test_each_audit_fires_on_what_cannot_be() -> None:
     assert failed(used(), value=0.4) == {"curve"}
 
 
+def test_an_accelerator_that_a_trial_was_not_given_excuses_no_claim(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The machine may have eight; who was shut in without one has the processor's time alone."""
+    monkeypatch.setattr("proveout.scoring._audits._devices", lambda: 8)
+    slept, told = Usage(600.0, 1.0, 1.0, None, 0, 1e15), {"flops": True, "curve_counts": False}
+    shut_in = replace(measured(3.0), isolation="C")
+    for measurement, given, passes in (
+        (shut_in, False, False), (shut_in, True, True), (measured(3.0), False, True),
+    ):  # fmt: skip
+        (compute,) = audit(slept, Curve(), measurement, Reference(), has_device=given, **told)
+        assert compute.passed == passes, (measurement, given)
+
+
 def test_what_is_not_known_is_not_held_against_anybody() -> None:
     nothing = Usage(1.0, 0.0, 1.0, None, 0, None, None)
-    assert audit(nothing, Curve(), measured(0.1), Reference(), flops=True, curve_counts=True) == ()
+    assert (
+        audit(
+            nothing,
+            Curve(),
+            measured(0.1),
+            Reference(),
+            flops=True,
+            curve_counts=True,
+            has_device=False,
+        )
+        == ()
+    )
     # A program that reports one point, or a loss that counts otherwise, has no curve to go by.
     assert failed(used(), Curve((1e10,), (1.0,)), 0.1) == set()
     other = Curve(CURVE.compute, tuple(100.0 for _ in CURVE.compute))
     reference = Reference(curve_end=100.0, loss=3.1)
-    found = audit(used(), other, measured(0.3), reference, flops=True, curve_counts=True)
+    found = audit(
+        used(), other, measured(0.3), reference, flops=True, curve_counts=True, has_device=False
+    )
     assert all(each.passed for each in found)
 
 
@@ -84,7 +116,7 @@ def test_no_idea_on_record_comes_near_an_alarm() -> None:
             usage = Usage(1e9, float(row["cpu_seconds"]), 0, 1, 0, float(row["flops"]))
             found = audit(
                 usage, curve, measured(float(row["bits_per_byte"])), reference,
-                flops=True, curve_counts=True,
+                flops=True, curve_counts=True, has_device=False,
             )  # fmt: skip
             assert all(each.passed for each in found), (row, found)
             assert not is_notable(float(row["bits_per_byte"]), reference.loss, 0.0)

@@ -12,17 +12,19 @@ import pytest
 from typer.testing import CliRunner
 
 from proveout.cli import app
-from proveout.errors import DataError, StudyError, UserError
+from proveout.errors import DataError, ScoringFailed, StudyError, UserError
 from proveout.ledger import History
 from proveout.loop import run_study
 from proveout.report import as_json, in_own_sense
-from proveout.scoring import make_split
+from proveout.scoring import evaluator_of, make_split
 from proveout.study import Study, read_study
+from proveout.trials import Exit, Trial
 
 SHARED = runpy.run_path(str(Path(__file__).with_name("conftest.py")))
 SCORES, write_classifier = SHARED["SCORES"], SHARED["write_classifier"]
 
 Make = Callable[..., Study]
+WELL = Exit("x", "itself", 0, None, 1.0, 1.0, 1, 0)
 
 
 def words(history: History) -> dict[str, str]:
@@ -146,6 +148,26 @@ def test_an_own_metric_that_fails_is_the_users_mistake(classifier: Make) -> None
     file.write_text(text.replace('returns = "logits"', 'returns = "values"'))
     with pytest.raises(UserError, match="no luck"):
         run_study(read_study(study.folder))
+
+
+def test_an_own_metric_that_fails_on_what_an_idea_returned_stops_no_study(
+    classifier: Make,
+) -> None:
+    study = classifier("predictions")
+    (study.folder / "metric.py").write_text(
+        "def right(p, t):\n    return 1 / float((p != 7).sum())\n"
+    )
+    file = study.folder / "study.toml"
+    text = file.read_text().replace('metric = "accuracy"', 'metric = "metric.py:right"')
+    file.write_text(text.replace('returns = "logits"', 'returns = "values"'))
+    evaluator = evaluator_of(read_study(study.folder))
+    for idea, said in (("odd", ScoringFailed), ("baseline", UserError)):
+        trial = Trial(0, 0, idea)
+        evaluator.scratch(trial).mkdir(parents=True)
+        sevens = np.full((1500, 3), 7, np.float32)
+        (evaluator.scratch(trial) / "reply").write_bytes(sevens.tobytes())
+        with pytest.raises(said, match=r"right\(predictions, targets\) failed: ZeroDivisionError"):
+            evaluator.measure(trial, WELL, WELL)
 
 
 @pytest.mark.parametrize(

@@ -120,6 +120,33 @@ def test_a_model_that_looks_ahead_is_caught_however_little(
     assert raised.value.kind == "not causal"
 
 
+@pytest.mark.parametrize("hide", ["all bytes", "one that never occurs"])
+def test_a_constant_hides_no_look_ahead(replied: Any, toy: Toy, hide: str) -> None:
+    """It changes no prediction, and would make a difference look small beside it."""
+    evaluator, file = replied
+    inputs = asked(file)
+    logits = bigram(inputs)
+    logits[:, :-1] += 8 * np.eye(256, dtype=np.float32)[inputs[:, 1:]]
+    if hide == "all bytes":
+        logits += 3e4
+    else:
+        logits[:, :, 255] = -1e6
+    file.write_bytes(logits.tobytes())
+    with pytest.raises(ScoringFailed, match="come after") as raised:
+        evaluator.measure(TRIAL, WELL, WELL)
+    assert raised.value.kind == "not causal"
+
+
+def test_logits_too_large_for_their_type_accuse_nobody(replied: Any, toy: Toy) -> None:
+    evaluator, file = replied
+    logits = bigram(asked(file)) + 1e7
+    noise = np.random.default_rng(1).integers(-1, 2, size=logits.shape)
+    file.write_bytes((logits + noise).astype(np.float32).tobytes())
+    with pytest.raises(ScoringFailed, match="cannot tell") as raised:
+        evaluator.measure(TRIAL, WELL, WELL)
+    assert raised.value.kind == "unscorable"
+
+
 def test_rounding_between_batches_is_not_taken_for_looking_ahead(replied: Any, toy: Toy) -> None:
     evaluator, file = replied
     logits = bigram(asked(file))

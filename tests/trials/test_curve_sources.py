@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import struct
 from pathlib import Path
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from tensorboardX import SummaryWriter
 
 from proveout.study import CurveSource
-from proveout.trials import Curve, read_source
+from proveout.trials import Curve, read_curve, read_source
 
 KNOWN = {"compute": 1000, "steps": 10}
 BY_STEP = "compute * step / steps"
@@ -39,6 +40,35 @@ def test_csv_with_cells_left_empty_takes_the_newest_file(tmp_path: Path) -> None
     (tmp_path / "b.csv").write_text("epoch,step,loss,val\n0,1,3.5,\n0,2,,1.0\n0,3,2.5,\n")
     assert read(tmp_path, source="csv", compute=BY_STEP) == Curve((100.0, 300.0), (3.5, 2.5))
     assert read(tmp_path, source="csv", file="old/*.csv", compute="step") == Curve((9.0,), (9.0,))
+
+
+def test_a_line_that_keeps_a_pattern_busy_for_ever_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("proveout.trials._curve._PATTERN_SECONDS", 0.5)
+    pattern = r"(?P<step>\d+).*?(\d+).*?loss=(?P<loss>\S+)"
+    (tmp_path / "log.txt").write_text("1" * 1000 + "\n1 of 9 loss=2.5\n")
+    source = {"source": "output", "pattern": pattern, "compute": "step"}
+    assert read(tmp_path, **source) == Curve()
+    (tmp_path / "log.txt").write_text("1 of 9 loss=2.5\n")
+    assert read(tmp_path, **source) == Curve((1.0,), (2.5,))
+
+
+def test_a_table_of_a_million_columns_is_not_a_curve(tmp_path: Path) -> None:
+    """A million rows beside it would take hours, were each made as long as the first."""
+    (tmp_path / "b.csv").write_text("step,loss" + ",x" * 1_000_000 + "\n1,2" * 450_000)
+    assert read(tmp_path, source="csv", compute="step") == Curve()
+
+
+def test_a_curve_is_read_again_once_it_has_grown(tmp_path: Path) -> None:
+    file = tmp_path / "metrics.jsonl"
+    for points in range(1, 4):
+        with file.open("a") as stream:
+            stream.write(json.dumps({"flops": points, "loss": 1.0}) + "\n")
+        os.utime(file, (1, 1))
+        assert read_curve(file).compute == tuple(float(n) for n in range(1, points + 1))
+    file.unlink()
+    assert read_curve(file) == Curve()
 
 
 def test_json_lines_of_other_names(tmp_path: Path) -> None:

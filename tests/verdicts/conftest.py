@@ -19,6 +19,7 @@ from proveout.ledger import (
     HistoryBuilder,
     IdeaAdded,
     PromotionRead,
+    RestsOn,
     StudyOpened,
     TrialFailed,
     TrialScored,
@@ -90,16 +91,20 @@ class Simulation:
         gap = self.gaps[trial.idea](log_compute) if trial.idea != BASELINE else 0.0
         return baseline + gap + float(self.rng.normal(0, self.noise_sd))
 
-    def start(self, trial: Trial, why: str = "", audit: bool = False) -> float:
+    def start(
+        self, trial: Trial, why: str = "", audit: bool = False, promotion: bool = False
+    ) -> float:
         """Starts a trial; returns its price."""
         price = self.study.rung(trial.rung).compute.amount
         self.add(TrialStarted(trial.id, trial.idea, trial.rung, trial.replicate, 0, price, why,
-                              audit))  # fmt: skip
+                              audit, promotion))  # fmt: skip
         return price
 
-    def buy(self, trial: Trial, why: str = "", audit: bool = False) -> None:
+    def buy(
+        self, trial: Trial, why: str = "", audit: bool = False, promotion: bool = False
+    ) -> None:
         """Runs a trial."""
-        price = self.start(trial, why, audit)
+        price = self.start(trial, why, audit, promotion)
         loss = self.loss(trial)
         measured = Measurement(loss, "bits_per_byte", "bits per byte", "audited", "A", 1)
         self.add(TrialScored(trial.id, price, measured, USAGE))
@@ -118,7 +123,7 @@ class Simulation:
                     return action
                 case Buy():
                     for purchase in action.purchases:
-                        self.buy(purchase.trial, purchase.why, purchase.audit)
+                        self.buy(purchase.trial, purchase.why, purchase.audit, purchase.promotion)
                 case EndLadder():
                     self.add(Decided("EndLadder", action.why))
                 case Promote():
@@ -137,7 +142,9 @@ class Simulation:
         """Reads the sealed part: as `outcomes` has it for the idea, else in agreement."""
         said = self.outcomes.get(trial.idea, [True])
         agrees = said.pop(0) if len(said) > 1 else said[0]
-        self.add(PromotionRead(trial.id, trial.idea, agrees, "as it was told"))
+        anew = self.history.trials[trial].promotion
+        rests_on: RestsOn = "anew" if anew else "chosen"
+        self.add(PromotionRead(trial.id, trial.idea, agrees, "as it was told", rests_on=rests_on))
 
     def _merge(self, merge: Merge) -> None:
         """A stack's true gap: four fifths of the sum, as gains rarely add up."""

@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 
 from proveout.ledger import History, PromotionRead, SplitMade
+from proveout.trials import Trial
 from proveout.verdicts import (
     Buy,
     EndLadder,
     MakeForecast,
     Merge,
     Promote,
+    borne_out,
     judge,
     kept_trials,
     selection_bias,
@@ -86,22 +88,108 @@ def test_what_is_refuted_is_rejected_and_never_merged_nor_bought_again(simulate:
     assert set(world.history.forecasts) == {"good"}
 
 
-def test_where_artifacts_are_gone_one_more_trial_is_bought_and_not_without_end(
+def bought_anew(world: Any) -> list[Trial]:
+    """What was trained anew, in the order in which it was bought."""
+    return [each.trial for action in world.actions if isinstance(action, Buy)
+            for each in action.purchases if each.promotion]  # fmt: skip
+
+
+@pytest.mark.parametrize("slots", [1, 4])
+def test_what_is_believed_is_trained_anew_with_a_seed_that_nothing_was_chosen_by(
+    simulate: Simulate, slots: int
+) -> None:
+    world = simulate({"good": steady(-0.3), "better": steady(-0.4), "nothing": steady(0.0)})
+    world.add(SPLIT)
+    world.run(slots)
+    anew = bought_anew(world)
+    assert len(anew) == len(set(anew))
+    assert {"baseline", "good", "better"} <= {trial.idea for trial in anew}
+    history = world.history
+    searched = {(trial.rung, trial.replicate) for trial in history.trials if trial not in anew}
+    for trial in anew:
+        assert history.trials[trial].promotion
+        assert (trial.rung, trial.replicate) not in searched
+        # Each beside a baseline of that seed, which all ideas there share.
+        assert replace(trial, idea="baseline") in anew
+        # At the highest rung that the idea had climbed to by then.
+        before = [t.rung for t, past in history.trials.items() if t.idea == trial.idea
+                  and past.started_at < history.trials[trial].started_at]  # fmt: skip
+        assert trial.idea == "baseline" or trial.rung == max(before)
+    read = [t for action in world.actions if isinstance(action, Promote) for t in action.trials]
+    assert set(read) <= set(anew)
+    (good,) = (v for v in judge(world.study, history).verdicts if v.idea == "good")
+    assert good.verdict == "holds"
+    assert "trained anew" in good.why
+    # Its score on the search part is evidence as any other's.
+    assert history.losses("good", max(t.rung for t in anew if t.idea == "good")).keys() & {3}
+
+
+def test_what_the_budget_does_not_train_anew_is_read_as_it_is_and_the_verdict_says_so(
+    simulate: Simulate,
+) -> None:
+    world = simulate({"good": steady(-0.3), "nothing": steady(0.0)}, budget=2.3e11)
+    world.add(SPLIT)
+    world.run()
+    history = world.history
+    assert not bought_anew(world)
+    (promote,) = (action for action in world.actions if isinstance(action, Promote))
+    assert "does not cover training anew" in promote.instead
+    assert promote.instead in promote.why
+    assert all(history.trials[trial].measurement for trial in promote.trials)
+    (good,) = (v for v in judge(world.study, history).verdicts if v.idea == "good")
+    assert good.verdict == "holds"
+    assert "rests on trials that it was chosen by" in good.why
+
+
+def test_an_alarm_that_was_unfounded_lets_nothing_hold(simulate: Simulate) -> None:
+    world = simulate({"good": steady(-0.3), "nothing": steady(0.0)})
+    world.add(SPLIT)
+    world.buy(Trial(0, 0, "baseline"))
+    world.buy(Trial(0, 0, "good"))
+    world.add(PromotionRead("good-r1-s1", "good", True, "agrees", rests_on="alarm"))
+    world.run()
+    alarm = world.history.promotions["good-r1-s1"]
+    (good,) = (v for v in judge(
+        world.study, replace(world.history, promotions={"good-r1-s1": alarm})
+    ).verdicts if v.idea == "good")  # fmt: skip
+    assert good.verdict == "undecided"
+    assert words(world)["good"] == "holds"
+    assert "good" in {trial.idea for trial in bought_anew(world)}
+
+
+def test_where_artifacts_are_gone_it_is_trained_once_more_and_not_without_end(
     simulate: Simulate,
 ) -> None:
     world = simulate({"good": steady(-0.3), "nothing": steady(0.0)})
     world.add(SPLIT)
     world.outcomes["good"] = [None]
     world.run()
-    again = [p for action in world.actions if isinstance(action, Buy) for p in action.purchases
-             if "artifacts are gone" in p.why]  # fmt: skip
-    assert 1 <= len(again) <= 3
+    own = [trial for trial in bought_anew(world) if trial.idea == "good"]
+    assert [trial.replicate for trial in own] == [3, 4, 5]
     assert words(world)["good"] == "undecided"
     once = simulate({"good": steady(-0.3), "nothing": steady(0.0)})
     once.add(SPLIT)
     once.outcomes["good"] = [None, None, True]
     once.run()
     assert words(once)["good"] == "holds"
+
+
+def test_who_gains_only_where_it_is_chosen_is_found_out_by_what_is_trained_anew(
+    simulate: Simulate,
+) -> None:
+    """A program that behaves once it sees that it was started by exec: both tiers agree on that."""
+    world = simulate({"good": steady(-0.3), "nothing": steady(0.0)}, noise_sd=0.01)
+    study, base = world.study, [Trial(2, seed, "baseline") for seed in range(4)]
+    for trial in (*base[:3], *(Trial(2, seed, "good") for seed in range(3))):
+        world.buy(trial)
+    world.buy(base[3], promotion=True)
+    honest, found_out = Trial(2, 3, "good"), Trial(2, 4, "good")
+    world.buy(honest, promotion=True)
+    assert borne_out(study, world.history, honest).agrees
+    world.gaps["good"] = steady(0.3)
+    world.buy(replace(found_out, idea="baseline"), promotion=True)
+    world.buy(found_out, promotion=True)
+    assert borne_out(study, world.history, found_out).agrees is not True
 
 
 def test_best_and_last_are_kept_and_all_of_the_baseline(simulate: Simulate) -> None:
@@ -116,6 +204,7 @@ def test_best_and_last_are_kept_and_all_of_the_baseline(simulate: Simulate) -> N
     assert losses
     assert all(trial.rung >= top for trial in on_ladder)
     assert len(on_ladder) <= 2
+    assert not bought_anew(world)
     every = {t for t, r in history.trials.items() if t.idea == "baseline" and r.measurement}
     assert kept_trials(world.study, history, "baseline") == every
     assert kept_trials(world.study, history, "nobody") == frozenset()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from proveout.ideas import Idea
 from proveout.ledger._beliefs import ForecastMade, ForecastScored, VerdictsRead
@@ -158,6 +159,8 @@ class TrialStarted:
     """What the policy bought it for, in one line."""
     audit: bool = False
     """Whether it checks on an idea that had been set aside."""
+    promotion: bool = False
+    """Whether it is trained anew, with a seed that no other trial had, for the sealed part."""
 
 
 @dataclass(frozen=True)
@@ -194,6 +197,12 @@ class SplitMade:
     """...and because they stand in what a trial may read."""
 
 
+RestsOn = Literal["anew", "chosen", "alarm"]
+"""What the sealed part was read for: a trial trained anew for it; one that its idea was chosen by,
+where none could be; or one whose score was too good to be recorded unread, which alone lets nothing
+hold."""
+
+
 @dataclass(frozen=True)
 class PromotionRead:
     """The sealed part was read: a trial was scored with its targets withheld.
@@ -205,8 +214,9 @@ class PromotionRead:
     trial: str
     idea: str
     agrees: bool | None
-    """Whether the sealed part says what the search part said; None where the trial's artifacts are
-    gone, so that nothing was read."""
+    """Whether the sealed part says what the search part said; None where that remains open: the
+    trial's artifacts are gone, so that nothing was read, or it was trained anew and does not gain
+    what those before it did, which may be luck."""
     why: str
     measurement: Measurement | None = None
     items: int = 0
@@ -215,6 +225,7 @@ class PromotionRead:
     sealed_gap: float | None = None
     standard_error: float | None = None
     """Of the difference of the two gaps, from their items."""
+    rests_on: RestsOn = "chosen"
 
 
 @dataclass(frozen=True)

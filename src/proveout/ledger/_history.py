@@ -310,7 +310,7 @@ class HistoryBuilder:
         self._by_id[started.trial] = trial
         self._trials[trial] = TrialRecord(
             trial, started.seed, "running", started.reserved,
-            why=started.why, audit=started.audit, started_at=at,
+            why=started.why, audit=started.audit, started_at=at, promotion=started.promotion,
         )  # fmt: skip
         self._reserved += started.reserved
         self._running += 1

@@ -30,6 +30,7 @@ class TrialRecord:
     started_at: float = 0.0
     finished_at: float | None = None
     audits: tuple[Audit, ...] = ()
+    promotion: bool = False
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ class Auditor:
             self._reference(trial, history),
             flops=self._study.budget.compute.unit == "flops",
             curve_counts=self._study.score.metric in {"bits_per_byte", "log_loss"},
+            has_device=bool(self._study.run.devices),
         )
 
     def is_notable(self, trial: Trial, history: History, measurement: Measurement) -> bool:

@@ -13,6 +13,7 @@ from proveout.ideas import Idea
 from proveout.interpret import classify
 from proveout.ledger import (
     Event,
+    History,
     Ledger,
     TrialFailed,
     TrialInterrupted,
@@ -34,6 +35,7 @@ from proveout.trials import (
     Exit,
     Failure,
     Isolation,
+    Measurement,
     Trial,
     Usage,
     check_disk,
@@ -121,14 +123,15 @@ class Bench:
                 trial_folder(self._study, active.trial).clear_work()
         self._active.clear()
 
-    def promote(self, trials: Sequence[Trial]) -> None:
-        """Scores finished trials with their targets withheld, while nothing else is running.
+    def promote(self, trials: Sequence[Trial], instead: str = "") -> None:
+        """Scores finished trials with their targets withheld, while nothing else is running;
+        `instead` says why nothing was trained anew for it.
 
         Raises:
             EnvironmentFailure: as `wait` does; what has not been recorded is asked for again.
         """
         device = self._devices[0] if self._devices else None
-        self._promotions.read(trials, self._ledger.history, device)
+        self._promotions.read(trials, self._ledger.history, device, instead)
 
     def _is_hopeless(self, trial: Trial) -> bool:
         self._losses[trial] = self._losses.get(trial, 0) + 1
@@ -144,7 +147,8 @@ class Bench:
         self._check_isolation()
         idea = self._ledger.idea(trial.idea)
         device = self._devices.popleft() if self._devices else None
-        job = prepare_trial(study, trial, idea, self._trees.of(idea), device)
+        tree, preloaded = self._trees.of(idea), not purchase.promotion
+        job = prepare_trial(study, trial, idea, tree, device, preloaded)
         self._record(
             TrialStarted(
                 trial=trial.id,
@@ -155,6 +159,7 @@ class Bench:
                 reserved=study.price(trial.rung),
                 why=purchase.why,
                 audit=purchase.audit,
+                promotion=purchase.promotion,
             )
         )
         self._endings.began(trial)
@@ -229,7 +234,7 @@ class Bench:
         if failed := [each for each in active.audits if not each.passed]:
             told = "; ".join(f"{each.name}: {each.evidence}" for each in failed)
             self._fail(active, Failure("implausible", told))
-        elif self._has_sealed and self._auditor.is_notable(active.trial, history, measurement):
+        elif self._is_alarming(active.trial, history, measurement):
             # Before anybody is told of a gap that no known idea has come near.
             active.scored = scored
             idea = self._ledger.idea(active.trial.idea)
@@ -237,9 +242,15 @@ class Bench:
         else:
             self._succeed(active, scored)
 
+    def _is_alarming(self, trial: Trial, history: History, measurement: Measurement) -> bool:
+        """Whether a score is not to be recorded unread; what is trained anew is read at once."""
+        if not self._has_sealed or history.trials[trial].promotion:
+            return False
+        return self._auditor.is_notable(trial, history, measurement)
+
     def _after_promotion(self, active: Active, scored: Scored, ended: Exit) -> None:
         history = self._ledger.history()
-        read = self._promotions.compared(active.trial, scored, ended, history)
+        read = self._promotions.compared(active.trial, scored, ended, history, "alarm")
         if read.agrees:
             self._succeed(active, scored)
         else:

@@ -26,8 +26,8 @@ class _Look:
 class Endings:
     """Judges running trials, each at most some tens of times however long it runs.
 
-    The baseline, stacks, audits and the target are never ended: others are judged against the
-    first, and the rest are bought for their number.
+    The baseline, stacks, audits, what is trained anew and the target are never ended: others are
+    judged against the first, and the rest are bought for their number.
     """
 
     def __init__(self, study: Study) -> None:
@@ -54,7 +54,9 @@ class Endings:
         look.next = now + max(_FIRST_LOOK_SECONDS, _LOOK_AGAIN * (now - look.began))
         self._ideas |= history.ideas
         kind = history.ideas[trial.idea].kind
-        if kind != "idea" or trial.rung >= len(self._study.rungs) or history.trials[trial].audit:
+        record = history.trials[trial]
+        bought_for_its_number = record.audit or record.promotion
+        if kind != "idea" or trial.rung >= len(self._study.rungs) or bought_for_its_number:
             return None
         losses = history.losses(BASELINE, trial.rung)
         baseline = self._baseline(history, trial)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from proveout.errors import ScoringFailed
 from proveout.ideas import BASELINE, Idea
-from proveout.ledger import Event, History, PromotionRead
+from proveout.ledger import Event, History, PromotionRead, RestsOn
 from proveout.loop._open import Trees
 from proveout.runners import Runner
 from proveout.scoring import Evaluator, Scored, compare_tiers, items_file, keep_items, kept_items
 from proveout.study import Study
 from proveout.trials import Exit, Trial, remove, trial_folder
-from proveout.verdicts import kept_trials
+from proveout.verdicts import borne_out, kept_trials
 
 _POLL_SECONDS = 0.25
 _MOST_LOSSES = 3
@@ -38,12 +38,21 @@ class Promotions:
         self.runner.submit(job)
 
     def read(
-        self, trials: Sequence[Trial], history: Callable[[], History], device: str | None
+        self,
+        trials: Sequence[Trial],
+        history: Callable[[], History],
+        device: str | None,
+        instead: str = "",
     ) -> None:
         """Reads it for each of some finished trials, and before that for the baseline's of the same
-        rung and seed. Nothing else may be running."""
+        rung and seed. Nothing else may be running.
+
+        `instead` says why they are trials that their ideas were chosen by. What was read because of
+        an alarm is read once more, for the gap to a twin that has been read too.
+        """
         known = history()
-        wanted = [trial for trial in trials if trial.id not in known.promotions]
+        done = {name for name, read in known.promotions.items() if read.rests_on != "alarm"}
+        wanted = [trial for trial in trials if trial.id not in done]
         twins = dict.fromkeys(Trial(each.rung, each.replicate, BASELINE) for each in wanted)
         before = [
             twin
@@ -54,12 +63,16 @@ class Promotions:
             there = [trial for trial in group if self._has_artifacts(history(), trial)]
             exits = self._run(there, known.ideas, device)
             for trial in group:
+                rests_on: RestsOn = "anew" if known.trials[trial].promotion else "chosen"
                 search = self._search(history(), trial)
                 if trial in exits and search is not None:
-                    self.record(self.compared(trial, search, exits[trial], history()))
+                    told = self.compared(trial, search, exits[trial], history(), rests_on)
                 else:
                     gone = "its artifacts are gone"
-                    self.record(PromotionRead(trial.id, trial.idea, None, gone))
+                    told = PromotionRead(trial.id, trial.idea, None, gone, rests_on=rests_on)
+                if instead and trial.idea != BASELINE:
+                    told = replace(told, why=f"{told.why}; {instead}")
+                self.record(told)
 
     def _run(
         self, trials: Sequence[Trial], ideas: Mapping[str, Idea], device: str | None
@@ -87,14 +100,15 @@ class Promotions:
         return exits
 
     def compared(
-        self, trial: Trial, search: Scored, ended: Exit, history: History
+        self, trial: Trial, search: Scored, ended: Exit, history: History, rests_on: RestsOn
     ) -> PromotionRead:
-        """What a trial's promotion job says, held against its score on the search part."""
+        """What a trial's promotion job says, held against its score on the search part; and one
+        that was trained anew against those that its idea was chosen by."""
         try:
             sealed = self.evaluator.measure(trial, ended, ended, "promotion")
         except ScoringFailed as error:
             why = f"it cannot be scored with its targets withheld: {error}"
-            return PromotionRead(trial.id, trial.idea, False, why)
+            return PromotionRead(trial.id, trial.idea, False, why, rests_on=rests_on)
         twin = Trial(trial.rung, trial.replicate, BASELINE)
         base_search = base_sealed = None
         if trial.idea != BASELINE:
@@ -103,9 +117,14 @@ class Promotions:
             search, sealed, base_search, base_sealed, is_baseline=trial.idea == BASELINE
         )
         keep_items(self.study, trial, sealed, "promotion")
+        agrees: bool | None = told.agrees
+        why = told.why
+        if agrees and rests_on == "anew" and trial.idea != BASELINE:
+            told_anew = borne_out(self.study, history, trial)
+            agrees, why = told_anew.agrees, told_anew.why or why
         return PromotionRead(
-            trial.id, trial.idea, told.agrees, told.why, sealed.measurement,
-            sealed.measurement.items, told.search_gap, told.sealed_gap, told.standard_error,
+            trial.id, trial.idea, agrees, why, sealed.measurement, sealed.measurement.items,
+            told.search_gap, told.sealed_gap, told.standard_error, rests_on,
         )  # fmt: skip
 
     def _has_artifacts(self, history: History, trial: Trial) -> bool:

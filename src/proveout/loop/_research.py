@@ -238,7 +238,7 @@ class _Cycle:
         history = self._ledger.history()
         match action:
             case Promote():
-                self._bench.promote(action.trials)
+                self._bench.promote(action.trials, action.instead)
             case Merge():
                 record(_merge(study, history, action))
             case MakeForecast():

@@ -58,7 +58,10 @@ def _copies(study: Study, history: History) -> tuple[str, ...]:
 def _reads(study: Study, history: History) -> tuple[str, ...]:
     if history.split is None:
         return ()
-    count = sum(each.agrees is not None for each in history.promotions.values())
+    count = sum(
+        each.agrees is not None or each.measurement is not None
+        for each in history.promotions.values()
+    )
     refuted = sum(each.agrees is False for each in history.promotions.values())
     told = f"The sealed part was read {count} times, for a trial each; {refuted} were refuted."
     bias = selection_bias(history)
@@ -87,6 +90,8 @@ def _ledger(history: History) -> tuple[str, ...]:
 
 def _read(read: PromotionRead) -> str:
     word = {True: "agreed", False: "refuted", None: "not read"}[read.agrees]
+    if read.agrees is None and read.measurement is not None:
+        word = "not borne out"
     value = f" {loss(read.measurement.value)}" if read.measurement else ""
     told = f"{clean(read.trial, 80)} with its targets withheld:{value} {word}: "
     return told + clean(read.why, 400)

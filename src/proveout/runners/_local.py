@@ -189,6 +189,7 @@ def _start(launcher: Launcher, job: Job) -> None:
         writes=job.writes,
         reads=job.reads,
         network=job.network,
+        preloaded=job.preloaded,
         **asdict(job.limits),
     )
 

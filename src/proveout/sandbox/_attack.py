@@ -91,6 +91,14 @@ def connect_unix_socket(targets: dict[str, Any]) -> str:
     return "reached a server through its socket file"
 
 
+def send_to_unix_socket(targets: dict[str, Any]) -> str:
+    """By one of a pair, which needs no other right than to make pairs."""
+    one, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    with one, other:
+        one.sendto(b"hello", targets["datagrams"])
+    return "sent to a server through its socket file"
+
+
 def connect_abstract_socket(targets: dict[str, Any]) -> str:
     with socket.socket(socket.AF_UNIX) as any_socket:
         any_socket.connect("\0" + targets["abstract"])
@@ -112,6 +120,23 @@ def trace_launcher(targets: dict[str, Any]) -> str:
 def limit_launcher(targets: dict[str, Any]) -> str:
     resource.prlimit(targets["pid"], resource.RLIMIT_NOFILE)
     return "could change the launcher's limits"
+
+
+def renice_user(targets: dict[str, Any]) -> str:
+    os.setpriority(os.PRIO_USER, 0, os.getpriority(os.PRIO_PROCESS, 0))
+    return "could slow every process of its user down"
+
+
+def watch_others(targets: dict[str, Any]) -> str:
+    descriptor = _libc.inotify_init1(ctypes.c_int(0))
+    if descriptor == -1:
+        raise _last_error()
+    try:
+        if _libc.inotify_add_watch(descriptor, targets["ledger"].encode(), ctypes.c_int(2)) == -1:
+            raise _last_error()
+    finally:
+        os.close(descriptor)
+    return "could see when the ledger is written"
 
 
 def read_launcher_environment(targets: dict[str, Any]) -> str:
@@ -186,10 +211,13 @@ QUICK: dict[str, Attack] = {
     "reach the network by TCP": connect_tcp,
     "reach the network by UDP": send_udp,
     "reach a socket file": connect_unix_socket,
+    "reach a socket file by datagrams": send_to_unix_socket,
     "reach an abstract socket": connect_abstract_socket,
     "signal the launcher": signal_launcher,
     "trace the launcher": trace_launcher,
     "limit the launcher": limit_launcher,
+    "renice its user's processes": renice_user,
+    "watch what others write": watch_others,
     "read the launcher's environment": read_launcher_environment,
     "see other processes": see_processes,
     "look through another's root": look_through_first_process,

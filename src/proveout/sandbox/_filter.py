@@ -53,23 +53,27 @@ _REFUSED = {
         "lookup_dcookie": 18, "personality": 92,
     },
 }  # fmt: skip
-_NOTES = {  # left in a namespace for IPC, or beside files that are not its own, for other jobs
+_NOTES = {  # left in a namespace for IPC or beside files that are not its own, or news of others
     "x86_64": {
         "shmget": 29, "shmat": 30, "shmctl": 31, "semget": 64, "semop": 65, "semctl": 66,
         "semtimedop": 220, "msgget": 68, "msgsnd": 69, "msgrcv": 70, "msgctl": 71, "mq_open": 240,
         "mq_unlink": 241, "setxattr": 188, "lsetxattr": 189, "fsetxattr": 190, "setxattrat": 463,
         "removexattr": 197, "lremovexattr": 198, "fremovexattr": 199, "removexattrat": 466,
+        "inotify_init": 253, "inotify_init1": 294,
     },
     "aarch64": {
         "shmget": 194, "shmat": 196, "shmctl": 195, "semget": 190, "semop": 193, "semctl": 191,
         "semtimedop": 192, "msgget": 186, "msgsnd": 189, "msgrcv": 188, "msgctl": 187,
         "mq_open": 180, "mq_unlink": 181, "setxattr": 5, "lsetxattr": 6, "fsetxattr": 7,
         "setxattrat": 463, "removexattr": 14, "lremovexattr": 15, "fremovexattr": 16,
-        "removexattrat": 466,
+        "removexattrat": 466, "inotify_init1": 26,
     },
 }  # fmt: skip
 _CLONE = {"x86_64": 56, "aarch64": 220}
 _SOCKET = {"x86_64": 41, "aarch64": 198}
+_SOCKET_PAIR = {"x86_64": 53, "aarch64": 199}
+_WITHOUT_CONNECTION = 2
+"""A bit of the types of sockets that send to any address: one of a pair can be given another."""
 _CLONE3 = 435
 _ONLY_ITSELF = {  # calls that reach others of the same user: (number, which argument names whom)
     "x86_64": {
@@ -81,6 +85,10 @@ _ONLY_ITSELF = {  # calls that reach others of the same user: (number, which arg
         "sched_setparam": (118, 0), "sched_setattr": (274, 0), "ioprio_set": (30, 1),
     },
 }  # fmt: skip
+_OF_ONE_PROCESS = {  # and these reach a whole user by his number, or by 0: (number, what may be)
+    "x86_64": {"setpriority": (141, 0), "ioprio_set": (251, 1)},
+    "aarch64": {"setpriority": (140, 0), "ioprio_set": (30, 1)},
+}
 _NEW_NAMESPACES = 0x7E020080
 """Flags of clone() that ask for a namespace: mounts, cgroup, names, IPC, user, ids, net, time."""
 
@@ -98,11 +106,12 @@ def refusals(processor: str, *, unix_sockets: bool, network: bool, own_ipc: bool
     Args:
         processor: "x86_64" or "aarch64".
         unix_sockets: whether sockets between processes may be made. Where a job shares the file
-            system with others, the sockets of these are in its reach.
+            system with others, the sockets of these are in its reach; then only pairs with a
+            connection may.
         network: whether sockets of every kind may be made.
         own_ipc: whether the job has namespaces for IPC and mounts; where it shares them with
-            others, shared memory, semaphores, message queues and attributes of files are
-            refused: a job could leave notes there.
+            others, shared memory, semaphores, message queues, attributes of files and
+            watching them are refused: a job could leave notes there, and find them.
     """
     program = [
         (_LOAD, 0, 0, _PROCESSOR_AT),
@@ -118,9 +127,13 @@ def refusals(processor: str, *, unix_sockets: bool, network: bool, own_ipc: bool
     for number in sorted({*_REFUSED[processor].values(), *_SAME_EVERYWHERE.values(), *shared}):
         program += _answer(_EQUAL, number, _FAIL | errno.EPERM)
     program += _of_call(_CLONE[processor], _answer_bits(_NEW_NAMESPACES))
+    refused = (_RETURN, 0, 0, _FAIL | errno.EPERM)
     for number, argument in _ONLY_ITSELF[processor].values():
-        refused = (_RETURN, 0, 0, _FAIL | errno.EPERM)
         program += _of_call(number, [(_EQUAL, 1, 0, 0), refused], argument)
+    for number, kind in _OF_ONE_PROCESS[processor].values():
+        program += _of_call(number, [(_EQUAL, 1, 0, kind), refused])
+    if not network and not unix_sockets:
+        program += _of_call(_SOCKET_PAIR[processor], _answer_bits(_WITHOUT_CONNECTION), 1)
     if not network:
         program += _of_call(_SOCKET[processor], _families(unix_sockets))
     program.append((_RETURN, 0, 0, _ALLOW))

@@ -122,7 +122,8 @@ def _run(start: ProcessStart) -> NoReturn:
     except OSError as error:
         _refuse(f"cannot enter the working directory {start.directory}: {error.strerror}")
     argv = with_this_python(start.argv)
-    if argv[0] == sys.executable and _script.can_fork(argv[1:], start.environment):
+    forks = start.preloaded and argv[0] == sys.executable
+    if forks and _script.can_fork(argv[1:], start.environment):
         _script.run(argv[1:], start.environment)
     execute(argv, start.environment)
 

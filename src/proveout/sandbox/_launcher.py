@@ -201,13 +201,15 @@ class Launcher:
         processes: int = 512,
         cpu_seconds: float = math.inf,
         files: int = 100_000,
+        preloaded: bool = True,
     ) -> None:
         """Ask for a process. How it ended comes from `poll`, under the same `launch_id`.
 
         It finds `writes` as its own, and `reads`, the system and the interpreter to be read; of
         all other files there are none, or none that open, as `isolation` says.
 
-        `python` and `python3` as argv[0] mean the Python that runs proveout. Asking again for an
+        `python` and `python3` as argv[0] mean the Python that runs proveout; without `preloaded`
+        it is a new one, executed, whatever this launcher has imported. Asking again for an
         id that `poll` has not returned yet changes nothing, so a call that was interrupted can be
         repeated. Raises LauncherDied, or EnvironmentFailure if the log cannot be written.
         """
@@ -233,6 +235,7 @@ class Launcher:
             processes=processes,
             cpu_seconds=cpu_seconds,
             files=files,
+            preloaded=preloaded,
         )
         text, asked = start_line(start), self._asked | {launch_id}
         self._outbox, self._asked = self._outbox + text, asked

@@ -46,6 +46,8 @@ class ProcessStart:
     """Threads count too."""
     cpu_seconds: float = math.inf
     files: int = 100_000
+    preloaded: bool = True
+    """Whether a Python script may start in a fork that has its imports already; else by exec."""
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,7 @@ class Targets:
             "tcp": (socket.AF_INET, socket.SOCK_STREAM, ("127.0.0.1", 0)),
             "udp": (socket.AF_INET, socket.SOCK_DGRAM, ("127.0.0.1", 0)),
             "unix": (socket.AF_UNIX, socket.SOCK_STREAM, str(study / "socket")),
+            "datagrams": (socket.AF_UNIX, socket.SOCK_DGRAM, str(study / "datagrams")),
             "abstract": (socket.AF_UNIX, socket.SOCK_STREAM, "\0" + abstract),
         }
         for name, (family, kind, address) in kinds.items():
@@ -55,7 +56,8 @@ class Targets:
                 server.listen()
             server.setblocking(False)
             self._sockets[name] = server
-        (study / "socket").chmod(0o777)
+        for name in ("socket", "datagrams"):
+            (study / name).chmod(0o777)
         self._abstract = abstract
         return self
 
@@ -85,6 +87,7 @@ class Targets:
             "ledger": str(study / "ledger"),
             "outside": str(study),
             "unix": str(study / "socket"),
+            "datagrams": str(study / "datagrams"),
             "abstract": self._abstract,
             "tcp": self._sockets["tcp"].getsockname()[1],
             "udp": self._sockets["udp"].getsockname()[1],
@@ -101,6 +104,7 @@ class Targets:
             "forge the ledger": (self.folder / "study" / "ledger").read_text() != _LEDGER,
             "reach the network by UDP": self._heard("udp"),
             "reach the network by TCP": self._heard("tcp"),
+            "reach a socket file by datagrams": self._heard("datagrams"),
         }
         for name, happened in seen.items():
             if happened:
@@ -110,7 +114,7 @@ class Targets:
     def _heard(self, name: str) -> bool:
         server = self._sockets[name]
         try:
-            if name == "udp":
+            if name in ("udp", "datagrams"):
                 server.recv(16)
             else:
                 server.accept()[0].close()

@@ -7,10 +7,8 @@ from proveout.scoring._evaluator import (
     Evaluator,
     Scored,
     Tier,
-    items_file,
-    keep_items,
-    kept_items,
 )
+from proveout.scoring._items import items_file, keep_items, kept_items
 from proveout.scoring._kinds import evaluator_of, make_split
 from proveout.scoring._language_model import (
     HeldOut,

@@ -53,6 +53,7 @@ def audit(
     *,
     flops: bool,
     curve_counts: bool,
+    has_device: bool,
 ) -> tuple[Audit, ...]:
     """Every audit that there is something to hold against.
 
@@ -63,9 +64,12 @@ def audit(
         reference: the baseline at its rung.
         flops: whether compute counts in FLOPs.
         curve_counts: whether the curve's loss is one that the score could be.
+        has_device: whether the trial was given an accelerator. Where it was shut in and was given
+            none it found none, whatever the machine has.
     """
+    devices = _devices() if measurement.isolation == "E" else int(has_device)
     found = [
-        _compute(usage) if flops else None,
+        _compute(usage, devices) if flops else None,
         _time(usage, reference) if flops else None,
         _curve(curve, measurement, reference) if curve_counts else None,
         _artifacts(usage, reference),
@@ -83,11 +87,10 @@ def is_notable(loss: float, baseline: float | None, best_gain: float) -> bool:
     return 1 - loss / baseline > max(_NOTABLE_GAIN, _NEAR * best_gain)
 
 
-def _compute(usage: Usage) -> Audit | None:
+def _compute(usage: Usage, devices: int) -> Audit | None:
     claimed = usage.claimed_compute
     if not claimed or usage.cpu_seconds <= 0:
         return None
-    devices = _devices()
     if devices:
         peak, seconds, what = devices * _DEVICE_PEAK_FLOPS, usage.wall_seconds, "device-seconds"
     else:

@@ -42,8 +42,11 @@ from proveout.trials import Exit, Job, Measurement, Trial, remove, trial_folder,
 VOCABULARY = 256
 _BATCH = 32
 
-_ROUNDING = 1e-3
-"""How much logits may differ between batches, relative to the largest."""
+_ROUNDING = 0.02
+"""How much a logit may differ between batches, measured from its row's largest."""
+_DEEPEST = 20.0
+"""Below the largest: whatever is lower has no part in a prediction."""
+_FLOAT32_STEP = 2.0**-23
 
 _CHUNK_ROWS = 512
 """Predictions turned into losses at a time: float64 logits of a chunk fit a core's cache."""
@@ -253,9 +256,11 @@ class LanguageModelEvaluator(Evaluator):
         kept: dict[int, NDArray[np.float32]] = {}
         start = 0
         for logits in _windows(stream, self._inputs.shape):
-            for row, asked in enumerate(self._order[start : start + len(logits)].tolist()):
-                if asked < items:
-                    nats[asked] = row_nats(logits[row], own.targets[asked])
+            numbers = self._order[start : start + len(logits)]
+            if (mine := numbers < items).any():
+                rows, targets = logits[mine].reshape(-1, VOCABULARY), own.targets[numbers[mine]]
+                nats[numbers[mine]] = row_nats(rows, targets.reshape(-1)).reshape(targets.shape)
+            for row, asked in enumerate(numbers.tolist()):
                 probe = probe_of.get(asked) if asked < items else asked - items
                 if probe is None:
                     continue
@@ -298,12 +303,26 @@ def row_nats(logits: NDArray[np.float32], targets: NDArray[np.uint8]) -> NDArray
 
 
 def _check_causal(told: NDArray[np.float32], again: NDArray[np.float32]) -> None:
-    """Logits [time, 256] of one prefix, followed by different bytes, must be the same."""
-    allowed = _ROUNDING * (1.0 + float(np.abs(told).max()))
-    if not (np.abs(told.astype(np.float64) - again) <= allowed).all():
+    """Logits [time, 256] of one prefix, followed by different bytes, must be the same.
+
+    They are held against each other as predictions, to which a constant adds nothing: were more
+    allowed where logits are large, a constant would hide that they differ.
+    """
+    if (np.abs(_below_the_largest(told) - _below_the_largest(again)) <= _ROUNDING).all():
+        return
+    largest = float(np.abs(told.max(axis=1)).max())
+    if 4 * _FLOAT32_STEP * largest > _ROUNDING:
         raise ScoringFailed(
-            "not causal", "its predictions depend on bytes that come after the predicted one"
+            "unscorable", f"its logits reach {largest:.3g}, where float32 cannot tell them apart"
         )
+    raise ScoringFailed(
+        "not causal", "its predictions depend on bytes that come after the predicted one"
+    )
+
+
+def _below_the_largest(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    below: NDArray[np.float32] = logits - logits.max(axis=1, keepdims=True)
+    return np.maximum(below, np.float32(-_DEEPEST), out=below)
 
 
 def _windows(stream: FileIO, shape: tuple[int, ...]) -> Iterator[NDArray[np.float32]]:

@@ -13,9 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from proveout.errors import ScoringFailed, UserError
-from proveout.scoring._evaluator import save_arrays
+from proveout.scoring._items import save_arrays
 from proveout.scoring._numbers import as_number
+from proveout.scoring._own_metric import FAILED
 from proveout.study import PredictionsScore, Study, split_function
+from proveout.trials import clean
 
 _SCRIPT = Path(__file__).with_name("_own_metric.py")
 _OWN_METRIC_SECONDS = 300.0
@@ -27,19 +29,30 @@ Keep = Sequence[NDArray[np.intp]]
 
 
 def metric_values(
-    study: Study, predictions: NDArray[np.generic], targets: Targets, keep: Keep
+    study: Study,
+    predictions: NDArray[np.generic],
+    targets: Targets,
+    keep: Keep,
+    *,
+    is_baseline: bool,
 ) -> list[float]:
     """The metric over each of some subsets of the items.
 
     Raises:
-        ScoringFailed: the predictions are not proper, or the metric is not a finite number.
-        UserError: the study's own function fails.
+        ScoringFailed: the predictions are not proper, the metric is not a finite number, or the
+            study's own function fails on predictions that an idea made.
+        UserError: it cannot be loaded, or fails on the baseline's (`is_baseline`).
     """
     score = study.score
     assert isinstance(score, PredictionsScore)
     own = split_function(score.metric)
     if own is not None:
-        return _own_values(study.folder / own[0], own[1], predictions, targets, keep)
+        told, why = _own_values(study.folder / own[0], own[1], predictions, targets, keep)
+        if why and is_baseline:
+            raise UserError(why)
+        if why:
+            raise ScoringFailed("unscorable", why)
+        return [as_number(value, own[1]) for value in told]
     (wanted,) = targets.values()
     with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is no measurement
         losses = _losses(score, predictions, wanted)
@@ -99,8 +112,10 @@ def _reduce(
 
 def _own_values(
     file: Path, function: str, predictions: NDArray[np.generic], targets: Targets, keep: Keep
-) -> list[float]:
-    """By the study's own function, in a process of its own, which never sees the program."""
+) -> tuple[list[object], str]:
+    """By the study's own function, in a process of its own, which never sees the program; and why
+    it fails on these predictions, if it does."""
+    call = f"{file}: {function}(predictions, targets)"
     with tempfile.TemporaryDirectory(prefix="proveout-metric-") as folder:
         here = Path(folder)
         np.save(here / "predictions.npy", predictions)
@@ -113,11 +128,10 @@ def _own_values(
                 timeout=_OWN_METRIC_SECONDS, stdin=subprocess.DEVNULL,
             )  # fmt: skip
         except subprocess.TimeoutExpired:
-            raise UserError(
-                f"{file}: {function} took more than {_OWN_METRIC_SECONDS:.0f} s; make it faster"
-            ) from None
+            return [], f"{call} took more than {_OWN_METRIC_SECONDS:.0f} s; make it faster"
+        said = clean((done.stderr.strip().splitlines()[-1:] or ["no message"])[0], 500)
+        if done.returncode == FAILED or done.returncode < 0:
+            return [], f"{call} failed: {said}"
         if done.returncode != 0:
-            said = done.stderr.strip().splitlines()[-1:] or ["no message"]
-            raise UserError(f"{file}: {function}(predictions, targets) failed: {said[0][:500]}")
-        told = json.loads((here / "values.json").read_text())
-    return [as_number(value, function) for value in told]
+            raise UserError(f"{file} cannot be loaded: {said}")
+        return json.loads((here / "values.json").read_text()), ""

@@ -2,7 +2,8 @@
 
 FOLDER has `predictions.npy`, `targets.npz` and `keep.npz`, the subsets of items to take; the values
 go to `values.json`, null where they are not numbers. The function gets the targets as one array, or
-as a dict of arrays where the study's file has several.
+as a dict of arrays where the study's file has several. If it raises, the status is 3, which says
+something of the predictions; any other is a mistake in the file.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+FAILED = 3
 
 
 def main(file: str, function: str, folder: str) -> None:
@@ -33,7 +36,11 @@ def main(file: str, function: str, folder: str) -> None:
         keep = subsets[str(index)]
         chosen = {name: each[keep] for name, each in targets.items()}
         only = chosen[""] if set(chosen) == {""} else chosen
-        value = float(metric(predictions[keep], only))
+        try:
+            value = float(metric(predictions[keep], only))
+        except Exception as error:
+            print(f"{type(error).__name__}: {error}", file=sys.stderr)
+            sys.exit(FAILED)
         values.append(value if math.isfinite(value) else None)
     (here / "values.json").write_text(json.dumps(values))
 

@@ -23,8 +23,8 @@ from proveout.scoring._evaluator import (
     digest,
     keyed_rng,
     read_into,
-    save_arrays,
 )
+from proveout.scoring._items import save_arrays
 from proveout.scoring._metrics import metric_values
 from proveout.scoring._split import Split
 from proveout.study import METRICS, PredictionsScore, Study
@@ -70,7 +70,7 @@ class PredictionsEvaluator(Evaluator):
 
         Raises:
             ScoringFailed: it failed, or its reply is not of the exact size, all finite, proper.
-            UserError: the study's own function fails.
+            UserError: the study's own function fails, on the baseline's predictions too.
         """
         scratch = self.scratch(trial, tier)
         request = self._request(tier)
@@ -83,14 +83,18 @@ class PredictionsEvaluator(Evaluator):
             remove(scratch)
         if predictions.dtype.kind == "f" and not np.isfinite(predictions).all():
             raise ScoringFailed("diverged", "some predictions are not finite")
-        return self._scored(predictions, self._part(tier))
+        return self._scored(predictions, self._part(tier), trial.is_baseline)
 
-    def _scored(self, predictions: NDArray[np.generic], chosen: NDArray[np.intp]) -> Scored:
+    def _scored(
+        self, predictions: NDArray[np.generic], chosen: NDArray[np.intp], is_baseline: bool
+    ) -> Scored:
         targets = {name: each[chosen] for name, each in self._targets.items()}
         block = blocks_of(len(chosen))
         everything = [np.arange(len(chosen))]
         subsets = everything + [np.flatnonzero(block != each) for each in range(block[-1] + 1)]
-        value, *without = metric_values(self._study, predictions, targets, subsets)
+        value, *without = metric_values(
+            self._study, predictions, targets, subsets, is_baseline=is_baseline
+        )
         measurement = self._measurement(value, len(chosen))
         return Scored(measurement, np.array([self._study.score.loss_of(each) for each in without]))
 

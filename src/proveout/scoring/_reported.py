@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 from proveout.errors import ScoringFailed
 from proveout.scoring._evaluator import Evaluator, Scored, Tier, read_number
 from proveout.scoring._numbers import as_number
 from proveout.study import CurveSource, ReportedScore
-from proveout.trials import Exit, Job, Trial, newest, read_regular, rows, trial_folder
+from proveout.trials import Exit, Job, Trial, newest, read_regular, rows, search_lines, trial_folder
 
 _MOST_BYTES = 4_000_000
 _PATTERN_SECONDS = 20.0
 _MOST_LINE = 2000
-
-_SEARCH = """
-import json, re, sys
-pattern, most = re.compile(sys.argv[1]), int(sys.argv[2])
-text = sys.stdin.buffer.read().decode(errors="replace")
-found = [m[1] for line in text.splitlines() for m in pattern.finditer(line[:most])]
-json.dump(found[-100_000:], sys.stdout)
-"""
-"""In a process of its own: a pattern can take forever on a line that was made for it."""
 
 
 class ReportedEvaluator(Evaluator):
@@ -130,17 +119,13 @@ def _lines(content: bytes, key: str) -> list[object]:
 
 
 def _matches(pattern: str, content: bytes) -> list[object]:
-    command = [sys.executable, "-I", "-c", _SEARCH, pattern, str(_MOST_LINE)]
-    try:
-        done = subprocess.run(
-            command, input=content, capture_output=True, timeout=_PATTERN_SECONDS, check=True
-        )
-    except (subprocess.TimeoutExpired, subprocess.CalledProcessError):
+    found = search_lines(pattern, content, "all", _MOST_LINE, _PATTERN_SECONDS)
+    if found is None:
         raise ScoringFailed(
             "unscorable", f"the pattern {pattern!r} could not be held against the output"
-        ) from None
+        )
     numbers: list[object] = []
-    for text in json.loads(done.stdout):
+    for text in found:
         try:
             numbers.append(float(text))
         except (TypeError, ValueError):

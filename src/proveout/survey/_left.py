@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -137,7 +138,7 @@ def _columns(source: Source, told: CurveSource, out: Path, file: str) -> Iterato
         for key, value in row.items():
             if isinstance(value, int | float) and not isinstance(value, bool):
                 times = last[key].times + 1 if key in last else 1
-                last[key] = Reported(source, key, float(value), file, times=times)
+                last[key] = Reported(source, key, _as_float(value), file, times=times)
     yield from (each for key, each in last.items() if key not in {"seconds", "step", "epoch"})
 
 
@@ -157,7 +158,15 @@ def _leaves(value: object, prefix: str) -> Iterator[tuple[str, float]]:
         for key, inner in value.items():
             yield from _leaves(inner, f"{prefix}.{key}" if prefix else str(key))
     elif isinstance(value, int | float) and not isinstance(value, bool) and prefix:
-        yield prefix, float(value)
+        yield prefix, _as_float(value)
+
+
+def _as_float(value: float) -> float:
+    """Whole numbers have no largest; floats have."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
 
 
 def _finite(text: str) -> float | None:

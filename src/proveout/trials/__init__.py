@@ -12,6 +12,7 @@ from proveout.trials._curve import (
 )
 from proveout.trials._files import files_below, folder_bytes, open_regular, read_regular, remove
 from proveout.trials._job import EndedBy, Exit, Job, Limits
+from proveout.trials._pattern import search_lines
 from proveout.trials._quote import clean, clean_lines, quote, quote_numbers
 from proveout.trials._trial import (
     AUDITS,
@@ -76,6 +77,7 @@ __all__ = [
     "read_text",
     "remove",
     "rows",
+    "search_lines",
     "tail",
     "trial_command",
     "trial_curve",

@@ -12,18 +12,22 @@ import re
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 
 from proveout.errors import UserError
 from proveout.study import CurveSource, Formula
 from proveout.trials._files import files_below, open_regular
+from proveout.trials._pattern import search_lines
 from proveout.trials._tensorboard import scalars
 
 _LARGEST_BYTES = 4_000_000
 _MOST_ENTRIES = 10_000
 """Files and folders below an output folder that are looked at."""
 _LONGEST_LINE = 1000
+_MOST_COLUMNS = 2000
+_PATTERN_SECONDS = 5.0
 
 DEFAULT_FILES = {"jsonl": "metrics.jsonl", "csv": "**/*.csv", "tensorboard": "**/*tfevents*"}
 
@@ -54,6 +58,17 @@ def read_curve(file: Path, compute_key: str = "flops") -> Curve:
 
     A link, or anything but a regular file, reads as an empty curve: the program wrote it.
     """
+    try:
+        seen = file.lstat()
+    except OSError:
+        return Curve()
+    state = (seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)
+    return _curve_at(file, compute_key, state)
+
+
+@lru_cache(maxsize=8)
+def _curve_at(file: Path, compute_key: str, state: tuple[int, ...]) -> Curve:
+    """The curve of a file in a state: a trial's is asked for some six times when it has ended."""
     return _curve(_objects(read_text(file)), "loss", Formula(compute_key), {})
 
 
@@ -68,7 +83,7 @@ def read_source(source: CurveSource, out: Path, log: Path, known: Row) -> Curve:
 def rows(source: CurveSource, out: Path, log: Path) -> Iterable[Row]:
     """What the source reports, a mapping a line, before anything is made of it."""
     if source.source == "output":
-        return _matches(read_text(log), source.pattern or "")
+        return _matches(_bytes(log), source.pattern or "")
     file = newest(out, source.file or DEFAULT_FILES[source.source])
     if file is None:
         return []
@@ -135,20 +150,21 @@ def _objects(text: str) -> Iterator[Row]:
 
 
 def _records(text: str) -> Iterator[Row]:
-    reader = csv.DictReader(io.StringIO(text.replace("\0", "")))
+    reader = csv.reader(io.StringIO(text.replace("\0", "")))
     try:
+        columns = next(reader, [])
+        if len(columns) > _MOST_COLUMNS:
+            return
         for row in reader:
             # A logger leaves a cell empty where a step has no such value.
-            yield _numbers(row)
+            yield _numbers(dict(zip(columns, row, strict=False)))
     except csv.Error:
         return
 
 
-def _matches(text: str, pattern: str) -> Iterator[Row]:
-    expression = re.compile(pattern)
-    for line in text.splitlines():
-        if found := expression.search(line[:_LONGEST_LINE]):
-            yield _numbers(found.groupdict())
+def _matches(text: bytes, pattern: str) -> Iterator[Row]:
+    found = search_lines(pattern, text, "first", _LONGEST_LINE, _PATTERN_SECONDS)
+    return map(_numbers, found or ())
 
 
 def _steps(data: bytes) -> Iterator[Row]:

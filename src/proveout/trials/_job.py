@@ -48,6 +48,9 @@ class Job:
     reads: tuple[Path, ...] = ()
     """What it may read beyond `writes`, the system and the interpreter."""
     network: bool = False
+    preloaded: bool = True
+    """Whether a Python script may start in a fork of a process that has its imports already. False:
+    by exec, with nothing in its memory that was there before."""
 
 
 EndedBy = Literal[

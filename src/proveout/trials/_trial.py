@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Literal
 
+from proveout.ideas import BASELINE
 from proveout.study import Study
 
 
@@ -21,6 +22,11 @@ class Trial:
     def id(self) -> str:
         """Names the trial's folder and its ledger entries: `rotary-r2-s1`, counted from 1."""
         return f"{self.idea}-r{self.rung + 1}-s{self.replicate + 1}"
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether it is one of the program as it was given."""
+        return self.idea == BASELINE
 
 
 def trial_seed(study: Study, trial: Trial) -> int:

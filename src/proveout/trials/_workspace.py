@@ -92,10 +92,12 @@ def trial_folder(study: Study, trial: Trial) -> TrialFolder:
     return TrialFolder(study.folder / "trials" / trial.id)
 
 
-def prepare_trial(study: Study, trial: Trial, idea: Idea, tree: Path, device: str | None) -> Job:
+def prepare_trial(
+    study: Study, trial: Trial, idea: Idea, tree: Path, device: str | None, preloaded: bool = True
+) -> Job:
     """Writes a trial's folder anew and returns the job that runs it.
 
-    `tree` holds the exported files of the idea's commit.
+    `tree` holds the exported files of the idea's commit; `preloaded` is the job's.
 
     Raises:
         EnvironmentFailure: the disk has no room for all that a trial may write.
@@ -133,6 +135,7 @@ def prepare_trial(study: Study, trial: Trial, idea: Idea, tree: Path, device: st
             files=study.limits.files,
         ),
         reads=tuple((study.folder / name).resolve() for name in study.program.data),
+        preloaded=preloaded,
     )
 
 

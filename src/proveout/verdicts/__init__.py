@@ -15,6 +15,7 @@ from proveout.verdicts._actions import (
 from proveout.verdicts._believe import Belief, believe_board
 from proveout.verdicts._board import Board, Choice, Pick, Policy, board_of
 from proveout.verdicts._compound import members_of
+from proveout.verdicts._confirm import BorneOut, borne_out
 from proveout.verdicts._decide import Run, decide
 from proveout.verdicts._decision import Decision, IdeaDecision
 from proveout.verdicts._early import Hopeless, PastTrial, Tenths, hopeless, mean_tenths, tenths
@@ -47,6 +48,7 @@ __all__ = [
     "Asha",
     "Belief",
     "Board",
+    "BorneOut",
     "Buy",
     "Choice",
     "Decision",
@@ -75,6 +77,7 @@ __all__ = [
     "Yield",
     "believe_board",
     "board_of",
+    "borne_out",
     "decide",
     "forecast",
     "hopeless",

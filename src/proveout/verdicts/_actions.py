@@ -15,6 +15,8 @@ class Purchase:
     why: str
     audit: bool = False
     """Whether it checks on an idea that had been set aside."""
+    promotion: bool = False
+    """Whether it is trained anew, with a seed that no other trial had, for the sealed part."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,9 @@ class Promote:
 
     trials: tuple[Trial, ...]
     why: str
+    instead: str = ""
+    """Why they are trials that their ideas were chosen by, and none is trained anew; empty where
+    they were."""
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from proveout.verdicts._actions import (
 from proveout.verdicts._board import Board
 from proveout.verdicts._forecast import is_proven
 from proveout.verdicts._named import policy_named
-from proveout.verdicts._promote import next_check
+from proveout.verdicts._promote import is_confirmed, next_check
 from proveout.verdicts._reference import mean_gaps
 from proveout.verdicts._rules import gap_between, is_broken, standing
 
@@ -34,6 +34,9 @@ _STACK_RUNGS = 3
 
 _MERGES_RESERVED = 2
 """How many merges the budget is kept for while ideas climb."""
+
+_IDEAS_ANEW = 3
+"""So many ideas the budget is kept for to train them anew."""
 
 _OURS = "information"
 
@@ -48,10 +51,13 @@ def compound(study: Study, history: History, board: Board, slots: int) -> Action
     ladder = _ladder_only(study, history)
     kept = () if study.policy.name == _OURS else _kept(study, board)
     holding, unchecked = standing(study, ladder)
-    if check := next_check(study, history, (*unchecked, *kept), slots):
+    back = _kept_back(study, history, (*holding, *unchecked, *kept))
+    if check := next_check(study, history, (*unchecked, *kept), slots, back):
         return check
     won = holding if study.policy.name == _OURS else kept
-    won = tuple(idea for idea in won if idea not in history.withdrawn)
+    won = tuple(
+        idea for idea in won if idea not in history.withdrawn and is_confirmed(history, idea)
+    )
     words = _by_its_own_rule(study, won, holding)
     if not won:
         why = f"{_nothing_won(study, history)}, so there is nothing to carry to the target"
@@ -65,9 +71,10 @@ def compound(study: Study, history: History, board: Board, slots: int) -> Action
             return action
         stack = _stack_of(history, best, idea)
         if stack is not None and _adds_up(study, history, stack, best):
-            if check := next_check(study, history, (stack,), slots):
+            back = {stack: _target_price(study, history)}
+            if check := next_check(study, history, (stack,), slots, back):
                 return check
-            best = stack
+            best = stack if is_confirmed(history, stack) else best
     action = finale(study, history, best, slots)
     if isinstance(action, Stop):
         return replace(action, why=action.why + _also(history.ladder_ended, words))
@@ -98,7 +105,10 @@ def _merge(
         for trial in _lacking(history, (BASELINE, best, name), rung, study.seeds.per_rung[0])
     ]
     why = f"do the gains of {' + '.join((*members_of(history.ideas[best]), idea))} add up?"
-    step = _step(study, history, lacking, slots, why, kept=_target_price(study, history))
+    kept = _target_price(study, history)
+    if history.split is not None:
+        kept += study.price(len(study.rungs) - 1)  # the merge is trained anew if it adds up
+    step = _step(study, history, lacking, slots, why, kept=kept)
     if merged or isinstance(step, Stop):
         return step
     first = not any(each.kind == "stack" for each in history.ideas.values())
@@ -131,12 +141,30 @@ def finale(study: Study, history: History, best: str, slots: int) -> Action:
     )
 
 
-def finale_price(study: Study) -> float:
+def finale_price(study: Study, *, anew: bool = False) -> float:
     """What the merges, the seeds that the best idea lacks beside them and both arms at the target
-    cost."""
+    cost; and with `anew` what is trained anew: the baseline, some ideas and the merges."""
+    trials = 1 + _IDEAS_ANEW + _MERGES_RESERVED if anew else 0
+    again = trials * study.price(len(study.rungs) - 1)
+    return (_MERGES_RESERVED + 1) * _arm_price(study) + again + _target_price(study)
+
+
+def _arm_price(study: Study) -> float:
     rungs = range(len(study.rungs))[-_STACK_RUNGS:]
-    arm = sum(map(study.price, rungs)) * study.seeds.per_rung[0]
-    return (_MERGES_RESERVED + 1) * arm + _target_price(study)
+    return sum(map(study.price, rungs)) * study.seeds.per_rung[0]
+
+
+def _kept_back(study: Study, history: History, winners: Iterable[str]) -> dict[str, float]:
+    """What training each winner anew must leave: of the first the price of the target, of the
+    others that of the merges and their seeds too, which are more to the point than a second
+    opinion on each."""
+    names = list(dict.fromkeys(winners))
+    target = _target_price(study, history)
+    merged = sum(idea.kind == "stack" for idea in history.ideas.values())
+    merges = max(0, min(len(names) - 1, _MERGES_RESERVED) - merged)
+    merge = _arm_price(study) + study.price(len(study.rungs) - 1)
+    price = merges * merge + (_arm_price(study) if merges and not merged else 0.0)
+    return {name: target + (price if place else 0.0) for place, name in enumerate(names)}
 
 
 def _target_price(study: Study, history: History | None = None) -> float:

@@ -52,14 +52,14 @@ def ladder_board(study: Study, history: History) -> Board:
     board = board_of(study, history)
     withdrawn = np.array([arm in history.withdrawn for arm in board.arms], dtype=bool)
     board = replace(board, closed=board.closed | withdrawn)
-    price = finale_price(study)
+    price = finale_price(study, anew=history.split is not None)
     if price > board.budget / 2:
         return board
     top = len(study.rungs)
     spent = sum(
         record.reserved if record.state == "running" else record.charged
         for trial, record in history.trials.items()
-        if trial.rung >= top or history.ideas[trial.idea].kind == "stack"
+        if trial.rung >= top or record.promotion or history.ideas[trial.idea].kind == "stack"
     )
     kept = max(0.0, price - spent)
     return replace(board, budget=board.budget - price, left=board.left - kept)

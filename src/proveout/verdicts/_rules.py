@@ -17,6 +17,7 @@ from proveout.verdicts._baseline import baseline_laws, draw_baseline, multiplier
 from proveout.verdicts._believe import Belief, believe_board
 from proveout.verdicts._board import Board, Floats, board_of
 from proveout.verdicts._calls import Call, call_all
+from proveout.verdicts._promote import is_settled
 
 _CURVE_POINTS = 13
 _EXPLORATORY = "measured without isolation (level E), which is never enough to hold"
@@ -52,13 +53,8 @@ def standing(study: Study, history: History) -> Held:
     names = {i: now.board.arms[i + 1] for i in sorted(would, key=lambda i: float(gains[i]))}
     return Held(
         tuple(name for i, name in names.items() if calls[i].verdict == "holds"),
-        tuple(name for name in names.values() if not _is_checked(history, name)),
+        tuple(name for name in names.values() if not is_settled(history, name)),
     )
-
-
-def _is_checked(history: History, idea: str) -> bool:
-    """Whether the sealed part has said something of an idea."""
-    return any(each.agrees is not None for each in history.promotions_of(idea))
 
 
 def gap_between(study: Study, history: History, idea: str, against: str) -> Predictive | None:
@@ -134,12 +130,22 @@ def _believed(study: Study, history: History, idea: str, call: Call) -> Call:
     if isinstance(study.score, ReportedScore) and not study.score.believe_reported:
         return Call("undecided", f"{call.why}, but by a number that the program reports itself: "
                     "nothing checked it, and score.believe_reported is not set")  # fmt: skip
-    if history.split is None or any(each.agrees for each in history.promotions_of(idea)):
+    if history.split is None:
         return call
-    if any(each.agrees is None for each in history.promotions_of(idea)):
-        return Call("undecided", f"{call.why}, but not checked with its targets withheld: "
-                    "the artifacts of its trials are gone")  # fmt: skip
-    return Call("undecided", f"{call.why}; it waits for its check with withheld targets")
+    reads = history.promotions_of(idea)
+    rests = {each.rests_on for each in reads if each.agrees}
+    if "anew" in rests:
+        return call._replace(why=f"{call.why}; a trial that was trained anew bears it out")
+    if "chosen" in rests:
+        return call._replace(why=f"{call.why}; this rests on trials that it was chosen by, of "
+                             "which none was trained anew")  # fmt: skip
+    if open_ := [each.why for each in reads if each.agrees is None]:
+        return Call("undecided", f"{call.why}, but not confirmed with its targets withheld: "
+                    f"{open_[-1]}")  # fmt: skip
+    anew = [trial for trial, past in history.trials.items()
+            if past.promotion and past.failure and trial.idea == idea]  # fmt: skip
+    vain = f" ({len(anew)} that were trained anew failed)" if anew else ""
+    return Call("undecided", f"{call.why}; it waits for its check with withheld targets{vain}")
 
 
 class _Table:
