@@ -10,7 +10,7 @@ from typing import Any
 from proveout.report._text import clean
 from proveout.units import compact
 
-_LEFT, _RIGHT, _TOP, _BOTTOM = 66.0, 20.0, 22.0, 44.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 80.0, 20.0, 22.0, 44.0
 
 Point = tuple[float, float]
 
