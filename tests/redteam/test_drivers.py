@@ -152,6 +152,28 @@ def test_a_request_gets_no_more_than_it_may(study: Study) -> None:
     assert not list(study.folder.rglob("pwned*"))
 
 
+def test_a_text_that_no_commit_can_hold_stops_nobody_else(study: Study) -> None:
+    inbox = study.folder / "inbox"
+    inbox.mkdir(exist_ok=True)
+    head = {"format": "proveout-request", "version": 1, "kind": "add"}
+    wrong = ({"hypothesis": "less \0 is more"}, {"source": "a\0"}, {"parameters": {"share": "1\0"}})
+    for number, fields in enumerate(wrong):
+        request = {**head, "name": f"nul-{number}", **fields}
+        (inbox / f"{number:03d}.json").write_text(json.dumps(request))
+    good = submit(
+        study, Request(kind="add", name="half", hypothesis="less", parameters={"share": 0.5})
+    )
+    with pytest.raises(UserError, match="hypothesis has a NUL"):
+        submit(study, Request(kind="add", name="nul", hypothesis="\0"))
+    with pytest.raises(UserError, match="value of share is no Unicode text"):
+        submit(study, Request(kind="add", name="raw", parameters={"share": "\udcff"}))
+    settle(study, good)
+    found = read_history(study.folder)
+    assert set(found.ideas) == {BASELINE, "half"}
+    assert all("NUL" in found.requests[f"{number:03d}"] for number in range(len(wrong)))
+    assert not waiting(study)
+
+
 def test_a_driver_cannot_ask_without_end(study: Study) -> None:
     """Row 30: each idea is a question to the held-out data, so they are counted."""
     names = [f"guess-{number}" for number in range(40)]

@@ -44,8 +44,14 @@ class Proposal:
     """How many times it was mended before."""
 
     def __post_init__(self) -> None:
-        """Raises `IdeaError` where the name could not serve as a folder or a git reference."""
+        """Raises `IdeaError` where the name could not serve as a folder or a git reference, or a
+        text not as a commit's message or a program's argument."""
         check_name(self.name)
+        for what in ("hypothesis", "source", "predicts", "reason", "patch"):
+            _check_text(what, getattr(self, what))
+        for name, value in self.parameters.items():
+            if isinstance(value, str):
+                _check_text(f"value of {name}", value)
 
 
 @dataclass(frozen=True)
@@ -72,6 +78,15 @@ class Idea:
     """The ideas that it was made from: its lineage beyond the commit."""
     repairs: int = 0
     """How many times it was mended before."""
+
+
+def _check_text(what: str, text: str) -> None:
+    if "\0" in text:
+        raise IdeaError(f"its {what} has a NUL character in it; leave that out")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise IdeaError(f"its {what} is no Unicode text: {text[:60]!a}; write UTF-8") from None
 
 
 def check_name(name: str) -> None:

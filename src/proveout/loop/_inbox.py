@@ -84,8 +84,10 @@ def submit(study: Study, request: Request) -> str:
     """Leaves a request for the study's controller and returns its id.
 
     Raises:
-        UserError: too many requests wait already, or this one is too large.
+        UserError: too many requests wait already, this one is too large, or no idea.
     """
+    if request.kind == "add":
+        request.proposal()
     inbox = study.folder / INBOX
     inbox.mkdir(exist_ok=True)
     if sum(1 for _ in inbox.glob("*.json")) >= MOST_WAITING:
