@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from proveout.ledger import History, PromotionRead, SplitMade
+from proveout.ledger import BudgetAdded, History, PromotionRead, SplitMade
 from proveout.trials import Trial
 from proveout.verdicts import (
     Buy,
@@ -139,6 +139,11 @@ def test_what_the_budget_does_not_train_anew_is_read_as_it_is_and_the_verdict_sa
     (good,) = (v for v in judge(world.study, history).verdicts if v.idea == "good")
     assert good.verdict == "holds"
     assert "rests on trials that it was chosen by" in good.why
+    world.add(BudgetAdded(2e12, "a person has more"))
+    world.run()
+    assert any(trial.idea == "good" for trial in bought_anew(world))
+    (good,) = (v for v in judge(world.study, world.history).verdicts if v.idea == "good")
+    assert good.verdict == "holds" and "rests on trials" not in good.why
 
 
 def test_an_alarm_that_was_unfounded_lets_nothing_hold(simulate: Simulate) -> None:

@@ -37,9 +37,11 @@ def kept_trials(study: Study, history: History, idea: str) -> frozenset[Trial]:
 
 
 def is_settled(history: History, idea: str) -> bool:
-    """Whether the sealed part has said of an idea what it will."""
+    """Whether the sealed part has said of an idea what it will: it refutes it, or bears out what
+    was trained anew. What rests on trials that the idea was chosen by is settled when the budget
+    has grown, or others need less of it."""
     return any(
-        each.agrees is False or (each.agrees is True and each.rests_on != "alarm")
+        each.agrees is False or (each.agrees is True and each.rests_on == "anew")
         for each in history.promotions_of(idea)
     )
 
