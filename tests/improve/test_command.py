@@ -155,8 +155,14 @@ def test_a_hard_end_stops_a_transfer_and_more_may_be_allowed(
     file.write_text(text)
     words = ("improve", toy_improvement.folder, "--transfer", "--improvers", "best_of_n",
              "--samples", 2, "--seeds", 2)  # fmt: skip
+    mistyped = proveout("improve", toy_improvement.folder, "--transfer", "--improvers", "best_of")
+    assert mistyped.returncode == 2 and "best_of" in mistyped.stderr
+    assert not (toy_improvement.folder / "ledger.sqlite").exists()  # nothing has begun
     stopped = proveout(*words)
     assert stopped.returncode == 3 and "the samples are used up: 2 of 3" in stopped.stderr
+    file.write_text(text.replace("[inner]\nsamples = 2", "[inner]\nsamples = 5"))
+    edited = proveout(*words)
+    assert "inner.samples was 2 when this folder was begun and is 5 now" in edited.stderr
     assert read_archive(toy_improvement.folder).charges.samples == 2
     file.write_text(text.replace("[end]\nsamples = 3", "[end]\nsamples = 8"))
     assert proveout(*words).returncode == 0

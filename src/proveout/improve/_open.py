@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from pydantic import BaseModel
+
 from proveout import __version__
 from proveout.errors import DataError, NotIsolated, UserError
 from proveout.improve._archive import Archive
@@ -230,6 +232,15 @@ def _check_isolation(spec: Improvement, before: str, now: str) -> None:
         )
 
 
+def _difference(name: str, was: object, now: object) -> str:
+    """What is another than it was, key by key where it is a table."""
+    if isinstance(was, BaseModel) and isinstance(now, BaseModel):
+        keys = [key for key in type(was).model_fields if getattr(was, key) != getattr(now, key)]
+        told = [_difference(f"{name}.{key}", getattr(was, key), getattr(now, key)) for key in keys]
+        return "; ".join(told)
+    return f"{name} was {was!r} when this folder was begun and is {now!r}"
+
+
 def _check_unchanged(
     spec: Improvement, begun: ImprovementOpened, deciding: Mapping[str, Task]
 ) -> None:
@@ -241,9 +252,8 @@ def _check_unchanged(
             continue
         if was != now:
             raise UserError(
-                f"{file}: {name} was {was!r} when this folder was begun and is {now!r} now; put it "
-                "back, or begin another folder. What may change: generations, approve, transfer, "
-                "[end], [run], [llm], [models]"
+                f"{file}: {_difference(name, was, now)} now; put it back, or begin another folder. "
+                "What may change: generations, approve, transfer, [end], [run], [llm], [models]"
             )
     if spec.key and spec.key != begun.key:
         raise UserError(f"{file}: the key was another when it was begun")

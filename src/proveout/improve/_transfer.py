@@ -21,7 +21,7 @@ from proveout.improve._spec import Improvement
 from proveout.improve._strategies import strategies
 from proveout.improve._task import Task
 from proveout.improve._work import Workshop
-from proveout.ledger import ImproverRan, TransferRead
+from proveout.ledger import LEDGER_FILE, ImproverRan, TransferRead
 
 _SEEDS = 4_000_000
 """Seeds start here, so that nothing that was decided on is among the instances."""
@@ -65,6 +65,8 @@ def transfer(
         for name in wanted.models or (spec.model,)
         for model in [own if name == spec.model else model_of(spec, name)]
     }
+    if not (spec.folder / LEDGER_FILE).exists():
+        _sources(spec, Archive(), wanted)  # a mistyped name must not begin a folder
     with opened(spec, own, tasks) as (book, crew):
         sources = _sources(spec, book.archive, wanted)
         found: list[TransferRead] = []
