@@ -61,7 +61,8 @@ class History:
     began_at: float = 0.0
     """When the first event happened, in seconds since 1970."""
     active_seconds: float = 0.0
-    """Time from the first to the last event, pauses of more than an hour left out."""
+    """Time from the first to the last event, without pauses of more than an hour and without what
+    lies between an end and going on."""
     split: SplitMade | None = None
     """How the held-out data was divided; None where it has no sealed part."""
     promotions: Mapping[str, PromotionRead] = field(default_factory=dict)
@@ -185,8 +186,9 @@ class HistoryBuilder:
 
     def add(self, entry: Entry) -> None:
         """Adds the next entry."""
-        if self._last_at is not None and 0 < entry.at - self._last_at < 3600:
-            self._active_seconds += entry.at - self._last_at
+        since = entry.at - self._last_at if self._last_at is not None else 0.0
+        if self._ended is None and 0 < since < 3600:
+            self._active_seconds += since
         self._began_at = self._began_at or entry.at
         self._last_at = entry.at
         self.entries, self._head = self.entries + 1, entry.hash

@@ -43,6 +43,8 @@ def baseline_reason(board: Board, rung: int, seeds: int) -> str:
     rivals = int((board.bought[1:, rung].any(axis=1)).sum())
     if not seeds:
         return f"the baseline at {at}: what ideas there are held against"
+    if not rivals:
+        return f"{_ordinal(seeds)} seed of the baseline at {at}, for an idea that comes there next"
     held = f"{rivals} ideas are" if rivals != 1 else "one idea is"
     return f"{_ordinal(seeds)} seed of the baseline at {at}: {held} held against it"
 
