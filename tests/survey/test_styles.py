@@ -18,6 +18,7 @@ from proveout.survey import (
     Wishes,
     apply_wishes,
     less_work,
+    name_in,
     plan_study,
     reported,
     survey,
@@ -256,6 +257,15 @@ def test_the_direction_of_a_score_is_read_from_its_name(name: str, goal: str) ->
     assert number.goal == goal
     assert number.rank is not None
     assert Reported("output", "gradient_accumulation_steps", 8.0).rank is None
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name"),
+    [(r"val_loss=(\S+)", "val_loss"), (r"step \d+: (?:best )?val acc:\s*([\d.]+)", "val acc"),
+     (r"^(\S+)$", ""), (r"\((?P<rmse>\S+)\)", "rmse")],
+)  # fmt: skip
+def test_a_pattern_says_what_its_number_is_called(pattern: str, name: str) -> None:
+    assert name_in(pattern) == name
 
 
 def test_numbers_in_lines_of_json_are_read_with_their_names(tmp_path: Path) -> None:

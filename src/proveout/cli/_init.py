@@ -158,11 +158,12 @@ def _adopt(
         if not existed:
             shutil.rmtree(folder, ignore_errors=True)
         raise
+    guessed = _guessed_goal(adopted) if score.goal is None else ""
     if not quiet:
-        _say_found(adopted, folder)
+        _say_found(adopted, guessed)
     proof = prove_study(adopted.study)
     if quiet:
-        _print(_document(adopted.study, proof, adopted))
+        _print(_document(adopted.study, proof, adopted, guessed))
     else:
         _say_proof(adopted.study, proof)
         print(f"\nwrote {folder / 'study.toml'}: read it, it says why each line is there")
@@ -229,7 +230,17 @@ def _choice(quiet: bool) -> Choose:
     return choose
 
 
-def _say_found(adopted: Adopted, folder: Path) -> None:
+def _guessed_goal(adopted: Adopted) -> str:
+    """What is said of a direction that nobody told; empty where there is no score."""
+    if adopted.score is None:
+        return ""
+    goal, other = "maximize", "minimize"
+    if not adopted.study.score.maximized:
+        goal, other = other, goal
+    return f"{goal} is a guess by the name {adopted.score.name!r}; --goal {other} says otherwise"
+
+
+def _say_found(adopted: Adopted, guessed: str) -> None:
     for note in adopted.survey.notes:
         print(f"- {note}")
     for note in adopted.plan.notes[len(adopted.survey.notes) :]:
@@ -245,6 +256,8 @@ def _say_found(adopted: Adopted, folder: Path) -> None:
         ]
         also = f"; it also reports {', '.join(dict.fromkeys(rest[:5]))}" if rest else ""
         print(f"score:   {adopted.score.name} ({adopted.score.source}), {goal}{also}")
+        if guessed:
+            print(f"         {guessed}")
         if score.kind == "reported" and not score.believe_reported:
             print("         its own word: no idea will be said to hold by it without --believe")
     for number, rung in enumerate(adopted.plan.rungs, start=1):
@@ -285,7 +298,9 @@ def _say_proof(study: Study, proof: Proof) -> None:
         print(f"- {line}")
 
 
-def _document(study: Study, proof: Proof, adopted: Adopted | None) -> dict[str, object]:
+def _document(
+    study: Study, proof: Proof, adopted: Adopted | None, guessed: str = ""
+) -> dict[str, object]:
     from proveout.loop import study_seconds
 
     probe = proof.probe
@@ -307,7 +322,7 @@ def _document(study: Study, proof: Proof, adopted: Adopted | None) -> dict[str, 
         "fix": list(proof.fix),
     }  # fmt: skip
     if adopted is not None:
-        document["notes"] = list(adopted.plan.notes)
+        document["notes"] = [*adopted.plan.notes, *([guessed] if guessed else [])]
         document["ideas"] = list(adopted.ideas)
         document["reported"] = [
             {"name": n.name, "source": n.source, "value": n.value} for n in adopted.found
