@@ -33,6 +33,11 @@ STYLES: dict[str, tuple[dict[str, str], str, dict[str, object]]] = {
         {"config.py": "class Config:\n    epochs = 32  # passes\n    hidden_dim = 64\n    lr = 1\n",
          "train.py": "from config import Config\nif __name__ == '__main__':\n    print(Config)\n"},
         "python train.py", {"epochs": 2, "hidden_dim": 16}),
+    "a name with a space": (
+        {"my train.py": "import argparse\np = argparse.ArgumentParser()\n"
+                        "p.add_argument('--steps', type=int, default=160)\n"
+                        "p.add_argument('--out', default='my model.pt')\np.parse_args()\n"},
+        "python 'my train.py' --steps {steps} --out '{out}/my model.pt'", {"steps": 10}),
     "a dictionary": (
         {"mlp.py": "config = {\n    'n_epochs': 48,\n    'lr': 0.1,\n}\nprint(config)\n"},
         "python mlp.py", {"n_epochs": 3}),
@@ -113,6 +118,12 @@ def test_a_look_finds_how_it_starts_and_what_makes_it_larger(style: str, tmp_pat
     for file, replaced in [*plan.replaces.items(), *plan.knobs.items()]:
         for pattern in replaced:
             assert len(re.findall(pattern, files[file], re.M)) == 1, pattern
+
+
+def test_the_quotes_of_a_command_that_is_told_are_kept(tmp_path: Path) -> None:
+    lay(tmp_path, {"my train.py": "max_steps = 160\nprint(max_steps)\n"})
+    told = Wishes(train='python "my train.py"', roles={"steps": "max_steps"})
+    assert plan_of(tmp_path, told).command == "python 'my train.py'"
 
 
 def test_where_several_could_be_the_training_what_trains_is_taken(tmp_path: Path) -> None:

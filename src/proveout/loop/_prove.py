@@ -52,7 +52,8 @@ def _fix(study: Study, probe: Probe, again: Probe | None, other: Probe | None) -
         fix.append(
             "unscorable: nothing that it left looks like a score. Say where it stands: --pattern "
             "'val_loss: (\\S+)' for its output, --file NAME --key NAME for a JSON, CSV or "
-            "TensorBoard file, with --goal minimize or maximize; or have a command of yours compute it from what it leaves: docs/scores.md"
+            "TensorBoard file, with --goal minimize or maximize; or have a command "
+            "of yours compute it from what it leaves: docs/scores.md"
         )
     elif probe.failure is not None:
         fix.append(f"{probe.failure.kind}: {probe.failure.sentence}")
