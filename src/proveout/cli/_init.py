@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -94,12 +95,7 @@ def init(
             raise UserError(f"there is no program in {path}: the folder is missing or empty")
         _reference(path, corpus, as_json)
         return
-    if corpus is not None or (path / "study.toml").is_file() or not path.is_dir():
-        raise UserError(
-            f"{path} exists and is not empty; name a new folder for the reference study, go on "
-            f"with the study in it (`proveout run {path}`), or try its smallest trial "
-            f"(`proveout init --check {path}`)"
-        )
+    _is_a_program(path, corpus)
     if goal not in (None, "minimize", "maximize"):
         raise UserError(f"--goal {goal!r} is not known; allowed: minimize, maximize")
     roles: dict[Role, str] = {}
@@ -111,8 +107,9 @@ def init(
     from proveout.loop import ScoreWish
     from proveout.survey import Wishes
 
-    rungs = tuple(_pairs(each.split(",")) for each in rung or [])
-    wishes = Wishes(train, roles, _pairs(set_ or []), rungs, flops)
+    if pattern is not None:
+        _has_a_group(pattern)
+    wishes = Wishes(train, roles, _pairs(set_ or []), _rungs(rung or []), flops)
     folder = study or path.resolve().parent / f"{path.resolve().name}-study"
     if file is not None and key is None:
         raise UserError(
@@ -120,6 +117,57 @@ def init(
         )
     wanted = ScoreWish(score, goal, pattern, file, key, believe)
     _adopt(path, folder, wishes, wanted, _seconds(time), as_json)
+
+
+def _is_a_program(path: Path, corpus: Path | None) -> None:
+    """Refuses a file, and a folder with a study or for a corpus that has something in it."""
+    if not path.is_dir():
+        script = shlex.quote(f"python {shlex.quote(path.name)}")
+        raise UserError(
+            f"{path} is a file; name the folder of the program, and its command if another is "
+            f"found there: `proveout init {shlex.quote(str(path.parent))} --train {script}`"
+        )
+    if corpus is not None or (path / "study.toml").is_file():
+        word = shlex.quote(str(path))
+        raise UserError(
+            f"{path} exists and is not empty; name a new folder for the reference study, go on "
+            f"with the study in it (`proveout run {word}`), or try its smallest trial "
+            f"(`proveout init --check {word}`)"
+        )
+
+
+def _has_a_group(pattern: str) -> None:
+    import re
+
+    try:
+        groups = re.compile(pattern).groups
+    except re.error as error:
+        raise UserError(
+            f"--pattern {pattern!r} is no regular expression: {error}; write for example "
+            "'val_loss: (\\S+)'"
+        ) from None
+    if not groups:
+        raise UserError(
+            f"--pattern {pattern!r} has no group: put parentheses around the number, as in "
+            "'val_loss: (\\S+)'"
+        )
+
+
+def _rungs(texts: Sequence[str]) -> tuple[dict[str, Value], ...]:
+    """Each rung and last the target, as they are given on the command line."""
+    rungs = tuple(_pairs(each.split(",")) for each in texts)
+    for text, rung in zip(texts, rungs, strict=True):
+        if any(isinstance(value, str) and "=" in value for value in rung.values()):
+            raise UserError(
+                f"--rung {text!r} is not understood: commas go between the parameters of one rung, "
+                "as in --rung width=8,steps=100, and each rung is a --rung of its own"
+            )
+    if len(rungs) == 1:
+        raise UserError(
+            f"--rung {texts[0]!r} alone is no ladder: give --rung at least twice, the smallest "
+            "first; the last is the target"
+        )
+    return rungs
 
 
 def _seconds(text: str | None) -> float | None:
@@ -136,7 +184,7 @@ def _reference(folder: Path, corpus: Path | None, as_json: bool) -> None:
         _print({"study": str(folder), "program": "byte_lm"})
         return
     print(f"wrote {file}, its program, its corpus and a catalog of ideas")
-    print(f"go on with: proveout run {folder}")
+    print(f"go on with: proveout run {shlex.quote(str(folder))}")
 
 
 def _adopt(
@@ -173,7 +221,8 @@ def _adopt(
             )
         else:
             print(f"give it ideas in {folder / 'ideas'} (docs/study.md says how)")
-        print(f"go on with: {'proveout run' if proof.ok else 'proveout init --check'} {folder}")
+        verb = "run" if proof.ok else "init --check"
+        print(f"go on with: proveout {verb} {shlex.quote(str(folder))}")
     if not proof.ok:
         raise typer.Exit(_FAILED)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -74,9 +75,10 @@ def adopt_program(
         EnvironmentFailure: the machine lets us down.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        word = shlex.quote(str(folder))
         raise UserError(
             f"{folder} exists and is not empty; name another with --study, or go on with it: "
-            f"`proveout init --check {folder}`, `proveout run {folder}`"
+            f"`proveout init --check {word}`, `proveout run {word}`"
         )
     found = apply_wishes(survey(program, wishes.train), wishes)
     plan = plan_study(found, wishes)
