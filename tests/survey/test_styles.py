@@ -11,6 +11,7 @@ import pytest
 
 from proveout.errors import UserError
 from proveout.loop import ScoreWish, adopt_program
+from proveout.runners import usable_cores
 from proveout.study import read_study
 from proveout.survey import (
     Plan,
@@ -255,7 +256,20 @@ def test_c_is_built_in_each_trial_and_its_settings_reach_it(tmp_path: Path) -> N
     study = read_study(tmp_path / "s")
     assert study.rungs[0].parameters == {"MAX_STEPS": 10}
     assert study.budget.compute.amount <= 60
+    assert study.budget.compute.amount < 4 * study.price(len(study.rungs))
+    assert any("does not cover the 4 runs at the target" in note for note in adopted.plan.notes)
     assert study.program.parameters == {"RATE": 0.5}
+
+
+def test_a_budget_for_a_time_that_is_long_enough_covers_the_target(tmp_path: Path) -> None:
+    program = lay(tmp_path / "p", {"train.py": (
+        "import time\nmax_steps = 1600\nfor step in range(max_steps):\n    time.sleep(0.001)\n"
+        "print('loss:', 1 / max_steps)\n"
+    )})  # fmt: skip
+    adopted = adopt(program, time_seconds=120 / usable_cores())
+    study = read_study(tmp_path / "s")
+    assert study.budget.compute.amount >= 4 * study.price(len(study.rungs))
+    assert not any("runs at the target" in note for note in adopted.plan.notes)
 
 
 @pytest.mark.parametrize(
