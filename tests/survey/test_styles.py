@@ -51,6 +51,8 @@ STYLES: dict[str, tuple[dict[str, str], str, dict[str, object]]] = {
         "python fit.py", {"n_estimators": 20}),
     "the bound of a loop": (
         {"run.py": LOOP.format(v="epoch", n=160)}, "python run.py", {"epochs": 10}),
+    "a loop that begins at one": (
+        {"run.py": LOOP.format(v="k", n="1, 11")}, "python run.py", {"ks": 2}),
     "names put together": (
         {"main.py": "from absl import flags as f\nf.DEFINE_integer('num_train_steps', 160, '')\n"
                     "f.DEFINE_integer('hidden_units', 16, '')\napp.run(print)\n"},
