@@ -360,20 +360,42 @@ def test_a_full_disk_is_said_so_and_nothing_is_lost(
     assert typed("run", kept).returncode == DONE
 
 
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [(("--rung", "width=8"), "give --rung at least twice"),
+     (("--rung", "width=8;steps=2", "--rung", "width=9"), "commas go between"),
+     (("--pattern", "("), "--pattern '(' is no regular expression"),
+     (("--pattern", "loss"), "--pattern 'loss' has no group")],
+)  # fmt: skip
+def test_init_says_which_flag_is_wrong_and_how_it_is_written(
+    tmp_path: Path, typed: Any, flags: tuple[str, ...], said: str
+) -> None:
+    (tmp_path / "my p").mkdir()
+    (tmp_path / "my p" / "train.py").write_text("steps = 160\nprint(steps)\n")
+    done = typed("init", tmp_path / "my p", *flags)
+    assert (done.returncode, said in done.stderr) == (2, True), done.stderr
+    assert not (tmp_path / "my p-study").exists()
+    done = typed("init", tmp_path / "my p" / "train.py")
+    assert done.returncode == 2
+    assert "is a file; name the folder" in done.stderr
+    assert f"proveout init '{tmp_path / 'my p'}'" in done.stderr
+
+
 def test_init_writes_a_study_and_never_over_another(tmp_path: Path, typed: Any) -> None:
     corpus = tmp_path / "texts"
     corpus.mkdir()
     for number in range(40):
         words = " ".join(f"word{(number * 7919 + i * 104729) % 9973}" for i in range(2000))
         (corpus / f"{number}.txt").write_text(words)
-    done = typed("init", tmp_path / "study", "--corpus", corpus)
+    done = typed("init", tmp_path / "my study", "--corpus", corpus)
     assert done.returncode == DONE, done.stderr
-    assert (tmp_path / "study" / "study.toml").is_file()
-    before = (tmp_path / "study" / "study.toml").read_bytes()
-    again = typed("init", tmp_path / "study")
+    assert f"go on with: proveout run '{tmp_path / 'my study'}'" in done.stdout
+    assert (tmp_path / "my study" / "study.toml").is_file()
+    before = (tmp_path / "my study" / "study.toml").read_bytes()
+    again = typed("init", tmp_path / "my study")
     assert again.returncode == USER_MISTAKE
     assert "not empty" in again.stderr
-    assert (tmp_path / "study" / "study.toml").read_bytes() == before
+    assert (tmp_path / "my study" / "study.toml").read_bytes() == before
     missing = typed("init", tmp_path / "other", "--corpus", tmp_path / "nowhere")
     assert missing.returncode == USER_MISTAKE
     assert "nowhere" in missing.stderr

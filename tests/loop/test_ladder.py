@@ -101,6 +101,22 @@ def test_writing_keeps_the_rest_and_gives_a_study_that_runs(tmp_path: Path) -> N
         write_ladder(written, found)
 
 
+def test_a_begun_study_is_priced_with_the_ideas_that_were_handed_in(
+    tmp_path: Path, typed: Any
+) -> None:
+    known(tmp_path, formula=True)
+    text = (tmp_path / "study.toml").read_text().replace("1e8 flops", "1e6 flops")
+    setting = "parameters = { note = 0 }\nenvironment = { NOTE = '{note}' }\n[score]"
+    (tmp_path / "study.toml").write_text(text.replace("[score]", setting))
+    run_study(read_study(tmp_path))
+    for name, note in (("one", 1), ("two", 2)):
+        done = typed("ideas", "add", tmp_path, name, "--set", f"note={note}", "--hypothesis", "h")
+        assert done.returncode == 0, done.stderr
+    assert typed("ideas", "withdraw", tmp_path, "two").returncode == 0
+    done = typed("ladder", tmp_path, "--sweeps", 0)
+    assert "for 1 idea at" in done.stdout
+
+
 def test_what_cannot_be_told_is_asked_for(tmp_path: Path) -> None:
     study = known(tmp_path, formula=True)
     with pytest.raises(UserError, match=r"no parameter 'depth'; it has: size, steps"):

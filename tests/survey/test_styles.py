@@ -11,6 +11,7 @@ import pytest
 
 from proveout.errors import UserError
 from proveout.loop import ScoreWish, adopt_program
+from proveout.runners import usable_cores
 from proveout.study import read_study
 from proveout.survey import (
     Plan,
@@ -18,6 +19,7 @@ from proveout.survey import (
     Wishes,
     apply_wishes,
     less_work,
+    name_in,
     plan_study,
     reported,
     survey,
@@ -32,6 +34,11 @@ STYLES: dict[str, tuple[dict[str, str], str, dict[str, object]]] = {
         {"config.py": "class Config:\n    epochs = 32  # passes\n    hidden_dim = 64\n    lr = 1\n",
          "train.py": "from config import Config\nif __name__ == '__main__':\n    print(Config)\n"},
         "python train.py", {"epochs": 2, "hidden_dim": 16}),
+    "a name with a space": (
+        {"my train.py": "import argparse\np = argparse.ArgumentParser()\n"
+                        "p.add_argument('--steps', type=int, default=160)\n"
+                        "p.add_argument('--out', default='my model.pt')\np.parse_args()\n"},
+        "python 'my train.py' --steps {steps} --out '{out}/my model.pt'", {"steps": 10}),
     "a dictionary": (
         {"mlp.py": "config = {\n    'n_epochs': 48,\n    'lr': 0.1,\n}\nprint(config)\n"},
         "python mlp.py", {"n_epochs": 3}),
@@ -44,6 +51,8 @@ STYLES: dict[str, tuple[dict[str, str], str, dict[str, object]]] = {
         "python fit.py", {"n_estimators": 20}),
     "the bound of a loop": (
         {"run.py": LOOP.format(v="epoch", n=160)}, "python run.py", {"epochs": 10}),
+    "a loop that begins at one": (
+        {"run.py": LOOP.format(v="k", n="1, 11")}, "python run.py", {"ks": 2}),
     "names put together": (
         {"main.py": "from absl import flags as f\nf.DEFINE_integer('num_train_steps', 160, '')\n"
                     "f.DEFINE_integer('hidden_units', 16, '')\napp.run(print)\n"},
@@ -112,6 +121,12 @@ def test_a_look_finds_how_it_starts_and_what_makes_it_larger(style: str, tmp_pat
     for file, replaced in [*plan.replaces.items(), *plan.knobs.items()]:
         for pattern in replaced:
             assert len(re.findall(pattern, files[file], re.M)) == 1, pattern
+
+
+def test_the_quotes_of_a_command_that_is_told_are_kept(tmp_path: Path) -> None:
+    lay(tmp_path, {"my train.py": "max_steps = 160\nprint(max_steps)\n"})
+    told = Wishes(train='python "my train.py"', roles={"steps": "max_steps"})
+    assert plan_of(tmp_path, told).command == "python 'my train.py'"
 
 
 def test_where_several_could_be_the_training_what_trains_is_taken(tmp_path: Path) -> None:
@@ -243,7 +258,20 @@ def test_c_is_built_in_each_trial_and_its_settings_reach_it(tmp_path: Path) -> N
     study = read_study(tmp_path / "s")
     assert study.rungs[0].parameters == {"MAX_STEPS": 10}
     assert study.budget.compute.amount <= 60
+    assert study.budget.compute.amount < 4 * study.price(len(study.rungs))
+    assert any("does not cover the 4 runs at the target" in note for note in adopted.plan.notes)
     assert study.program.parameters == {"RATE": 0.5}
+
+
+def test_a_budget_for_a_time_that_is_long_enough_covers_the_target(tmp_path: Path) -> None:
+    program = lay(tmp_path / "p", {"train.py": (
+        "import time\nmax_steps = 1600\nfor step in range(max_steps):\n    time.sleep(0.001)\n"
+        "print('loss:', 1 / max_steps)\n"
+    )})  # fmt: skip
+    adopted = adopt(program, time_seconds=120 / usable_cores())
+    study = read_study(tmp_path / "s")
+    assert study.budget.compute.amount >= 4 * study.price(len(study.rungs))
+    assert not any("runs at the target" in note for note in adopted.plan.notes)
 
 
 @pytest.mark.parametrize(
@@ -256,6 +284,15 @@ def test_the_direction_of_a_score_is_read_from_its_name(name: str, goal: str) ->
     assert number.goal == goal
     assert number.rank is not None
     assert Reported("output", "gradient_accumulation_steps", 8.0).rank is None
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name"),
+    [(r"val_loss=(\S+)", "val_loss"), (r"step \d+: (?:best )?val acc:\s*([\d.]+)", "val acc"),
+     (r"^(\S+)$", ""), (r"\((?P<rmse>\S+)\)", "rmse")],
+)  # fmt: skip
+def test_a_pattern_says_what_its_number_is_called(pattern: str, name: str) -> None:
+    assert name_in(pattern) == name
 
 
 def test_numbers_in_lines_of_json_are_read_with_their_names(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shlex
 import sys
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -107,12 +108,12 @@ def run(
         with LiveWatcher(study) if live else LineWatcher(study) as watcher:
             outcome = run_study(study, watcher)
     except KeyboardInterrupt:  # a second one, or one before there was anything to stop
-        print(f"\nstopped at once; go on with: proveout run {folder}")
+        print(f"\nstopped at once; go on with: proveout run {shlex.quote(str(folder))}")
         raise typer.Exit(_WORK_LEFT) from None
     _print_result(study, outcome.history)
     _print_trackers(study, outcome.history, folder)
     if not outcome.finished:
-        print(f"\nstopped with work left; go on with: proveout run {folder}")
+        print(f"\nstopped with work left; go on with: proveout run {shlex.quote(str(folder))}")
         raise typer.Exit(_WORK_LEFT)
     print(f"\n{outcome.why}")
     if not outcome.ok:

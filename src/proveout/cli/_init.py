@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,15 +10,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from proveout.cli._init_show import document, guessed_goal, say_found, say_proof
 from proveout.errors import UserError
 
 if TYPE_CHECKING:
-    from proveout.loop import Adopted, Choose, Proof, ScoreWish
-    from proveout.study import Study, Value
+    from proveout.loop import Choose, ScoreWish
+    from proveout.study import Value
     from proveout.survey import Reported, Role, Wishes
 
 _FAILED = 1
-_LONG_SECONDS = 1800.0
 
 
 def init(
@@ -94,12 +95,7 @@ def init(
             raise UserError(f"there is no program in {path}: the folder is missing or empty")
         _reference(path, corpus, as_json)
         return
-    if corpus is not None or (path / "study.toml").is_file() or not path.is_dir():
-        raise UserError(
-            f"{path} exists and is not empty; name a new folder for the reference study, go on "
-            f"with the study in it (`proveout run {path}`), or try its smallest trial "
-            f"(`proveout init --check {path}`)"
-        )
+    _is_a_program(path, corpus)
     if goal not in (None, "minimize", "maximize"):
         raise UserError(f"--goal {goal!r} is not known; allowed: minimize, maximize")
     roles: dict[Role, str] = {}
@@ -111,8 +107,9 @@ def init(
     from proveout.loop import ScoreWish
     from proveout.survey import Wishes
 
-    rungs = tuple(_pairs(each.split(",")) for each in rung or [])
-    wishes = Wishes(train, roles, _pairs(set_ or []), rungs, flops)
+    if pattern is not None:
+        _has_a_group(pattern)
+    wishes = Wishes(train, roles, _pairs(set_ or []), _rungs(rung or []), flops)
     folder = study or path.resolve().parent / f"{path.resolve().name}-study"
     if file is not None and key is None:
         raise UserError(
@@ -120,6 +117,57 @@ def init(
         )
     wanted = ScoreWish(score, goal, pattern, file, key, believe)
     _adopt(path, folder, wishes, wanted, _seconds(time), as_json)
+
+
+def _is_a_program(path: Path, corpus: Path | None) -> None:
+    """Refuses a file, and a folder with a study or for a corpus that has something in it."""
+    if not path.is_dir():
+        script = shlex.quote(f"python {shlex.quote(path.name)}")
+        raise UserError(
+            f"{path} is a file; name the folder of the program, and its command if another is "
+            f"found there: `proveout init {shlex.quote(str(path.parent))} --train {script}`"
+        )
+    if corpus is not None or (path / "study.toml").is_file():
+        word = shlex.quote(str(path))
+        raise UserError(
+            f"{path} exists and is not empty; name a new folder for the reference study, go on "
+            f"with the study in it (`proveout run {word}`), or try its smallest trial "
+            f"(`proveout init --check {word}`)"
+        )
+
+
+def _has_a_group(pattern: str) -> None:
+    import re
+
+    try:
+        groups = re.compile(pattern).groups
+    except re.error as error:
+        raise UserError(
+            f"--pattern {pattern!r} is no regular expression: {error}; write for example "
+            "'val_loss: (\\S+)'"
+        ) from None
+    if not groups:
+        raise UserError(
+            f"--pattern {pattern!r} has no group: put parentheses around the number, as in "
+            "'val_loss: (\\S+)'"
+        )
+
+
+def _rungs(texts: Sequence[str]) -> tuple[dict[str, Value], ...]:
+    """Each rung and last the target, as they are given on the command line."""
+    rungs = tuple(_pairs(each.split(",")) for each in texts)
+    for text, rung in zip(texts, rungs, strict=True):
+        if any(isinstance(value, str) and "=" in value for value in rung.values()):
+            raise UserError(
+                f"--rung {text!r} is not understood: commas go between the parameters of one rung, "
+                "as in --rung width=8,steps=100, and each rung is a --rung of its own"
+            )
+    if len(rungs) == 1:
+        raise UserError(
+            f"--rung {texts[0]!r} alone is no ladder: give --rung at least twice, the smallest "
+            "first; the last is the target"
+        )
+    return rungs
 
 
 def _seconds(text: str | None) -> float | None:
@@ -136,7 +184,7 @@ def _reference(folder: Path, corpus: Path | None, as_json: bool) -> None:
         _print({"study": str(folder), "program": "byte_lm"})
         return
     print(f"wrote {file}, its program, its corpus and a catalog of ideas")
-    print(f"go on with: proveout run {folder}")
+    print(f"go on with: proveout run {shlex.quote(str(folder))}")
 
 
 def _adopt(
@@ -158,13 +206,14 @@ def _adopt(
         if not existed:
             shutil.rmtree(folder, ignore_errors=True)
         raise
+    guessed = guessed_goal(adopted) if score.goal is None else ""
     if not quiet:
-        _say_found(adopted, folder)
+        say_found(adopted, guessed)
     proof = prove_study(adopted.study)
     if quiet:
-        _print(_document(adopted.study, proof, adopted))
+        _print(document(adopted.study, proof, adopted, guessed))
     else:
-        _say_proof(adopted.study, proof)
+        say_proof(adopted.study, proof)
         print(f"\nwrote {folder / 'study.toml'}: read it, it says why each line is there")
         if adopted.ideas:
             print(
@@ -172,7 +221,8 @@ def _adopt(
             )
         else:
             print(f"give it ideas in {folder / 'ideas'} (docs/study.md says how)")
-        print(f"go on with: {'proveout run' if proof.ok else 'proveout init --check'} {folder}")
+        verb = "run" if proof.ok else "init --check"
+        print(f"go on with: proveout {verb} {shlex.quote(str(folder))}")
     if not proof.ok:
         raise typer.Exit(_FAILED)
 
@@ -184,9 +234,9 @@ def _check(path: Path, as_json: bool) -> None:
     study = read_study(path)
     proof = prove_study(study)
     if as_json:
-        _print(_document(study, proof, None))
+        _print(document(study, proof, None))
     else:
-        _say_proof(study, proof)
+        say_proof(study, proof)
     if not proof.ok:
         raise typer.Exit(_FAILED)
 
@@ -227,92 +277,6 @@ def _choice(quiet: bool) -> Choose:
         return likely[min(max(said, 1), len(likely)) - 1]
 
     return choose
-
-
-def _say_found(adopted: Adopted, folder: Path) -> None:
-    for note in adopted.survey.notes:
-        print(f"- {note}")
-    for note in adopted.plan.notes[len(adopted.survey.notes) :]:
-        print(f"- {note}")
-    if others := [each for each in adopted.survey.others if each != adopted.survey.command][:4]:
-        print(f"- it can also be started otherwise (--train): {', '.join(others)}")
-    print(f"command: {adopted.plan.command}")
-    score = adopted.study.score
-    if adopted.score is not None:
-        goal = "maximize" if score.maximized else "minimize"
-        rest = [
-            n.name for n in adopted.found if n.rank is not None and n.name != adopted.score.name
-        ]
-        also = f"; it also reports {', '.join(dict.fromkeys(rest[:5]))}" if rest else ""
-        print(f"score:   {adopted.score.name} ({adopted.score.source}), {goal}{also}")
-        if score.kind == "reported" and not score.believe_reported:
-            print("         its own word: no idea will be said to hold by it without --believe")
-    for number, rung in enumerate(adopted.plan.rungs, start=1):
-        told = " ".join(f"{name}={value}" for name, value in rung.items())
-        name = "target: " if number == len(adopted.plan.rungs) else f"rung {number}:  "
-        print(f"{name} {told}" if told else f"{name}")
-
-
-def _say_proof(study: Study, proof: Proof) -> None:
-    from proveout.loop import study_seconds
-    from proveout.units import duration
-
-    probe = proof.probe
-    used = probe.exit
-    took, cpu = duration(used.wall_seconds), duration(used.cpu_seconds)
-    beside = ", its start apart" if study.budget.compute.unit == "device-seconds" else ""
-    memory = f"{used.peak_memory_bytes / 1e6:.0f} MB"
-    print(f"\nthe smallest trial: {took}, {cpu} of processor, {memory} "
-          f"(its rung: {study.rung(0).compute}{beside})")  # fmt: skip
-    if probe.measurement is not None:
-        told = probe.measurement
-        print(f"read back: {told.metric} = {told.value:.6g}, {told.trust}; "
-              f"{len(probe.curve.loss)} points of its curve")  # fmt: skip
-    else:
-        print("read back: nothing that could be scored")
-        for line in [each for each in probe.log_tail.splitlines() if each.strip()][-8:]:
-            print(f"    {line[:160]}")
-    seconds = study_seconds(probe, study)
-    if seconds is not None:
-        print(
-            f"the budget, {study.budget.compute}, takes at most {duration(seconds)} on this machine"
-        )
-        if seconds > _LONG_SECONDS:
-            print("that is long: `proveout init --time '10 min'` makes all runs shorter; first "
-                  "verdicts come long before its end")  # fmt: skip
-    print("to put right:" if proof.fix else "nothing to put right")
-    for line in proof.fix:
-        print(f"- {line}")
-
-
-def _document(study: Study, proof: Proof, adopted: Adopted | None) -> dict[str, object]:
-    from proveout.loop import study_seconds
-
-    probe = proof.probe
-    told = probe.measurement
-    document: dict[str, object] = {
-        "study": str(study.folder),
-        "command": list(probe.command),
-        "ok": proof.ok,
-        "wall_seconds": probe.exit.wall_seconds,
-        "cpu_seconds": probe.exit.cpu_seconds,
-        "peak_memory_bytes": probe.exit.peak_memory_bytes or None,
-        "score": None if told is None
-        else {"metric": told.metric, "value": told.value, "trust": told.trust},
-        "failure": None if probe.failure is None
-        else {"kind": probe.failure.kind, "sentence": probe.failure.sentence},
-        "curve_points": len(probe.curve.loss),
-        "claimed_compute": probe.curve.claimed_compute,
-        "study_seconds": study_seconds(probe, study),
-        "fix": list(proof.fix),
-    }  # fmt: skip
-    if adopted is not None:
-        document["notes"] = list(adopted.plan.notes)
-        document["ideas"] = list(adopted.ideas)
-        document["reported"] = [
-            {"name": n.name, "source": n.source, "value": n.value} for n in adopted.found
-        ]
-    return document
 
 
 def _pairs(texts: Sequence[str]) -> dict[str, Value]:

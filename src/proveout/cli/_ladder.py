@@ -114,7 +114,8 @@ def _show(study: Study, found: LadderProposal, written: bool, folder: Path) -> N
     for note in found.notes:
         print(f"- {note}")
     unit = study.budget.compute.unit
-    print(f"price: {compact(found.price)} {unit} for {found.ideas} ideas at every rung and both "
+    ideas = "1 idea" if found.ideas == 1 else f"{found.ideas} ideas"
+    print(f"price: {compact(found.price)} {unit} for {ideas} at every rung and both "
           f"arms at the target; the budget is {study.budget.compute}")  # fmt: skip
     print(f"time:  about {duration(found.wall_seconds)} on this machine; ideas that are left early "
           "cost less")  # fmt: skip

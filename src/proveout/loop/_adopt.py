@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,6 +32,7 @@ from proveout.survey import (
     survey,
 )
 from proveout.trials import TrialFolder
+from proveout.units import Compute, compact
 
 _SHORT_SECONDS = 10.0
 _FIRST_LOOK, _LONG_LOOK = {0: 20.0}, {0: 200.0}
@@ -74,9 +77,10 @@ def adopt_program(
         EnvironmentFailure: the machine lets us down.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        word = shlex.quote(str(folder))
         raise UserError(
             f"{folder} exists and is not empty; name another with --study, or go on with it: "
-            f"`proveout init --check {folder}`, `proveout run {folder}`"
+            f"`proveout init --check {word}`, `proveout run {word}`"
         )
     found = apply_wishes(survey(program, wishes.train), wishes)
     plan = plan_study(found, wishes)
@@ -99,6 +103,8 @@ def adopt_program(
     seconds = _seconds(first, larger)
     limit = None if desk.time_seconds is None else desk.time_seconds * usable_cores()
     study = desk.write(plan, scored, seconds, curve, limit)
+    if short := _short_of_target(study):
+        plan = replace(plan, notes=(*plan.notes, short))
     ideas = write_starters(plan, folder / "ideas")
     return Adopted(study, found, plan, first, told, numbers, ideas)
 
@@ -169,9 +175,37 @@ def _in_time(ours: Prober, desk: _Draft, plan: Plan, first: Probe) -> Plan | Non
     start = max(0.0, first.exit.wall_seconds - amounts[0])
     starts = _FEW_ARMS * len(amounts) * start / usable_cores()
     runs = _FEW_ARMS * sum(amounts) / usable_cores()
+    aside = _set_aside(desk.study, amounts[-1]) / usable_cores()
+    if starts + aside <= desk.time_seconds / 2:
+        starts += aside
     if starts + runs <= desk.time_seconds:
         return None
     return _shorter(desk, plan, max(0.02, (desk.time_seconds - starts) / runs))
+
+
+def _set_aside(study: Study, target_seconds: float) -> float:
+    """What is set aside for the runs at a target, beside what they declare: device-seconds."""
+    target = Compute(target_seconds, "device-seconds")
+    ladder = study.ladder.model_copy(update={"target": target})
+    most = study.model_copy(update={"ladder": ladder}).price(len(study.rungs))
+    return 2 * study.seeds.at_target * (most - target_seconds)
+
+
+def _short_of_target(study: Study) -> str:
+    """What is said of a budget of time that does not cover a few ideas at the rungs and then what
+    is set aside for the runs at the target; empty where it does."""
+    runs = 2 * study.seeds.at_target
+    aside = runs * study.price(len(study.rungs))
+    needed = aside + _FEW_ARMS * sum(rung.compute.amount for rung in study.rungs)
+    budget = study.budget.compute
+    if budget.unit != "device-seconds" or budget.amount >= needed:
+        return ""
+    enough = math.ceil(2 * needed / usable_cores())
+    return (
+        f"the budget, {budget}, does not cover the {runs} runs at the target: {compact(aside)} "
+        "device-seconds are set aside for them, at a quarter more than each declares and ten "
+        f"seconds for its start. Ideas are judged by the rungs alone; --time '{enough} s' would do"
+    )
 
 
 def _seconds(first: Probe, larger: Probe | None) -> dict[int, float]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from proveout.errors import UserError
-from proveout.survey import Reported, Scored, pattern_for, score_lines
+from proveout.survey import Reported, Scored, name_in, pattern_for, score_lines
 
 NO_SCORE = "unknown"
 """The metric of a study of which none is known yet."""
@@ -16,6 +16,8 @@ NOT_YET = Scored(
     "stands: a key of metrics.jsonl, a pattern of its output, or a JSON file in {out}.",
 )
 """The score of a study of which none is known yet."""
+_NAMELESS = "value"
+"""A number of which nothing says what it is: a word that does not sound like more is better."""
 
 Choose = Callable[[Sequence[Reported]], Reported]
 """Picks the score among what a trial reported, likeliest first."""
@@ -62,8 +64,9 @@ def choose_score(
 
 def _wished(numbers: Sequence[Reported], wish: ScoreWish) -> Reported | None:
     """What a person says: a pattern or a file as it is, or the reported number of that name."""
-    name = wish.name or wish.key or "score"
+    name = wish.name or wish.key or ""
     if wish.pattern is not None:
+        name = name or name_in(wish.pattern) or _NAMELESS
         return Reported("output", name, None, pattern=wish.pattern)
     if wish.file is not None:
         return Reported("json", wish.key or name, None, file=wish.file)

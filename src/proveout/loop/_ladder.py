@@ -9,8 +9,9 @@ from functools import reduce
 
 from proveout.errors import UserError
 from proveout.loop._costs import Costs, gone_along, measure_costs
+from proveout.loop._price import offered_ideas, price_of
 from proveout.loop._probe import Prober, prober
-from proveout.runners import Runner, usable_cores
+from proveout.runners import Runner
 from proveout.scaling import BestSize, PowerLine, best_size, power_line
 from proveout.study import Rung, Study, Value
 from proveout.units import Compute
@@ -81,7 +82,7 @@ class LadderProposal:
     rungs: tuple[ProposedRung, ...]
     target: ProposedRung
     ideas: int
-    """Of the catalog, for the price."""
+    """Of the catalog and handed in, for the price."""
     price: float
     """What the baseline and every idea cost at every rung with the least seeds, and both arms at
     the target, in the study's unit."""
@@ -118,8 +119,8 @@ def propose_ladder(
     rungs = tuple(build.rung(amount) for amount in amounts)
     last = build.target() if wanted.target is None else build.rung(target.amount, exact=True)
     rungs = _increasing(rungs, last, notes)
-    ideas = _ideas(study)
-    price, seconds = _price(study, rungs, last, ideas)
+    ideas = offered_ideas(study)
+    price, seconds = price_of(study, rungs, last, ideas)
     return LadderProposal(size, steps, costs, tuple(sweeps), law, rungs, last, ideas, price,
                           seconds, tuple(notes))  # fmt: skip
 
@@ -318,27 +319,6 @@ def _increasing(
     if len(kept) < len(rungs):
         notes.append("rungs that would cost the same as the one below are left out")
     return tuple(kept)
-
-
-def _ideas(study: Study) -> int:
-    folder = study.folder / study.ideas.catalog if study.ideas.catalog else None
-    if study.ideas.only:
-        return len(study.ideas.only)
-    return len(list(folder.glob("*.patch"))) if folder is not None else 0
-
-
-def _price(
-    study: Study, rungs: Sequence[ProposedRung], target: ProposedRung, ideas: int
-) -> tuple[float, float]:
-    """Compute and time of everything once; a policy that leaves ideas early spends less."""
-    arms = (ideas + 1) * study.seeds.per_rung[0]
-    finale = 2 * study.seeds.at_target
-    seconds = arms * sum(r.wall_seconds for r in rungs) + finale * target.wall_seconds
-    price = arms * sum(r.compute.amount for r in rungs) + finale * target.compute.amount
-    if study.budget.compute.unit == "device-seconds":
-        price = seconds  # what is charged is the time that a trial took, its start included
-    slots = study.run.slots or len(study.run.devices) or usable_cores()
-    return price, seconds / slots
 
 
 def _number(value: object) -> float:

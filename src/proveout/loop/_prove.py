@@ -51,8 +51,9 @@ def _fix(study: Study, probe: Probe, again: Probe | None, other: Probe | None) -
     if probe.failure is not None and probe.failure.kind == "unscorable" and _has_no_score(study):
         fix.append(
             "unscorable: nothing that it left looks like a score. Say where it stands: --pattern "
-            "'score: (\\S+)' for its output, --file NAME --key NAME for a JSON, CSV or TensorBoard "
-            "file; or have a command of yours compute it from what it leaves: docs/scores.md"
+            "'val_loss: (\\S+)' for its output, --file NAME --key NAME for a JSON, CSV or "
+            "TensorBoard file, with --goal minimize or maximize; or have a command "
+            "of yours compute it from what it leaves: docs/scores.md"
         )
     elif probe.failure is not None:
         fix.append(f"{probe.failure.kind}: {probe.failure.sentence}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import runpy
+import shlex
 import shutil
 from pathlib import Path
 
@@ -36,7 +37,7 @@ def start_reference_study(folder: Path, corpus: Path | None = None) -> Path:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(
             f"{folder} exists and is not empty; name a new folder, or go on with the study in it: "
-            f"`proveout run {folder}`"
+            f"`proveout run {shlex.quote(str(folder))}`"
         )
     reference = reference_program()
     prepare = runpy.run_path(str(reference / "prepare.py"), run_name="prepare")

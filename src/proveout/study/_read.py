@@ -75,7 +75,7 @@ def _text(file: Path) -> str:
             ) from None
         raise StudyError(
             f"there is no {STUDY_FILE} at {file.parent}; "
-            f"`proveout init {file.parent}` writes one to start from"
+            f"`proveout init {shlex.quote(str(file.parent))}` writes one to start from"
         ) from None
     except UnicodeDecodeError as error:
         raise StudyError(f"{file} is not a UTF-8 text file: {error}") from None

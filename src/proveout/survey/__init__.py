@@ -2,7 +2,7 @@
 
 from proveout.survey._compose import apply_wishes, editable_of, plan_study
 from proveout.survey._curves import Counted, curve_of
-from proveout.survey._left import Reported, pattern_for, reported
+from proveout.survey._left import Reported, name_in, pattern_for, reported
 from proveout.survey._look import has_accelerator, survey
 from proveout.survey._plan import Plan, Wishes
 from proveout.survey._records import Parameter, Reach, Role, Survey
@@ -36,6 +36,7 @@ __all__ = [
     "has_accelerator",
     "is_knob",
     "less_work",
+    "name_in",
     "pattern_for",
     "plan_study",
     "reported",

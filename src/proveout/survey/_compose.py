@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from proveout.errors import UserError
 from proveout.study import PLACEHOLDER, Value
 from proveout.survey._constants import NUMBER, TEXT, seeds_in
+from proveout.survey._files import command_line
 from proveout.survey._plan import Plan, Wishes
 from proveout.survey._records import Parameter, Role, Survey
 from proveout.survey._roles import is_knob, named
@@ -68,7 +69,9 @@ def plan_study(survey: Survey, wishes: Wishes) -> Plan:
                 knob = _is_loose(each, rungs)
                 pattern, line = _assignment(each, told, knob)
                 (knobs if knob else replaces).setdefault(each.file, {})[pattern] = line
-    command = wishes.train if own and wishes.train else " ".join([survey.command, *words])
+    command = f"{survey.command} {command_line(words)}".strip()
+    if own and wishes.train:
+        command = wishes.train
     named_now = set(PLACEHOLDER.findall(command)) | {each.filled for each in used}
     if "seed" not in named_now:
         _seed_in_source(survey, replaces, environment, notes)

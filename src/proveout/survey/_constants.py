@@ -33,6 +33,7 @@ class _Spot(NamedTuple):
     node: ast.expr
     order: int
     """Where several places have one name the least is taken."""
+    begins: int = 0
 
 
 def python_constants(source: str, name: str) -> list[Parameter]:
@@ -53,7 +54,7 @@ def python_constants(source: str, name: str) -> list[Parameter]:
             found[spot.name] = Parameter(
                 spot.name, "constant", placed[1], value, False, name, start=placed[0],
                 literal=ast.get_source_segment(source, spot.node) or "",
-                role="steps" if spot.order == _LOOP else None,
+                role="steps" if spot.order == _LOOP else None, begins=spot.begins,
             )  # fmt: skip
     return list(found.values())
 
@@ -118,11 +119,18 @@ def _loops(tree: ast.Module) -> Iterator[_Spot]:
                 bound = call.args[0 if len(call.args) == 1 else 1]
                 lines = (node.end_lineno or 0) - node.lineno
                 if best is None or lines > best[0]:
-                    best = (lines, _Spot(f"{word.strip('_') or 'loop'}s", bound, _LOOP))
+                    name = f"{word.strip('_') or 'loop'}s"
+                    best = (lines, _Spot(name, bound, _LOOP, _begins(call)))
             continue
         waiting += ast.iter_child_nodes(node)
     if best is not None and best[0] >= 3:
         yield best[1]
+
+
+def _begins(call: ast.Call) -> int:
+    """Where a range begins, as far as it is written down."""
+    first = literal_value(call.args[0]) if len(call.args) == 2 else 0
+    return first if isinstance(first, int) else 0
 
 
 def _is_range(call: ast.Call) -> bool:

@@ -7,12 +7,12 @@ import os
 import re
 import shlex
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from proveout.study import Value
+from proveout.study import PLACEHOLDER, Value
 from proveout.survey._literals import plain
 from proveout.survey._records import Parameter
 
@@ -126,6 +126,13 @@ def words_of(command: str) -> list[str]:
     except ValueError:
         return []
     return [] if any(word in {"|", "&&", ">", ";", "||", "<"} for word in words) else words
+
+
+def command_line(words: Sequence[str]) -> str:
+    """Words as one line that is split into them again; placeholders stay as they are."""
+    filled = [PLACEHOLDER.sub("x", word) for word in words]
+    return " ".join(word if shlex.quote(other) == other else shlex.quote(word)
+                    for word, other in zip(words, filled, strict=True))  # fmt: skip
 
 
 def shell_parameters(text: str, name: str) -> Iterator[Parameter]:

@@ -30,8 +30,9 @@ _NO_SCORE = ("time", "sec", "ms", "step", "iter", "epoch", "lr", "rate", "flops"
              "mfu", "norm", "token", "speed", "eta", "memory", "size", "grad")  # fmt: skip
 _SHORT = 4
 _NUMBER = r"[-+]?\d*\.?\d+(?:[eE][-+]?\d+)?|nan|inf"
+_WORDS = r"[A-Za-z][\w/.-]*(?: [A-Za-z][\w/.-]*){0,2}?"
 _PAIR = re.compile(
-    rf"([A-Za-z][\w/.-]*(?: [A-Za-z][\w/.-]*){{0,2}}?)(\"?\s*[:=]\s*|\s+)({_NUMBER})"
+    rf"({_WORDS})(\"?\s*[:=]\s*|\s+)({_NUMBER})"
     r"(?![\w.]*[A-Za-z_])"
 )
 
@@ -106,6 +107,18 @@ def pattern_for(name: str, between: str = ": ") -> str:
     if between.startswith('"'):
         joined = rf'"{joined}'
     return rf"\b{re.escape(name).replace(chr(92) + ' ', ' ')}{joined}({_NUMBER})"
+
+
+def name_in(pattern: str) -> str:
+    """The words right before the first group of an expression for a line of output, or what that
+    group is called: `val_loss` of `val_loss=(\\S+)`; empty where there are none."""
+    group = re.search(r"(?<!\\)\((?:\?P<(\w+)>|(?!\?))", pattern)
+    if group is None:
+        return ""
+    before = re.sub(r"\\[A-Za-z][*+?]*", " ", pattern[: group.start()])
+    before = re.sub(r"\[[^\]]*\][*+?]*", " ", before).replace("\\", "")
+    words = re.search(rf"({_WORDS})[^A-Za-z0-9]*$", before)
+    return words[1] if words else group[1] or ""
 
 
 def _jsonl(out: Path) -> Iterator[Reported]:

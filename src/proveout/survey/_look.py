@@ -12,6 +12,7 @@ from proveout.errors import UserError
 from proveout.survey._constants import python_constants, source_constants
 from proveout.survey._files import (
     Lying,
+    command_line,
     command_parameters,
     config_parameters,
     look_around,
@@ -68,7 +69,7 @@ def survey(folder: Path, command: str | None = None) -> Survey:
                 f'--steps {{steps}}"{instead}'
             )
         chosen = best
-        others = tuple(dict.fromkeys(" ".join(s.words) for s in starts if s.words != best.words
+        others = tuple(dict.fromkeys(command_line(s.words) for s in starts if s.words != best.words
                                      and looks_like_training(s, lying)))  # fmt: skip
     return _describe(folder, lying, chosen, others)
 
@@ -102,7 +103,7 @@ def _describe(folder: Path, lying: Lying, start: Start, others: tuple[str, ...])
     parameters = [_on_this_machine(each, notes) for each in parameters]
     if lying.data:
         notes.append(f"taken for data, which trials may read: {', '.join(lying.data)}")
-    return Survey(folder, " ".join(words), start.entry, with_roles(_unique(parameters)),
+    return Survey(folder, command_line(words), start.entry, with_roles(_unique(parameters)),
                   tuple(lying.data), tuple(notes), others, dict(start.environment))  # fmt: skip
 
 

@@ -36,6 +36,8 @@ class Parameter:
     """Of a constant inside a line: an expression for what stands before it, which is `spelled`."""
     literal: str = ""
     """Of a constant: its value as the source has it."""
+    begins: int = 0
+    """Of a loop's bound: where the loop begins, so that it runs only if the bound lies above."""
     given: bool = False
     """Whether the command that was found gives it, so that a run must be given it too."""
 

@@ -32,7 +32,7 @@ def rungs_of(survey: Survey, wishes: Wishes, notes: list[str]) -> tuple[Mapping[
         if steps is not None and isinstance(count, int | float):
             share = count * wishes.share
             count = max(min(least, count), round(share)) if isinstance(count, int) else share
-            rung[steps.filled] = count
+            rung[steps.filled] = count + steps.begins
             rung |= {each.filled: _followed(each, count, steps) for each in followers}
         if rung not in rungs:
             rungs.append(rung)
@@ -87,7 +87,8 @@ def _sizes(size: Parameter | None, share: float) -> list[Value | None]:
     whole = isinstance(default, int) and default % 4 == 0 and default >= 8
     if not whole or not isinstance(default, int):
         return [default] * 4
-    return [default // 4, default // 2, default // 2, default]
+    least = size.begins + 1 if size is not None else 1
+    return [max(least, each) for each in (default // 4, default // 2, default // 2, default)]
 
 
 def less_work(parameter: Parameter, stage: int) -> Value | None:
@@ -116,6 +117,7 @@ def _counts(steps: Parameter | None, notes: list[str]) -> list[Value | None]:
     if not isinstance(default, int | float) or isinstance(default, bool) or default <= 0:
         notes.append(f"{steps.name} has no default: 1600 was taken as the target's")
         default = 1600
+    default -= steps.begins
     counts = [default / 16, default / 8, default / 4, default]
     if isinstance(default, int):
         return [max(1, round(count)) for count in counts]

@@ -83,7 +83,7 @@ def _installed(script: str, module: str, function: str, lying: Lying) -> Start |
         if package in lying.python:
             return Start(("python", "-m", module.partition(".")[0]), package, (), environment)
         if file in lying.python and function.isidentifier():
-            call = shlex.quote(f"from {module} import {function}; {function}()")
+            call = f"from {module} import {function}; {function}()"
             return Start(("python", "-c", call), file, (), environment)
     return None
 
@@ -140,11 +140,12 @@ def _built(lying: Lying) -> list[Start]:
         if target is None and makefile:
             continue
         cc = "cc" if path.suffix == ".c" else "c++"
-        build = f"make -s {path.stem}" if target else f"{cc} -O2 -o {path.stem} {name} -lm"
+        stem = shlex.quote(path.stem)
+        build = f"make -s {stem}" if target else f"{cc} -O2 -o {stem} {shlex.quote(name)} -lm"
         takes = re.search(r"\bmain\s*\([^)]*argv", text) is not None
-        run = f"./{path.stem}"
+        run = f"./{stem}"
         line = f'{build} && exec {run} "$@"' if takes else f"{build} && exec {run}"
-        words = ("sh", "-c", shlex.quote(line), *((path.stem,) if takes else ()))
+        words = ("sh", "-c", line, *((path.stem,) if takes else ()))
         starts.append(Start(words, name))
     return starts
 
@@ -188,7 +189,7 @@ def _split(words: list[str], lying: Lying) -> Start:
         script = words[1].removeprefix("./")
         return Start((words[0], script), script, tuple(words[2:]))
     if words[0] in {"sh", "bash"} and words[1:2] == ["-c"]:
-        return Start(tuple(shlex.quote(word) for word in words), "")
+        return Start(tuple(words), "")
     return Start((words[0],), words[0].removeprefix("./"), tuple(words[1:]))
 
 

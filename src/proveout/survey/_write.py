@@ -209,7 +209,7 @@ def budget_for(amounts: Sequence[float], unit: str, start_seconds: float = 0.0) 
 
 def score_lines(found: Reported) -> Scored:
     """`[score]` for a number that the program reports."""
-    metric = re.sub(r"[^A-Za-z0-9 _.@/%()-]", "_", found.name).strip(" _") or "score"
+    metric = re.sub(r"[^A-Za-z0-9 _.@/%()-]", "_", found.name).strip(" _") or "value"
     lines = ['kind = "reported"', f"metric = {_text(metric)}", f"goal = {_text(found.goal)}"]
     match found.source:
         case "output":
