@@ -7,7 +7,6 @@ import math
 import re
 import subprocess
 import sys
-import time
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from pathlib import Path
@@ -314,10 +313,8 @@ def test_many_ideas_are_decided_at_once(tmp_path: Path, decide: Decide) -> None:
               loss_of(scale) + random.gauss(0, 0.01))
              for i in range(25) for scale in SCALES for seed in range(4)]  # fmt: skip
     path = write(tmp_path / "runs.csv", lines)
-    decide(path, "--target", "1e13", "--json")
-    start = time.perf_counter()
     ideas = decide(path, "--target", "1e13", "--json").ideas
-    assert time.perf_counter() - start < 10  # it takes half a second; a slow machine may take more
+    assert len(ideas) == 24  # all but the baseline
     assert "holds" not in {each["verdict"] for each in ideas.values()}
 
 

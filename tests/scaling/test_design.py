@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -282,13 +280,15 @@ def test_how_a_fit_answers_to_its_runs_is_read_off_its_posterior() -> None:
     assert _answer(law - weights @ law[:4], noise) == pytest.approx(weights)
 
 
-def test_a_purchase_from_400_candidates_takes_well_under_a_second(laws: Laws) -> None:
+def test_of_400_candidates_none_is_bought_twice_and_the_budget_is_kept(laws: Laws) -> None:
     pool = _grid(np.geomspace(1e7, 2e9, 20), np.geomspace(5, 500, 20))
     prices = 6 * pool["params"] * pool["tokens"]
-    began = time.process_time()
-    plan = next_runs(laws, pool, prices, _TARGET, budget=0.1 * float(prices.sum()))
-    assert plan
-    assert time.process_time() - began < 2  # 0.3 s, and some for a busy machine
+    budget = 0.1 * float(prices.sum())
+    plan = next_runs(laws, pool, prices, _TARGET, budget=budget)
+    bought = [each.index for each in plan]
+    assert plan and len(set(bought)) == len(bought)
+    assert [each.price for each in plan] == pytest.approx(prices[bought].tolist())
+    assert sum(each.price for each in plan) <= budget
 
 
 @pytest.mark.parametrize(
