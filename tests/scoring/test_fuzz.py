@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from proveout.errors import ScoringFailed
@@ -144,6 +144,7 @@ def test_a_reply_of_another_size_is_never_accepted(
     seed=st.integers(0, 2**32 - 1),
     share=st.floats(0, 1),
 )
+@example(tier="search", numbers=[3.4e38, -3.4e38], seed=0, share=1.0)
 def test_odd_logits_never_beat_a_guess(
     language_model: Evaluator, tier: str, numbers: list[float], seed: int, share: float
 ) -> None:

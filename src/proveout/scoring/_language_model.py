@@ -321,7 +321,8 @@ def _check_causal(told: NDArray[np.float32], again: NDArray[np.float32]) -> None
 
 
 def _below_the_largest(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    below: NDArray[np.float32] = logits - logits.max(axis=1, keepdims=True)
+    with np.errstate(over="ignore"):  # what lies infinitely far below is cut with the rest
+        below: NDArray[np.float32] = logits - logits.max(axis=1, keepdims=True)
     return np.maximum(below, np.float32(-_DEEPEST), out=below)
 
 
