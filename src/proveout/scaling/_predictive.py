@@ -107,7 +107,7 @@ class Predictive:
         for step in range(200):
             short = self._below(x) - wanted
             low, high = np.where(short < 0, x, low), np.where(short < 0, high, x)
-            with np.errstate(divide="ignore", invalid="ignore"):
+            with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
                 newton = x - short / self._density(x)
             middle = (low + high) / 2
             # Newton oscillates where a component's scale is far below the others': halve at times.
