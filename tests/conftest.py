@@ -21,6 +21,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The same cases each time. `--hypothesis-profile=default` looks for new ones.
+settings.register_profile("the same", derandomize=True, database=None)
+settings.load_profile("the same")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # As in a shell's background, which what is started here would inherit and be deaf to Ctrl-C.

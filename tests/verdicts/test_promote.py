@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from proveout.ledger import BudgetAdded, History, PromotionRead, SplitMade
-from proveout.trials import Trial
+from proveout.ledger import BudgetAdded, History, PromotionRead, SplitMade, TrialFailed
+from proveout.trials import Failure, Trial, Usage
 from proveout.verdicts import (
     Buy,
     EndLadder,
@@ -24,6 +24,7 @@ from proveout.verdicts import (
 
 Simulate = Callable[..., Any]
 SPLIT = SplitMade(64, 900)
+USAGE = Usage(1.0, 1.0, 0.0, 1, 0, None)
 
 
 def steady(gap: float) -> Callable[[float], float]:
@@ -144,6 +145,26 @@ def test_what_the_budget_does_not_train_anew_is_read_as_it_is_and_the_verdict_sa
     assert any(trial.idea == "good" for trial in bought_anew(world))
     (good,) = (v for v in judge(world.study, world.history).verdicts if v.idea == "good")
     assert good.verdict == "holds" and "rests on trials" not in good.why
+
+
+def test_what_lost_its_baseline_when_trained_anew_is_not_read_as_what_it_was_chosen_by(
+    simulate: Simulate,
+) -> None:
+    world = simulate({"good": steady(-0.3), "nothing": steady(0.0)}, budget=9e11)
+    world.add(SPLIT)
+    for trial in (Trial(rung, seed, name) for rung in (0, 2) for seed in range(2)
+                  for name in ("baseline", "good")):  # fmt: skip
+        world.buy(trial)
+    anew = Trial(2, 3, "good")
+    world.start(replace(anew, idea="baseline"), promotion=True)
+    world.add(TrialFailed("baseline-r3-s4", 1e11, Failure("crashed", "code 1"), USAGE))
+    world.buy(anew, promotion=True)
+    assert world.history.trials[replace(anew, idea="baseline")].state == "failed"
+    world.run()
+    (promote,) = (action for action in world.actions if isinstance(action, Promote))
+    assert "does not cover training anew" in promote.instead
+    assert promote.trials
+    assert anew not in promote.trials
 
 
 def test_an_alarm_that_was_unfounded_lets_nothing_hold(simulate: Simulate) -> None:

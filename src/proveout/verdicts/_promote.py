@@ -185,8 +185,10 @@ def _best_and_last(history: History, scored: Sequence[Trial]) -> list[Trial]:
 
 def _chosen(history: History, idea: str) -> list[Trial]:
     """Trials that an idea was chosen by and that the sealed part may be read for: those with
-    artifacts that it was not read for yet, or only because of an alarm."""
-    trials = _best_and_last(history, scored) if (scored := _scored(history, idea)) else []
+    artifacts that it was not read for yet, or only because of an alarm. What was trained anew is
+    none of them, even where its baseline failed."""
+    scored = [each for each in _scored(history, idea) if not history.trials[each].promotion]
+    trials = _best_and_last(history, scored) if scored else []
     reads = {trial: history.promotions.get(trial.id) for trial in trials}
     return [trial for trial, read in reads.items()
             if read is None or (read.agrees and read.rests_on == "alarm")]  # fmt: skip
