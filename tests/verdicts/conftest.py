@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +69,7 @@ class Simulation:
         self.builder = HistoryBuilder()
         self.actions: list[Action] = []
         self.outcomes: dict[str, list[bool | None]] = {}
+        self.slower: dict[str, float] = {}
         self._sequence = 0
         self.add(StudyOpened("sim", "0", budget, "flops", "", ""))
         self.add(IdeaAdded(Idea(BASELINE, "baseline", BASELINE, None)))
@@ -107,7 +109,8 @@ class Simulation:
         price = self.start(trial, why, audit, promotion)
         loss = self.loss(trial)
         measured = Measurement(loss, "bits_per_byte", "bits per byte", "audited", "A", 1)
-        self.add(TrialScored(trial.id, price, measured, USAGE))
+        usage = replace(USAGE, cpu_seconds=price / 1e9 * self.slower.get(trial.idea, 1.0))
+        self.add(TrialScored(trial.id, price, measured, usage))
 
     def fail(self, trial: Trial, failure: Failure) -> None:
         """Runs a trial that fails."""

@@ -127,6 +127,9 @@ class Budget(_Part):
     """What the study may spend on trials in all: never overspent."""
 
     compute: ComputeAmount
+    believe_flops: bool = False
+    """Whether an idea may hold that takes much longer than the baseline for the FLOPs that it
+    counts, and gains no more than the baseline would in that time."""
 
 
 class Seeds(_Part):

@@ -18,6 +18,7 @@ from proveout.verdicts._believe import Belief, believe_board
 from proveout.verdicts._board import Board, Floats, board_of
 from proveout.verdicts._calls import Call, call_all
 from proveout.verdicts._promote import is_settled
+from proveout.verdicts._time import explained_by_time
 
 _CURVE_POINTS = 13
 _EXPLORATORY = "measured without isolation (level E), which is never enough to hold"
@@ -53,7 +54,11 @@ def standing(study: Study, history: History) -> Held:
     names = {i: now.board.arms[i + 1] for i in sorted(would, key=lambda i: float(gains[i]))}
     return Held(
         tuple(name for i, name in names.items() if calls[i].verdict == "holds"),
-        tuple(name for name in names.values() if not is_settled(history, name)),
+        tuple(
+            name
+            for name in names.values()
+            if not is_settled(history, name) and not explained_by_time(study, history, name)
+        ),
     )
 
 
@@ -130,6 +135,8 @@ def _believed(study: Study, history: History, idea: str, call: Call) -> Call:
     if isinstance(study.score, ReportedScore) and not study.score.believe_reported:
         return Call("undecided", f"{call.why}, but by a number that the program reports itself: "
                     "nothing checked it, and score.believe_reported is not set")  # fmt: skip
+    if by_time := explained_by_time(study, history, idea):
+        return Call("undecided", f"{call.why}, but {by_time}")
     if history.split is None:
         return call
     reads = history.promotions_of(idea)
