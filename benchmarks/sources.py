@@ -17,6 +17,7 @@ import json
 import re
 import statistics
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -116,8 +117,26 @@ def _best(read: VerdictsRead) -> float:
     return max((each for each in held if each is not None), default=1.0)
 
 
-def main() -> None:
+def compare(
+    place: Path, arms: Sequence[str], repetitions: int, budget: str, tiny: bool = False
+) -> None:
     """Runs what has not been run and prints the table."""
+    table = Table("source", *(f"{share:.0%} of the budget" for share in SHARES))
+    for arm in arms:
+        found = []
+        for key in range(repetitions):
+            folder = place / arm / str(key)
+            if not (folder / "study.toml").exists():
+                declare(folder, arm, key, budget, tiny)
+            found.append(reached(folder))
+        columns = zip(*found, strict=True)
+        table.add_row(arm, *(f"{statistics.median(each):.2f}x [{min(each):.2f}, {max(each):.2f}]"
+                             for each in columns))  # fmt: skip
+    Console(width=120).print(table)
+
+
+def main() -> None:
+    """Reads what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repetitions", type=int, default=5)
     parser.add_argument("--budget", default="2e12 flops")
@@ -125,21 +144,11 @@ def main() -> None:
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS))
     parser.add_argument("--tiny", action="store_true", help="one small repetition, to see it run")
     given = parser.parse_args()
-    if given.tiny:
-        given.repetitions, given.budget = 1, "8e9 flops"
-        given.folder = Path(tempfile.mkdtemp(prefix="sources-"))
-    table = Table("source", *(f"{share:.0%} of the budget" for share in SHARES))
-    for arm in given.arms:
-        found = []
-        for key in range(given.repetitions):
-            folder = given.folder / arm / str(key)
-            if not (folder / "study.toml").exists():
-                declare(folder, arm, key, given.budget, given.tiny)
-            found.append(reached(folder))
-        columns = zip(*found, strict=True)
-        table.add_row(arm, *(f"{statistics.median(each):.2f}x [{min(each):.2f}, {max(each):.2f}]"
-                             for each in columns))  # fmt: skip
-    Console(width=120).print(table)
+    if not given.tiny:
+        compare(given.folder, given.arms, given.repetitions, given.budget)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        compare(Path(folder), given.arms, 1, "8e9 flops", tiny=True)
 
 
 if __name__ == "__main__":
