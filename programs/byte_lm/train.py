@@ -53,10 +53,9 @@ def configure(args: argparse.Namespace) -> Config:
     """Derive everything from the one dial of size; the scales are there to be tried as ideas."""
     if args.size < 1:
         raise ValueError(f"--size {args.size} is not a size; give a whole number from 1 up")
-    depth = max(2 if args.size >= 5 else 1, args.size // 3)
     return Config(
         width=8 * args.size,
-        depth=max(1, round(args.depth_scale * depth)),
+        depth=max(1, round(args.depth_scale * max(2, args.size // 3))),
         heads=args.size,
         batch=max(1, round(args.batch_scale * max(4, args.size))),
         learning_rate=args.lr_scale * 0.02 * (2 / args.size) ** 0.7,
