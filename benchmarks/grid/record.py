@@ -12,12 +12,17 @@ was stopped early holds whole ladders. All of it takes about seven hours of one 
 `--large` records the rungs above, two seeds each, on the accelerator that CUDA finds, in a file of
 its own; its first rung is the small grid's last. Several machines can record parts of one grid,
 each under a name of its own (`--machine`): rows say which it was, the TOML file what it is.
+
+A grid is of one program. The two that lie here are of `byte_lm` as it was with one layer below size
+6 (`git checkout` the commit that the TOML file names to add to them); today's goes to another file
+(`--grid`).
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import hashlib
 import json
 import os
 import subprocess
@@ -221,16 +226,28 @@ def read_cells(grid: Path) -> list[tuple[str, str, str, str]]:
     return [(row["idea"], row["rung"], row["replicate"], row["bits_per_byte"]) for row in rows]
 
 
-def describe(grid: Path, machine: str) -> None:
-    """Where the numbers come from: a table a machine, the others' kept."""
+def describe(grid: Path, machine: str, train: Path) -> None:
+    """Where the numbers come from: a table a machine, the others' kept.
+
+    Raises:
+        SystemExit: the grid is of another program.
+    """
     file = grid.with_suffix(".toml")
     known = tomllib.loads(file.read_text()) if file.exists() else {}
+    program = hashlib.sha256(train.read_bytes()).hexdigest()[:16]
+    for its in known.values():
+        if its["program"] != program:
+            raise SystemExit(
+                f"{grid} is of another {train.name}: check out commit {its['commit']} to add to "
+                "it, or give --grid another file"
+            )
     commit = subprocess.run(
         ["git", "rev-parse", "HEAD"], cwd=HERE, capture_output=True, text=True
     ).stdout.strip()  # fmt: skip
     known[machine] = {
         "machine": describe_machine(),
         "commit": commit,
+        "program": program,
         "threads_per_trial": 1,
         "proveout": __version__,
         **{name: version(name) for name in ("torch", "numpy")},
@@ -258,8 +275,8 @@ def main() -> None:
     name = "large" if arguments.large else "grid"
     grid = arguments.grid or (LARGE_GRID if arguments.large else SMALL_GRID)
     study = open_grid(arguments.folder or Path("studies") / name, arguments.large, arguments.slots)
+    describe(grid, arguments.machine, study.folder / "program" / "train.py")
     recorder = Recorder(study, grid, arguments.machine)
-    describe(grid, arguments.machine)
     rungs = arguments.rungs or range(len(study.rungs) + 1)
 
     def policy(study: Study, history: History, slots: int) -> Buy | Wait | Stop:
