@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from proveout.loop._isolation import hidden_patterns
 from proveout.loop._open import REPOSITORY, modules_to_preload, not_the_program
 from proveout.runners import LocalRunner, Runner
 from proveout.scoring import evaluator_of
-from proveout.study import Rung, Study
+from proveout.study import Rung, Study, Value
 from proveout.trials import (
     Curve,
     Exit,
@@ -74,15 +74,20 @@ class Prober:
         """Where a trial lies."""
         return trial_folder(self.study, trial)
 
-    def run(self, rung: int = 0, replicate: int = 0, scored: bool = True) -> Probe:
+    def run(
+        self, rung: int = 0, replicate: int = 0, scored: bool = True,
+        parameters: Mapping[str, Value] | None = None,
+    ) -> Probe:  # fmt: skip
         """Runs and, unless it failed, measures one trial. What it leaves stays until `cleared`.
+
+        `parameters` are set as an idea would set them.
 
         Raises:
             EnvironmentFailure: the machine lets us down.
             DataError: the held-out data cannot be used.
         """
         trial = Trial(rung, replicate, PROBE)
-        idea = Idea(PROBE, "baseline", "", None)
+        idea = Idea(PROBE, "baseline", "", None, parameters=parameters or {})
         device = self.study.run.devices[0] if self.study.run.devices else None
         job = prepare_trial(self.study, trial, idea, self._tree, device)
         before = {entry.name for entry in job.directory.iterdir()}

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from proveout.ideas import parse_value
 from proveout.loop._choose_score import NO_SCORE
-from proveout.loop._probe import Probe, prober
+from proveout.loop._probe import Probe, Prober, prober
+from proveout.loop._starters import knobs_of, scaled
 from proveout.runners import Runner, usable_cores
-from proveout.study import Study
+from proveout.study import Study, Value
 
 _CHEAP_SECONDS = 20.0
+_LONGER_SECONDS = 30.0
 _SAME = 1e-9
 
 
@@ -31,7 +35,9 @@ class Proof:
 
 
 def prove_study(study: Study, runner: Runner | None = None) -> Proof:
-    """Runs the smallest trial, and twice more where it is cheap; nothing is charged.
+    """Runs the smallest trial, and where it is cheap again: with the same seed, with another, at
+    the next rung and with another setting, to see that each reaches the program. Nothing is
+    charged.
 
     Raises:
         IdeaError: the program cannot be imported.
@@ -41,9 +47,54 @@ def prove_study(study: Study, runner: Runner | None = None) -> Proof:
     with prober(study, runner) as ours:
         probe = ours.run()
         again = other = None
+        unreached: list[str] = []
         if probe.failure is None and probe.exit.wall_seconds < _CHEAP_SECONDS:
             again, other = ours.run(), ours.run(replicate=1)
-    return Proof(probe, again, other, tuple(_fix(study, probe, again, other)))
+            if _is_same(probe, again):
+                unreached = [*_rung_reaches(study, ours, probe), *_knob_reaches(study, ours, probe)]
+    return Proof(probe, again, other, (*_fix(study, probe, again, other), *unreached))
+
+
+def _is_same(one: Probe, other: Probe) -> bool:
+    """Whether two trials came to the same score by the same curve."""
+    first, second = one.measurement, other.measurement
+    return (
+        first is not None and second is not None
+        and first.value == second.value and one.curve.loss == other.curve.loss
+    )  # fmt: skip
+
+
+def _rung_reaches(study: Study, ours: Prober, probe: Probe) -> list[str]:
+    """What is said where the next rung gives the smallest one's result to the last digit."""
+    if len(study.rungs) < 2:
+        return []
+    growth = study.rung(1).compute.amount / study.rung(0).compute.amount
+    if growth * probe.exit.wall_seconds > _LONGER_SECONDS or not _is_same(probe, ours.run(1)):
+        return []
+    told = _spelled(study.rung(1).parameters) or "its compute"
+    return [_unreached("the next rung", told, probe)]
+
+
+def _knob_reaches(study: Study, ours: Prober, probe: Probe) -> list[str]:
+    """The same of the setting that is most often tuned."""
+    for name in knobs_of(study.program.parameters)[:1]:
+        changed = {name: parse_value(scaled(study.program.parameters[name], 2))}
+        if _is_same(probe, ours.run(parameters=changed)):
+            return [_unreached("an idea", _spelled(changed), probe)]
+    return []
+
+
+def _spelled(parameters: Mapping[str, Value]) -> str:
+    return ", ".join(f"{name} = {value}" for name, value in parameters.items())
+
+
+def _unreached(who: str, told: str, probe: Probe) -> str:
+    value = probe.measurement.value if probe.measurement is not None else float("nan")
+    return (
+        f"{who}, with {told}, gave the same {value:.6g} to the last digit: that does not reach the "
+        "program, which may take it from elsewhere (a file, a variable), or this score cannot tell "
+        "them apart"
+    )
 
 
 def _fix(study: Study, probe: Probe, again: Probe | None, other: Probe | None) -> list[str]:

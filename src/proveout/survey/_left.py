@@ -21,13 +21,26 @@ _SCORES = (
     "val_loss", "valid_loss", "validation_loss", "eval_loss", "test_loss", "heldout_loss",
     "val_bpb", "bpb", "val_ppl", "perplexity", "ppl", "val_acc", "valid_acc", "test_acc",
     "eval_acc", "test_error", "val_error", "score", "objective", "best", "final", "return",
-    "reward", "accuracy", "acc", "error", "rmse", "mse", "mae", "auc", "f1", "r2", "fitness",
-    "cost", "loss",
+    "reward", "accuracy", "acc", "error", "rmse", "mse", "mae", "auc", "auroc", "f1", "r2",
+    "fitness", "bleu", "rouge", "wer", "cer", "iou", "dice", "map", "ndcg", "mrr", "psnr", "ssim",
+    "fid", "elo", "win_rate", "success_rate", "nll", "elbo", "likelihood", "regret", "cost", "loss",
 )  # fmt: skip
-_MORE_IS_BETTER = ("accuracy", "acc", "reward", "return", "score", "auc", "f1", "r2", "precision",
-                   "recall", "bleu", "fitness", "iou", "psnr")  # fmt: skip
+_MORE_IS_BETTER = ("accuracy", "acc", "correct", "reward", "return", "score", "auc", "auroc", "f1",
+                   "r2", "precision", "recall", "bleu", "rouge", "fitness", "iou", "dice", "map",
+                   "ndcg", "mrr", "psnr", "ssim", "elo", "win", "wins", "success", "elbo",
+                   "likelihood", "correlation", "spearman", "pearson")  # fmt: skip
+# Of what they stand beside, less is better: `reward_loss`, `brier score`, `fid_score`.
+_LESS_IS_BETTER = {"loss", "losses", "error", "errors", "err", "mse", "rmse", "mae", "cost",
+                   "regret", "brier", "fid", "nll", "neg", "negative", "ppl", "perplexity", "wer",
+                   "cer", "distance"}  # fmt: skip
 _NO_SCORE = ("time", "sec", "ms", "step", "iter", "epoch", "lr", "rate", "flops", "seed", "param",
              "mfu", "norm", "token", "speed", "eta", "memory", "size", "grad")  # fmt: skip
+_RATES = {"error", "win", "success"}
+"""A rate of these is no learning rate."""
+_HELD_OUT = {"val", "valid", "validation", "validating", "test", "tst", "testing", "dev", "eval",
+             "evaluation", "heldout", "held", "holdout", "cv", "oof", "ood"}  # fmt: skip
+_TRAINED_ON = {"train", "training", "trn", "tr", "batch", "minibatch"}
+_APART = 100
 _SHORT = 4
 _NUMBER = r"[-+]?\d*\.?\d+(?:[eE][-+]?\d+)?|nan|inf"
 _WORDS = r"[A-Za-z][\w/.-]*(?: [A-Za-z][\w/.-]*){0,2}?"
@@ -56,15 +69,31 @@ class Reported:
     def goal(self) -> Goal:
         """Whether less or more is better, by what it is called."""
         words = _plain(self.name)
+        if _LESS_IS_BETTER & set(words.split("_")):
+            return "minimize"
         return "maximize" if any(_says(words, word) for word in _MORE_IS_BETTER) else "minimize"
 
     @property
     def rank(self) -> int | None:
-        """How likely it is the score, 0 the most; None if it is none."""
+        """How likely it is the score, 0 the most; None if it is none.
+
+        What is measured on held-out data comes before what does not say on what, and last what is
+        measured on the data that was trained on.
+        """
         words = _plain(self.name)
-        if "loss" not in words and any(word in words.split("_") for word in _NO_SCORE):
+        parts = set(words.split("_"))
+        if not parts & {"loss", "losses", *_RATES} and not parts.isdisjoint(_NO_SCORE):
             return None
-        return next((n for n, word in enumerate(_SCORES) if _says(words, word)), None)
+        found = next((n for n, word in enumerate(_SCORES) if _says(words, word)), None)
+        if found is None or parts & _HELD_OUT:
+            return found
+        return found + (2 * _APART if self.trained_on else _APART)
+
+    @property
+    def trained_on(self) -> bool:
+        """Whether its name says that it is measured on the data that was trained on."""
+        parts = set(_plain(self.name).split("_"))
+        return bool(parts & _TRAINED_ON) and not parts & _HELD_OUT
 
 
 def _says(words: str, word: str) -> bool:
@@ -77,7 +106,8 @@ def _says(words: str, word: str) -> bool:
 
 
 def _plain(name: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "_", name.lower())
+    apart = re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", "_", name)
+    return re.sub(r"[^a-z0-9]+", "_", apart.lower())
 
 
 def reported(out: Path, log: Path) -> tuple[Reported, ...]:
