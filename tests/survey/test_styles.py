@@ -24,7 +24,8 @@ from proveout.survey import (
     reported,
     survey,
 )
-from proveout.survey._constants import seeds_in, source_constants
+from proveout.survey._constants import source_constants
+from proveout.survey._seeds import seeds_in
 
 LOOP = "for {v} in range({n}):\n    a = {v}\n    b = a\n    loss = b\n    print('loss', loss)\n"
 

@@ -95,6 +95,16 @@ def adopt_program(
         told, scored = choose_score(numbers, score, choose)
         curve = _curve(numbers, plan, 0, left)
         larger = _larger(ours, desk, first, plan)
+        if larger is not None and not score.named:
+            more = there.folder(larger.trial)
+            seen = reported(more.out, more.log)
+            if _missed(told, numbers, seen) and not wishes.rungs:
+                plan, first, larger = _from_rung(ours, desk, plan, first, larger)
+                there = ours.of(desk.study)
+                left = there.folder(first.trial)
+                numbers = reported(left.out, left.log)
+                told, scored = choose_score(numbers, score, choose)
+                curve = _curve(numbers, plan, 0, left)
         if larger is not None:
             more = there.folder(larger.trial)
             seen = reported(more.out, more.log)
@@ -268,15 +278,36 @@ def _larger(ours: Prober, desk: _Draft, first: Probe, plan: Plan) -> Probe | Non
     return probe if probe.failure is None else None
 
 
+def _from_rung(
+    ours: Prober, desk: _Draft, plan: Plan, first: Probe, larger: Probe
+) -> tuple[Plan, Probe, Probe | None]:
+    """The plan with the rung that reports more as its smallest, and its trials; as it was where
+    that changes nothing."""
+    desk.wishes = replace(desk.wishes, skipped=larger.trial.rung)
+    raised = replace(plan_study(desk.found, desk.wishes), out=plan.out)
+    if raised.rungs[0] == plan.rungs[0]:
+        return plan, first, larger
+    note = ("the smallest rung is as long as a run must be to report its score; a smaller interval "
+            "between its reports allows smaller ones (--set)")  # fmt: skip
+    raised = replace(raised, notes=(*plan.notes, note))
+    again = ours.of(desk.write(raised, NOT_YET, _seconds(larger, None))).run(scored=False)
+    return raised, again, _larger(ours, desk, again, raised)
+
+
+def _missed(
+    told: Reported | None, numbers: Sequence[Reported], larger: Sequence[Reported]
+) -> list[str]:
+    """Likelier scores that a longer run reports, which the smallest cannot."""
+    known = {each.name for each in numbers}
+    rank = told.rank if told is not None and told.rank is not None else 1000
+    return [e.name for e in larger if e.name not in known and e.rank is not None and e.rank < rank]
+
+
 def _with_missed(
     plan: Plan, told: Reported | None, numbers: Sequence[Reported], larger: Sequence[Reported]
 ) -> Plan:
     """Adds a note where a longer run reports a better score, which the smallest cannot."""
-    known = {each.name for each in numbers}
-    rank = told.rank if told is not None and told.rank is not None else 1000
-    missed = [
-        e.name for e in larger if e.name not in known and e.rank is not None and e.rank < rank
-    ]
+    missed = _missed(told, numbers, larger)
     if not missed:
         return plan
     note = (

@@ -35,6 +35,11 @@ class ScoreWish:
     believe: bool = False
     """Whether a number that nothing checks may make an idea hold."""
 
+    @property
+    def named(self) -> bool:
+        """Whether it says which number is the score."""
+        return any((self.name, self.pattern, self.file, self.key))
+
 
 def choose_score(
     numbers: Sequence[Reported], wish: ScoreWish, choose: Choose

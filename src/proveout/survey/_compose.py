@@ -9,12 +9,13 @@ from pathlib import Path, PurePosixPath
 
 from proveout.errors import UserError
 from proveout.study import PLACEHOLDER, Value
-from proveout.survey._constants import NUMBER, TEXT, seeds_in
-from proveout.survey._files import command_line
+from proveout.survey._constants import NUMBER, STRICT, TEXT
+from proveout.survey._files import command_line, is_settings_file
 from proveout.survey._plan import Plan, Wishes
 from proveout.survey._records import Parameter, Role, Survey
 from proveout.survey._roles import is_knob, named
 from proveout.survey._rungs import rungs_of
+from proveout.survey._seeds import import_line, seeds_in, unseeded
 
 _MOST_KNOBS = 8
 _SEEDING = {"numpy": "import numpy; numpy.random.seed({seed})",
@@ -189,7 +190,10 @@ def _assignment(parameter: Parameter, told: str, knob: bool) -> tuple[str, str]:
     """
     is_text = isinstance(parameter.default, str)
     quoted = f'"{told}"' if is_text or parameter.role == "out" else told
-    value = rf"{re.escape(parameter.literal)}(?![\w.])" if knob else TEXT if is_text else NUMBER
+    number = STRICT if is_settings_file(parameter.file) else NUMBER
+    value = rf"{re.escape(parameter.literal)}(?![\w.])" if knob else TEXT if is_text else number
+    if parameter.start and not parameter.spelled:
+        return f"{parameter.start}(?P<value>{value})", quoted
     if parameter.start:
         return parameter.start + value, parameter.spelled + quoted
     name = re.escape(parameter.spelled)
@@ -210,20 +214,20 @@ def _seed_in_source(
     if file is not None and file.is_file():
         text = file.read_text(encoding="utf-8", errors="replace")
     found = dict(seeds_in(text))
-    if found:
-        replaces.setdefault(survey.entry, {}).update(found)
-        notes.append(
-            f"it takes no seed; the one in {survey.entry} is replaced in each trial's copy"
-        )
-        return
-    imported = re.search(r"^import (numpy|torch|random)\b[^\n;]*$", text, re.M)
-    if imported and len(re.findall(rf"^{re.escape(imported[0])}$", text, re.M)) == 1:
-        modules = [name for name in _SEEDING if re.search(rf"^import {name}\b", text, re.M)]
+    replaces.setdefault(survey.entry, {}).update(found)
+    notes += [f"it takes no seed; the one in {survey.entry} is replaced in each trial's copy"
+              ] * bool(found)  # fmt: skip
+    modules = unseeded(text)
+    line = import_line(text, modules)
+    if line:
         seeding = "; ".join(_SEEDING[name] for name in modules)
-        pattern = rf"^{re.escape(imported[0])}$".replace(r"\ ", " ")
-        replaces.setdefault(survey.entry, {})[pattern] = f"{imported[0]}; {seeding}"
+        pattern = rf"^{re.escape(line)}$".replace(r"\ ", " ")
+        replaces[survey.entry][pattern] = f"{line}; {seeding}"
         notes.append(f"it has no seed; one for {' and '.join(modules)} is put behind "
-                     f"`{imported[0]}` in each trial's copy")  # fmt: skip
+                     f"`{line}` in each trial's copy")  # fmt: skip
+    if not replaces[survey.entry]:
+        del replaces[survey.entry]
+    if found or line:
         return
     environment["SEED"] = "{seed}"
     notes.append("no seed was found: it is given as the variable SEED, which the program does not "

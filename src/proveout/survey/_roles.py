@@ -67,7 +67,8 @@ def with_roles(parameters: Sequence[Parameter]) -> tuple[Parameter, ...]:
     """
     chosen: dict[int, Role] = {}
     for role, words in _NAMES.items():
-        fits = [(rank, n) for n, each in enumerate(parameters)
+        fits = [(rank + len(words) * _cannot_be_split(each, role), n)
+                for n, each in enumerate(parameters)
                 if n not in chosen and (rank := _rank(each, role, words)) is not None
                 and _may(each, role)]  # fmt: skip
         if fits:
@@ -85,6 +86,12 @@ def _rank(parameter: Parameter, role: Role, words: Sequence[str]) -> int | None:
         return words.index(last)
     form = _FORMS.get(role)
     return len(words) if form is not None and form.fullmatch(last) else None
+
+
+def _cannot_be_split(parameter: Parameter, role: Role) -> bool:
+    """Whether a size has no half and quarter: `layers = 1` beside `hidden_units = 32`."""
+    value = parameter.default
+    return role == "size" and isinstance(value, int) and (value < 8 or value % 4 != 0)
 
 
 def last_word(name: str) -> str:
@@ -131,7 +138,7 @@ _SCHEDULES = re.compile(
     rf"(?:{_COUNTED})|t_?max|num_warmup_steps|warm_?up"
 )
 _INTERVALS = re.compile(
-    r"(?:eval|evaluate|evaluation|val|valid|validation|test)_?(?:interval|every|freq|frequency|"
+    r"(?:eval|evaluate|evaluation|val|valid|validate|validation|test)_?(?:interval|every|freq|frequency|"
     r"period|each)(?:_?n)?(?:_(?:iters|steps|epochs))?|(?:check_)?val_every_n_\w+"
 )
 
