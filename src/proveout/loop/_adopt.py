@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from proveout.errors import UserError
+from proveout.errors import ScoringFailed, UserError
 from proveout.loop._choose_score import NOT_YET, Choose, ScoreWish, choose_score
 from proveout.loop._probe import Probe, Prober, prober
+from proveout.loop._score_command import check_command, chosen, command_score, held_back, lay_files
 from proveout.loop._starters import write_starters
 from proveout.runners import usable_cores
 from proveout.study import STUDY_FILE, Study, read_study
@@ -31,7 +32,7 @@ from proveout.survey import (
     study_text,
     survey,
 )
-from proveout.trials import TrialFolder
+from proveout.trials import TrialFolder, read_text
 from proveout.units import Compute, compact
 
 _SHORT_SECONDS = 10.0
@@ -82,9 +83,14 @@ def adopt_program(
             f"{folder} exists and is not empty; name another with --study, or go on with it: "
             f"`proveout init --check {word}`, `proveout run {word}`"
         )
+    check_command(score)
     found = apply_wishes(survey(program, wishes.train), wishes)
+    if score.held_out is not None:
+        found = held_back(found, score.held_out)
     plan = plan_study(found, wishes)
     folder.mkdir(parents=True, exist_ok=True)
+    if score.command is not None:
+        lay_files(found, score, folder)
     (folder / "ideas").mkdir(exist_ok=True)
     desk = _Draft(folder, found, wishes, time_seconds)
     with prober(desk.write(plan, NOT_YET, _FIRST_LOOK)) as ours:
@@ -92,10 +98,13 @@ def adopt_program(
         there = ours.of(desk.study)
         left = there.folder(first.trial)
         numbers = reported(left.out, left.log)
-        told, scored = choose_score(numbers, score, choose)
+        if score.command is not None:
+            told, scored = _by_command(ours, desk, plan, first, score, choose)
+        else:
+            told, scored = choose_score(numbers, score, choose)
         curve = _curve(numbers, plan, 0, left)
         larger = _larger(ours, desk, first, plan)
-        if larger is not None and not score.named:
+        if larger is not None and not score.named and score.command is None:
             more = there.folder(larger.trial)
             seen = reported(more.out, more.log)
             if _missed(told, numbers, seen) and not wishes.rungs:
@@ -108,7 +117,8 @@ def adopt_program(
         if larger is not None:
             more = there.folder(larger.trial)
             seen = reported(more.out, more.log)
-            plan = _with_missed(plan, told, numbers, seen)
+            if score.command is None:
+                plan = _with_missed(plan, told, numbers, seen)
             curve = curve or _curve(seen, plan, larger.trial.rung, more)
     seconds = _seconds(first, larger)
     limit = None if desk.time_seconds is None else desk.time_seconds * usable_cores()
@@ -117,6 +127,30 @@ def adopt_program(
         plan = replace(plan, notes=(*plan.notes, short))
     ideas = write_starters(plan, folder / "ideas")
     return Adopted(study, found, plan, first, told, numbers, ideas)
+
+
+def _by_command(
+    ours: Prober, desk: _Draft, plan: Plan, first: Probe, wish: ScoreWish, choose: Choose
+) -> tuple[Reported | None, Scored]:
+    """The score that a command computes; where nobody says which of the numbers that it prints, it
+    is run once to see them."""
+    draft = command_score(desk.found, wish, desk.folder, None)
+    told = None
+    if wish.pattern is None and "{score}" not in (wish.command or "") and first.failure is None:
+        study = desk.write(plan, draft, _FIRST_LOOK)
+        try:
+            log = ours.of(study).score_output(first)
+        except ScoringFailed as error:
+            raise UserError(f"--score-command cannot score the smallest trial: {error}") from None
+        printed = reported(log.parent / "none", log)
+        told = chosen(printed, wish, choose)
+        if told is None:
+            raise UserError(
+                f"--score-command {wish.command!r} printed no number that looks like a score; say "
+                "where it stands with --pattern 'accuracy: (\\S+)', or name {score}, the file that "
+                f"it writes. It printed: {read_text(log)[-500:].strip() or 'nothing'}"
+            )
+    return told, command_score(desk.found, wish, desk.folder, told)
 
 
 class _Draft:

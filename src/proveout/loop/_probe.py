@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from proveout.errors import ScoringFailed
 from proveout.ideas import Idea, ProgramRepository
@@ -46,7 +47,8 @@ class Probe:
     measurement: Measurement | None
     curve: Curve
     wrote: tuple[str, ...]
-    """New files and folders in the program's own folder, at its top; folders with a slash."""
+    """Files and folders in the program's own folder that were made or changed; folders with a slash,
+    files in folders that were there before by their path."""
     log_tail: str
 
 
@@ -90,7 +92,7 @@ class Prober:
         idea = Idea(PROBE, "baseline", "", None, parameters=parameters or {})
         device = self.study.run.devices[0] if self.study.run.devices else None
         job = prepare_trial(self.study, trial, idea, self._tree, device)
-        before = {entry.name for entry in job.directory.iterdir()}
+        before = _files_in(job.directory)
         ended = self._wait(job)
         folder = trial_folder(self.study, trial)
         curve = trial_curve(self.study, trial, idea)
@@ -101,10 +103,21 @@ class Prober:
         measurement = None
         if failure is None and scored:
             measurement, failure = self._score(trial, device, ended)
-        wrote = sorted(entry.name + "/" * entry.is_dir() for entry in folder.work.iterdir()
-                       if entry.name not in before)  # fmt: skip
-        return Probe(trial, job.argv, ended, failure, measurement, curve, tuple(wrote),
+        wrote = {_topmost_new(name, before) for name, state in _files_in(folder.work).items()
+                 if before.get(name) != state}  # fmt: skip
+        return Probe(trial, job.argv, ended, failure, measurement, curve, tuple(sorted(wrote)),
                      tail(folder.log))  # fmt: skip
+
+    def score_output(self, probe: Probe) -> Path:
+        """Has a trial scored, and says where what the scoring printed lies.
+
+        Raises:
+            ScoringFailed: what the trial left is not to be scored.
+        """
+        evaluator = evaluator_of(self.study)
+        if (job := evaluator.job(probe.trial, self._tree, None)) is not None:
+            self._wait(job)
+        return evaluator.scratch(probe.trial) / "log.txt"
 
     def _score(
         self, trial: Trial, device: str | None, trained: Exit
@@ -123,6 +136,27 @@ class Prober:
             for ended in self._runner.poll(None):
                 if ended.job == job.id:
                     return ended
+
+
+def _files_in(folder: Path) -> dict[str, tuple[int, int]]:
+    """Every file and empty folder below a folder, as paths in it, each with what changes when it is
+    written; what links lead to is left out."""
+    found: dict[str, tuple[int, int]] = {}
+    for here, folders, files in os.walk(folder):
+        empty = [each for each in folders if not any((Path(here) / each).iterdir())]
+        for name in [*files, *empty]:
+            state = (Path(here) / name).lstat()
+            place = (Path(here) / name).relative_to(folder).as_posix()
+            found[place] = (state.st_mtime_ns, state.st_size)
+    return found
+
+
+def _topmost_new(name: str, before: Iterable[str]) -> str:
+    """A file, or the topmost folder above it in which nothing was before, with a slash."""
+    for above in reversed(PurePosixPath(name).parents[:-1]):
+        if not any(each == str(above) or each.startswith(f"{above}/") for each in before):
+            return f"{above}/"
+    return name
 
 
 @contextlib.contextmanager

@@ -27,7 +27,8 @@ class SettingsFile(Part):
     set: dict[str, Value] = Field(default={})
     """Of a JSON, TOML or YAML file: dotted keys and their values, which may be placeholders."""
     replace: dict[str, str] = Field(default={})
-    """Of any text: regular expressions, each found once at a line, and what goes there instead."""
+    """Of any text: regular expressions, each found once at a line, and what goes there instead;
+    where an expression has a group called `value`, in the place of that group alone."""
     optional: bool = False
     """Whether an idea may have changed what is replaced: its own value then stands."""
 

@@ -121,14 +121,25 @@ def _output(log: Path) -> Iterator[Reported]:
     found: dict[str, Reported] = {}
     for line in read_text(log).splitlines():
         for match in _PAIR.finditer(line[:1000]):
-            name = match[1].strip().lower()
+            called = _called(line, match)
+            name = called.lower()
             if name in ("e", "of", "in"):
                 continue
             times = found[name].times + 1 if name in found else 1
-            called = match[1].strip()
             pattern = pattern_for(called, match[2])
             found[name] = Reported("output", called, _finite(match[3]), "", pattern, times)
     yield from found.values()
+
+
+def _called(line: str, match: re.Match[str]) -> str:
+    """What a number in a line is called: up to three words, or as many again where only those say
+    what it is: `Accuracy on the test set: 0.9`."""
+    name = match[1].strip()
+    if not match[2].strip() or Reported("output", name, None).rank is not None:
+        return name
+    before = re.search(r"(?:[A-Za-z][\w/.-]* ){1,3}$", line[: match.start(1)])
+    longer = f"{before[0]}{name}" if before else name
+    return longer if Reported("output", longer, None).rank is not None else name
 
 
 def pattern_for(name: str, between: str = ": ") -> str:
