@@ -45,6 +45,8 @@ _NO_OUT = "out"
 """What is kept of a program that does not say where it writes, until that is known."""
 _MOST_KEPT = 12
 _TIMES_SHORTER = 3
+_CLEARLY = 0.02
+"""A difference between two runs by so much of a score is more than rounding."""
 _FEW_ARMS = 4
 _LARGER_SECONDS = 60.0
 
@@ -117,6 +119,7 @@ def adopt_program(
         if larger is not None:
             more = there.folder(larger.trial)
             seen = reported(more.out, more.log)
+            plan = _with_direction(plan, told, seen, score)
             if score.command is None:
                 plan = _with_missed(plan, told, numbers, seen)
             curve = curve or _curve(seen, plan, larger.trial.rung, more)
@@ -125,6 +128,11 @@ def adopt_program(
     study = desk.write(plan, scored, seconds, curve, limit)
     if short := _short_of_target(study):
         plan = replace(plan, notes=(*plan.notes, short))
+    if told is None and numbers:
+        names = ", ".join(dict.fromkeys(each.name for each in numbers[:12]))
+        note = f"it reports {names}, none of which is called like a score: --score NAME takes one, \
+and --goal says whether more of it is better"  # fmt: skip
+        plan = replace(plan, notes=(*plan.notes, note))
     ideas = write_starters(plan, folder / "ideas")
     return Adopted(study, found, plan, first, told, numbers, ideas)
 
@@ -351,11 +359,31 @@ def _with_missed(
     return replace(plan, notes=(*plan.notes, note))
 
 
+def _with_direction(
+    plan: Plan, told: Reported | None, larger: Sequence[Reported], wish: ScoreWish
+) -> Plan:
+    """Adds a note where a longer run is worse by the direction that was guessed."""
+    if told is None or told.value is None or wish.goal is not None or wish.command is not None:
+        return plan
+    then = next((e.value for e in larger if (e.source, e.name) == (told.source, told.name)), None)
+    if then is None or abs(then - told.value) < _CLEARLY * abs(told.value):
+        return plan
+    if (then > told.value) == (told.goal == "maximize"):
+        return plan
+    other = "minimize" if told.goal == "maximize" else "maximize"
+    note = (
+        f"a longer run has {told.name} = {then:.6g}, where the smallest has {told.value:.6g}: if "
+        f"that is better, and not worse as {told.goal} has it, say --goal {other}"
+    )
+    return replace(plan, notes=(*plan.notes, note))
+
+
 def _own_output(probe: Probe) -> str | tuple[str, ...] | None:
     """The folder that the program made for what it writes, if it is only one; otherwise all that it
     made at its top, folders with a slash."""
-    made = [name for name in probe.wrote if name.rstrip("/") not in {_NO_OUT, "__pycache__"}]
-    made = [name for name in made if not name.endswith((".o", ".pyc")) and not name.startswith(".")]
+    built = {word for word in probe.command if word.isidentifier()}
+    made = [name for name in probe.wrote if name.rstrip("/") not in {_NO_OUT, *built}]
+    made = list({Path(name).name: name for name in reversed(made)}.values())[::-1]
     if not made:
         return None
     if len(made) == 1 and made[0].endswith("/"):

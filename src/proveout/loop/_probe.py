@@ -34,6 +34,7 @@ from proveout.trials import (
 PROBE = ".probe"
 """No idea can be called that."""
 _FOLDER = "trials/.probe"
+_BUILT = {"__pycache__", "target", "build"}
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,8 @@ class Probe:
     measurement: Measurement | None
     curve: Curve
     wrote: tuple[str, ...]
-    """Files and folders in the program's own folder that were made or changed; folders with a slash,
-    files in folders that were there before by their path."""
+    """Files and folders in the program's own folder that were made or changed; folders with a
+    slash, files in folders that were there before by their path."""
     log_tail: str
 
 
@@ -104,7 +105,7 @@ class Prober:
         if failure is None and scored:
             measurement, failure = self._score(trial, device, ended)
         wrote = {_topmost_new(name, before) for name, state in _files_in(folder.work).items()
-                 if before.get(name) != state}  # fmt: skip
+                 if before.get(name) != state and not _is_built(name)}  # fmt: skip
         return Probe(trial, job.argv, ended, failure, measurement, curve, tuple(sorted(wrote)),
                      tail(folder.log))  # fmt: skip
 
@@ -149,6 +150,13 @@ def _files_in(folder: Path) -> dict[str, tuple[int, int]]:
             place = (Path(here) / name).relative_to(folder).as_posix()
             found[place] = (state.st_mtime_ns, state.st_size)
     return found
+
+
+def _is_built(name: str) -> bool:
+    """Whether a file is what a compiler or an interpreter leaves, which nobody needs to keep."""
+    path = PurePosixPath(name)
+    hidden = any(part.startswith(".") or part in _BUILT for part in path.parts)
+    return hidden or path.suffix in {".o", ".pyc", ".lock"}
 
 
 def _topmost_new(name: str, before: Iterable[str]) -> str:

@@ -204,29 +204,43 @@ def _assignment(parameter: Parameter, told: str, knob: bool) -> tuple[str, str]:
     return rf"^{name}\s*(?::[^=\n]*)?=[^=\n][^\n]*$", f"{parameter.spelled} = {quoted}"
 
 
+def _what_draws(survey: Survey) -> tuple[str, str]:
+    """The file that random numbers are drawn in, with its text: the entry, or the only Python file
+    that a script names."""
+    text = _text_of(survey.folder, survey.entry)
+    named = {name.removeprefix("./") for name in re.findall(r"[\w./-]+\.py\b", text)}
+    named = {name for name in named if (survey.folder / name).is_file()}
+    if survey.entry.endswith(".py") or len(named) != 1:
+        return survey.entry, text
+    (entry,) = named
+    return entry, _text_of(survey.folder, entry)
+
+
+def _text_of(folder: Path, name: str) -> str:
+    file = folder / name
+    return file.read_text(encoding="utf-8", errors="replace") if name and file.is_file() else ""
+
+
 def _seed_in_source(
     survey: Survey, replaces: dict[str, dict[str, str]], environment: dict[str, str],
     notes: list[str],
 ) -> None:  # fmt: skip
     """A program without such an argument has its seed in its source, or is given one there."""
-    file = survey.folder / survey.entry if survey.entry else None
-    text = ""
-    if file is not None and file.is_file():
-        text = file.read_text(encoding="utf-8", errors="replace")
+    entry, text = _what_draws(survey)
     found = dict(seeds_in(text))
-    replaces.setdefault(survey.entry, {}).update(found)
-    notes += [f"it takes no seed; the one in {survey.entry} is replaced in each trial's copy"
+    replaces.setdefault(entry, {}).update(found)
+    notes += [f"it takes no seed; the one in {entry} is replaced in each trial's copy"
               ] * bool(found)  # fmt: skip
     modules = unseeded(text)
     line = import_line(text, modules)
     if line:
         seeding = "; ".join(_SEEDING[name] for name in modules)
         pattern = rf"^{re.escape(line)}$".replace(r"\ ", " ")
-        replaces[survey.entry][pattern] = f"{line}; {seeding}"
+        replaces[entry][pattern] = f"{line}; {seeding}"
         notes.append(f"it has no seed; one for {' and '.join(modules)} is put behind "
                      f"`{line}` in each trial's copy")  # fmt: skip
-    if not replaces[survey.entry]:
-        del replaces[survey.entry]
+    if not replaces[entry]:
+        del replaces[entry]
     if found or line:
         return
     environment["SEED"] = "{seed}"
@@ -234,17 +248,24 @@ def _seed_in_source(
                  "read yet. Without it the same run twice differs by chance, or never")  # fmt: skip
 
 
+_SOURCES = (".py", ".c", ".cc", ".cpp", ".h", ".hpp", ".cu", ".rs", ".go", ".jl", ".R", ".js",
+            ".pl", ".rb", ".lua", ".awk", ".sh")  # fmt: skip
+_NO_SOURCES = {"tests", "test", "docs", "doc", "examples", "data", "build", "target", "dist",
+               "venv", "node_modules", "__pycache__"}  # fmt: skip
+
+
 def editable_of(folder: Path, entry: str) -> list[str]:
     """Patterns for the program's own sources, which ideas may change."""
-    suffixes = [".py", ".c", ".cc", ".cpp", ".cu", ".rs", ".go", ".jl", ".R", ".js"]
     here = Path(entry).suffix
-    found: list[str] = []
-    for suffix in dict.fromkeys([here, *suffixes] if here else suffixes):
-        if suffix and any(folder.glob(f"*{suffix}")):
-            found.append(f"*{suffix}")
+    found = [f"*{suffix}" for suffix in dict.fromkeys([here, *_SOURCES])
+             if suffix and any(folder.glob(f"*{suffix}"))]  # fmt: skip
     top = Path(entry).parts[0] if len(Path(entry).parts) > 1 else ""
-    if top:
-        found.append(top)
-    if not found:
-        found = [entry] if entry else ["*"]
-    return found
+    for each in sorted(folder.iterdir()):
+        usual = each.name not in _NO_SOURCES and not each.name.startswith(".")
+        if each.name == top or (each.is_dir() and usual and _holds_sources(each)):
+            found.append(each.name)
+    return found or ([entry] if entry else ["*"])
+
+
+def _holds_sources(folder: Path) -> bool:
+    return any(each.suffix in _SOURCES for each in folder.rglob("*"))

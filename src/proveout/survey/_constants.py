@@ -221,7 +221,7 @@ def source_constants(text: str, name: str) -> list[Parameter]:
     """Settings in a source of another language: `#define WIDTH 8`, `int steps = 9;`."""
     found: dict[str, Parameter] = {}
     for match in re.finditer(
-        r"^(?P<before>[^\n/]*?(?P<name>[A-Za-z]\w*)(?: *//?= *| *<- *| *= *| +))"
+        r"^(?P<before>[^\n/]*?(?P<name>[A-Za-z]\w*)(?:::? *[\w<>]+)?(?: *//?= *| *<- *| *= *| +))"
         r"(?P<value>-?\d[\d.eE+-]*)(?P<suffix>[fFlL]?)\b",
         text, re.M,
     ):  # fmt: skip

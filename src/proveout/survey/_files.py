@@ -51,6 +51,8 @@ class Lying:
     data: list[str] = field(default_factory=list)
     sources: dict[str, str] = field(default_factory=dict)
     """Files of other languages."""
+    builds: dict[str, str] = field(default_factory=dict)
+    """What says how a program in a compiled language is built: `Cargo.toml` at the top."""
     scripts: dict[str, str] = field(default_factory=dict)
     """Commands that an installation would make, and what they call: `package.cli:app`."""
 
@@ -97,8 +99,10 @@ def _sort(folder: Path, path: Path, lying: Lying) -> None:
         lying.settings[name] = _text(file)
     elif path.name.lower().startswith(("readme", "makefile")):
         lying.pages[name] = _text(file)
-    elif suffix in {".c", ".cc", ".cpp", ".cu", ".rs", ".go", ".jl", ".r", ".m", ".f90", ".js",
-                    ".pl", ".rb", ".lua", ".php", ".awk", ".mjs"}:  # fmt: skip
+    elif name == "Cargo.toml":
+        lying.builds[name] = _text(file)
+    elif suffix in {".c", ".cc", ".cpp", ".h", ".hpp", ".cu", ".rs", ".go", ".jl", ".r", ".m",
+                    ".f90", ".js", ".pl", ".rb", ".lua", ".php", ".awk", ".mjs"}:  # fmt: skip
         lying.sources[name] = _text(file)
     elif name == "pyproject.toml":
         scripts = read_config(file).get("project", {}).get("scripts", {})

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from proveout.errors import UserError
-from proveout.survey._constants import lines_of_settings, python_constants, source_constants
+from proveout.survey._constants import lines_of_settings, python_constants
 from proveout.survey._files import (
     Lying,
     command_line,
@@ -19,7 +19,7 @@ from proveout.survey._files import (
     read_config,
     shell_parameters,
 )
-from proveout.survey._literals import plain
+from proveout.survey._foreign import foreign_options
 from proveout.survey._options import Found, options_of
 from proveout.survey._records import Parameter, Survey
 from proveout.survey._roles import is_device, is_knob, with_roles
@@ -94,7 +94,7 @@ def _describe(folder: Path, lying: Lying, start: Start, others: tuple[str, ...])
     if start.entry in lying.shell:
         parameters += shell_parameters(lying.shell[start.entry], start.entry)
     if start.entry in lying.sources:
-        parameters += _of_source(lying.sources[start.entry], start)
+        parameters += foreign_options(lying, start)
     files = _files_given(folder, start, parameters)
     words += files
     parameters = _with_examples(parameters, start, lying, files)
@@ -104,8 +104,9 @@ def _describe(folder: Path, lying: Lying, start: Start, others: tuple[str, ...])
     parameters = [_on_this_machine(each, notes) for each in parameters]
     if lying.data:
         notes.append(f"taken for data, which trials may read: {', '.join(lying.data)}")
-    return Survey(folder, command_line(words), start.entry, with_roles(_unique(parameters)),
-                  tuple(lying.data), tuple(notes), others, dict(start.environment))  # fmt: skip
+    told = with_roles(_unique(parameters))
+    return Survey(folder, command_line(words), start.entry, told, (*lying.data, *start.reads),
+                  tuple(notes), others, dict(start.environment))  # fmt: skip
 
 
 def _with_examples(
@@ -188,27 +189,6 @@ def _in_source(lying: Lying, start: Start, parameters: Sequence[Parameter]) -> l
         if {each.role for each in with_roles(found)} & {"steps", "size"}:
             break
     return found
-
-
-def _of_source(text: str, start: Start) -> list[Parameter]:
-    """What a program in another language takes: flags that it compares with, words by position as
-    its usage names them, and settings in its source."""
-    found: list[Parameter] = []
-    if start.words[0] != "sh" or len(start.words) > 3:
-        flags = dict.fromkeys(re.findall(r"[\"'](--?[A-Za-z][\w-]*)[\"']", text))
-        found += [Parameter(f.lstrip("-").replace("-", "_"), "flag", f, None, False, start.entry)
-                  for f in flags]  # fmt: skip
-    plain_words = [word for word in start.arguments if not word.startswith("-")]
-    if not found and plain_words and len(plain_words) == len(start.arguments):
-        file = re.escape(PurePosixPath(start.entry).name)
-        usage = re.search(rf"usage:?\s+(?:\w+ )?\S*{file}((?: [\[<]?\w+[\]>]?)+)", text, re.I)
-        names = re.findall(r"\w+", usage[1].lower()) if usage else []
-        for number, word in enumerate(plain_words):
-            name = names[number] if number < len(names) else f"argument{number + 1}"
-            found.append(Parameter(name, "positional", name, plain(word), False, start.entry,
-                                   given=True))  # fmt: skip
-    known = {each.name for each in found}
-    return found + [p for p in source_constants(text, start.entry) if p.name not in known]
 
 
 def _subcommand(found: Found, arguments: Sequence[str]) -> str:

@@ -28,7 +28,8 @@ _NAMES: dict[Role, tuple[str, ...]] = {
         "width", "n_embd", "d_model", "dim", "hidden", "hidden_size", "hidden_dim", "n_hidden",
         "embed_dim", "model_dim", "channels", "base_channels", "units", "n_units", "size",
         "model_size", "depth", "n_layer", "n_layers", "num_layers", "layers", "n_components",
-        "n_estimators", "features", "population", "nhid", "emsize",
+        "n_estimators", "features", "population", "population_size", "pop_size", "popsize", "pop",
+        "nhid", "emsize",
     ),
     "data": ("data", "data_dir", "data_path", "dataset_dir", "dataset_path", "train_file"),
 }  # fmt: skip
