@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -108,7 +109,7 @@ def _fix(study: Study, probe: Probe, again: Probe | None, other: Probe | None) -
         )
     elif probe.failure is not None:
         fix.append(f"{probe.failure.kind}: {probe.failure.sentence}")
-        fix += _hints(probe)
+        fix += _hints(study, probe)
     if probe.failure is None and again is not None and other is not None:
         fix += _seeds(probe, again, other)
     if probe.exit.leftover_processes:
@@ -163,7 +164,7 @@ def _seeds(probe: Probe, again: Probe, other: Probe) -> list[str]:
     return fix
 
 
-def _hints(probe: Probe) -> list[str]:
+def _hints(study: Study, probe: Probe) -> list[str]:
     """What the usual first failures mean."""
     said = probe.log_tail
     hints = {
@@ -178,10 +179,28 @@ def _hints(probe: Probe) -> list[str]:
         "cuda is not available": "there is no such device here: give --set device=cpu, or what the "
         "program calls it",
         "the following arguments are required": "give them in program.train, with --set NAME=VALUE",
+        "not a git repository": "a trial runs in a plain copy of the program's folder; where it "
+        "asks git, make one of the copy: train = \"sh -c 'git init -q . && git add -A && git -c "
+        'user.name=trial -c user.email=trial@localhost commit -qm trial && exec \\"$@\\"\' git '
+        'python train.py ..."',
         "was not found; PATH is": "the command is not installed, or not on the PATH of a trial",
     }
     found = [hint for words, hint in hints.items() if words in said]
+    if "No such file" in said and (before := _makes_data(study)):
+        found.append(f"perhaps {before} makes it: run that once in the program's folder first, and "
+                     "then init again")  # fmt: skip
     return list(dict.fromkeys(found))
+
+
+_MAKES_DATA = re.compile(r"prepare|preprocess|download|make_data|get_data|gen_data|generate_data")
+
+
+def _makes_data(study: Study) -> str:
+    """A script of the program that is called like what gets its data; empty where there is none."""
+    program = study.folder / study.program.path
+    found = [file.relative_to(program).as_posix() for file in sorted(program.rglob("*"))
+             if file.suffix in (".py", ".sh") and _MAKES_DATA.search(file.stem)]  # fmt: skip
+    return min(found, key=len, default="")
 
 
 def study_seconds(probe: Probe, study: Study) -> float | None:

@@ -27,11 +27,17 @@ def knobs_of(parameters: Mapping[str, Value]) -> list[str]:
     """Those that may be tuned, a learning rate first."""
     knobs = [name for name, value in parameters.items() if _is_amount(value)]
     knobs = [name for name in knobs if parameters[name] != 1 or is_knob(name)]
+    knobs = [name for name in knobs if not _is_share(parameters[name])]
     return sorted(knobs, key=lambda name: (_RATE.search(name) is None, not is_knob(name)))
 
 
 def _is_amount(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and value > 0
+
+
+def _is_share(value: Value) -> bool:
+    """Whether twice as much is likely none any more: a discount of 0.99, a momentum of 0.9."""
+    return isinstance(value, float) and 0.5 < value < 1
 
 
 def scaled(value: Value, factor: float) -> str:

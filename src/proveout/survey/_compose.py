@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from proveout.errors import UserError
 from proveout.study import PLACEHOLDER, Value
-from proveout.survey._constants import NUMBER, STRICT, TEXT
+from proveout.survey._constants import NUMBER, STRICT, TEXT, spelled_out
 from proveout.survey._files import command_line, is_settings_file
 from proveout.survey._plan import Plan, Wishes
 from proveout.survey._records import Parameter, Role, Survey
@@ -31,11 +31,20 @@ def apply_wishes(survey: Survey, wishes: Wishes) -> Survey:
     """
     parameters = list(survey.parameters)
     for role, name in wishes.roles.items():
+        if named(parameters, name) is None and (pointed := _pointed_at(survey, name)):
+            parameters.append(pointed)
+            name = pointed.name
         wanted = _known(parameters, name)
         parameters = [each.as_role(role if each is wanted else None)
                       if each is wanted or each.role == role else each
                       for each in parameters]  # fmt: skip
     return replace(survey, parameters=tuple(parameters))
+
+
+def _pointed_at(survey: Survey, told: str) -> Parameter | None:
+    """The number in the program's own source that a person points at by the words before it."""
+    text = _text_of(survey.folder, survey.entry)
+    return spelled_out(text, survey.entry, told) if text else None
 
 
 def plan_study(survey: Survey, wishes: Wishes) -> Plan:

@@ -241,6 +241,21 @@ STRICT = r"[-+]?\.?\d[\w.]*(?:(?<=[eE])[-+]\d+)?"
 """A number in a file of settings, where arithmetic is none."""
 
 
+def spelled_out(text: str, name: str, told: str) -> Parameter | None:
+    """A number that a person points at by the words before it, as they stand in a source called
+    `name`: `i_episode >= 400`, or `n_layer=` alone; None where those do not stand there once."""
+    found = re.fullmatch(rf"(?P<before>.*?[^\w.])(?P<value>{STRICT})?", told, re.S)
+    if found is None:
+        return None
+    start = _escaped(found["before"])
+    places = re.findall(f"{start}({STRICT})", text)
+    if len(places) != 1:
+        return None
+    words = re.findall(r"[A-Za-z_]\w*", found["before"])
+    return Parameter(words[-1] if words else "number", "constant", found["before"],
+                     plain(places[0]), False, name, start=start, literal=places[0])  # fmt: skip
+
+
 def lines_of_settings(text: str, name: str) -> list[Parameter]:
     """Settings in a file that no reader of ours knows, or that has comments which none allows:
     `EPOCHS=40`, `train.lr = 3e-2`, `"width": 32, // units`."""

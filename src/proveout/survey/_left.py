@@ -40,6 +40,8 @@ _RATES = {"error", "win", "success"}
 _HELD_OUT = {"val", "valid", "validation", "validating", "test", "tst", "testing", "dev", "eval",
              "evaluation", "heldout", "held", "holdout", "cv", "oof", "ood"}  # fmt: skip
 _TRAINED_ON = {"train", "training", "trn", "tr", "batch", "minibatch"}
+_OF_A_MOMENT = {"last", "current", "cur"}
+"""Beside a mean of it: `last reward` and `average reward`."""
 _APART = 100
 _SHORT = 4
 _NUMBER = r"[-+]?\d*\.?\d+(?:[eE][-+]?\d+)?|nan|inf"
@@ -87,6 +89,7 @@ class Reported:
         found = next((n for n, word in enumerate(_SCORES) if _says(words, word)), None)
         if found is None or parts & _HELD_OUT:
             return found
+        found += 1 if parts & _OF_A_MOMENT else 0
         return found + (2 * _APART if self.trained_on else _APART)
 
     @property

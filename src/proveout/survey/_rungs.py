@@ -40,7 +40,8 @@ def rungs_of(survey: Survey, wishes: Wishes, notes: list[str]) -> tuple[Mapping[
         had = ", ".join(f"{p.name}" for p in survey.parameters) or "none"
         raise UserError(
             "it could not be told which parameter makes a run larger; say it with --steps NAME or "
-            "--size NAME, or give each rung and last the target: --rung width=8,steps=100 --rung "
+            "--size NAME, where NAME may be words of the source before a number, as --steps "
+            "'step >= '; or give each rung and last the target: --rung width=8,steps=100 --rung "
             f"width=16,steps=200 ... Its parameters: {had}"
         )
     return tuple(rungs)
