@@ -11,6 +11,7 @@ from pathlib import Path
 from proveout.errors import ScoringFailed, UserError
 from proveout.loop._choose_score import NOT_YET, Choose, ScoreWish, choose_score
 from proveout.loop._probe import Probe, Prober, prober
+from proveout.loop._readings import NO_OUT, missed, own_output, with_direction, with_missed
 from proveout.loop._score_command import check_command, chosen, command_score, held_back, lay_files
 from proveout.loop._starters import write_starters
 from proveout.runners import usable_cores
@@ -41,12 +42,7 @@ _FIRST_LOOK, _LONG_LOOK = {0: 20.0}, {0: 200.0}
 is ended. The long look is for programs of which shorter runs are no faster."""
 _SQUEEZED_SECONDS = 1800.0
 """What the budget of a program that had to be made shorter may take, unless a person says."""
-_NO_OUT = "out"
-"""What is kept of a program that does not say where it writes, until that is known."""
-_MOST_KEPT = 12
 _TIMES_SHORTER = 3
-_CLEARLY = 0.02
-"""A difference between two runs by so much of a score is more than rounding."""
 _FEW_ARMS = 4
 _LARGER_SECONDS = 60.0
 
@@ -94,8 +90,11 @@ def adopt_program(
     if score.command is not None:
         lay_files(found, score, folder)
     (folder / "ideas").mkdir(exist_ok=True)
-    desk = _Draft(folder, found, wishes, time_seconds)
-    with prober(desk.write(plan, NOT_YET, _FIRST_LOOK)) as ours:
+    unscored = NOT_YET
+    if score.command is not None:
+        unscored = command_score(found, score, folder, None)
+    desk = _Draft(folder, found, wishes, time_seconds, unscored)
+    with prober(desk.write(plan, unscored, _FIRST_LOOK)) as ours:
         plan, first = _first_look(ours, desk, plan)
         there = ours.of(desk.study)
         left = there.folder(first.trial)
@@ -109,7 +108,7 @@ def adopt_program(
         if larger is not None and not score.named and score.command is None:
             more = there.folder(larger.trial)
             seen = reported(more.out, more.log)
-            if _missed(told, numbers, seen) and not wishes.rungs:
+            if missed(told, numbers, seen) and not wishes.rungs:
                 plan, first, larger = _from_rung(ours, desk, plan, first, larger)
                 there = ours.of(desk.study)
                 left = there.folder(first.trial)
@@ -119,9 +118,9 @@ def adopt_program(
         if larger is not None:
             more = there.folder(larger.trial)
             seen = reported(more.out, more.log)
-            plan = _with_direction(plan, told, seen, score)
+            plan = with_direction(plan, told, seen, score)
             if score.command is None:
-                plan = _with_missed(plan, told, numbers, seen)
+                plan = with_missed(plan, told, numbers, seen)
             curve = curve or _curve(seen, plan, larger.trial.rung, more)
     seconds = _seconds(first, larger)
     limit = None if desk.time_seconds is None else desk.time_seconds * usable_cores()
@@ -142,10 +141,9 @@ def _by_command(
 ) -> tuple[Reported | None, Scored]:
     """The score that a command computes; where nobody says which of the numbers that it prints, it
     is run once to see them."""
-    draft = command_score(desk.found, wish, desk.folder, None)
     told = None
     if wish.pattern is None and "{score}" not in (wish.command or "") and first.failure is None:
-        study = desk.write(plan, draft, _FIRST_LOOK)
+        study = desk.write(plan, desk.unscored, _FIRST_LOOK)
         try:
             log = ours.of(study).score_output(first)
         except ScoringFailed as error:
@@ -165,9 +163,10 @@ class _Draft:
     """The study's file while it is being found out what goes in."""
 
     def __init__(
-        self, folder: Path, found: Survey, wishes: Wishes, time_seconds: float | None
-    ) -> None:
-        self.folder, self.found, self.wishes = folder, found, wishes
+        self, folder: Path, found: Survey, wishes: Wishes, time_seconds: float | None,
+        unscored: Scored,
+    ) -> None:  # fmt: skip
+        self.folder, self.found, self.wishes, self.unscored = folder, found, wishes, unscored
         self.time_seconds = time_seconds
         self.study: Study
 
@@ -193,22 +192,22 @@ def _first_look(ours: Prober, desk: _Draft, plan: Plan) -> tuple[Plan, Probe]:
         if not _was_slow(first) or desk.wishes.rungs:
             break
         plan = _squeezed(desk, stage)
-        first = ours.of(desk.write(plan, NOT_YET, _FIRST_LOOK)).run(scored=False)
+        first = ours.of(desk.write(plan, desk.unscored, _FIRST_LOOK)).run(scored=False)
         desk.time_seconds = desk.time_seconds or _SQUEEZED_SECONDS
     if _was_slow(first):
         desk.wishes, plan = told, whole
-        first = ours.of(desk.write(plan, NOT_YET, _LONG_LOOK)).run(scored=False)
-    if plan.out == _NO_OUT and (other := _own_output(first)):
+        first = ours.of(desk.write(plan, desk.unscored, _LONG_LOOK)).run(scored=False)
+    if plan.out == NO_OUT and (other := own_output(first)):
         plan = replace(
             plan, out=other, notes=tuple(n for n in plan.notes if "output folder" not in n)
         )
-        first = ours.of(desk.write(plan, NOT_YET, _FIRST_LOOK)).run(scored=False)
+        first = ours.of(desk.write(plan, desk.unscored, _FIRST_LOOK)).run(scored=False)
     for _ in range(_TIMES_SHORTER if desk.time_seconds is not None else 0):
         shorter = _in_time(ours, desk, plan, first)
         if shorter is None or shorter.rungs == plan.rungs:
             break
         plan = shorter
-        first = ours.of(desk.write(plan, NOT_YET, _FIRST_LOOK)).run(scored=False)
+        first = ours.of(desk.write(plan, desk.unscored, _FIRST_LOOK)).run(scored=False)
     return plan, first
 
 
@@ -332,60 +331,5 @@ def _from_rung(
     note = ("the smallest rung is as long as a run must be to report its score; a smaller interval "
             "between its reports allows smaller ones (--set)")  # fmt: skip
     raised = replace(raised, notes=(*plan.notes, note))
-    again = ours.of(desk.write(raised, NOT_YET, _seconds(larger, None))).run(scored=False)
+    again = ours.of(desk.write(raised, desk.unscored, _seconds(larger, None))).run(scored=False)
     return raised, again, _larger(ours, desk, again, raised)
-
-
-def _missed(
-    told: Reported | None, numbers: Sequence[Reported], larger: Sequence[Reported]
-) -> list[str]:
-    """Likelier scores that a longer run reports, which the smallest cannot."""
-    known = {each.name for each in numbers}
-    rank = told.rank if told is not None and told.rank is not None else 1000
-    return [e.name for e in larger if e.name not in known and e.rank is not None and e.rank < rank]
-
-
-def _with_missed(
-    plan: Plan, told: Reported | None, numbers: Sequence[Reported], larger: Sequence[Reported]
-) -> Plan:
-    """Adds a note where a longer run reports a better score, which the smallest cannot."""
-    missed = _missed(told, numbers, larger)
-    if not missed:
-        return plan
-    note = (
-        f"a larger run also reports {missed[0]!r}, for which the smallest rung is too short: give "
-        f"larger rungs with --rung, or a smaller interval with --set, and --score {missed[0]!r}"
-    )
-    return replace(plan, notes=(*plan.notes, note))
-
-
-def _with_direction(
-    plan: Plan, told: Reported | None, larger: Sequence[Reported], wish: ScoreWish
-) -> Plan:
-    """Adds a note where a longer run is worse by the direction that was guessed."""
-    if told is None or told.value is None or wish.goal is not None or wish.command is not None:
-        return plan
-    then = next((e.value for e in larger if (e.source, e.name) == (told.source, told.name)), None)
-    if then is None or abs(then - told.value) < _CLEARLY * abs(told.value):
-        return plan
-    if (then > told.value) == (told.goal == "maximize"):
-        return plan
-    other = "minimize" if told.goal == "maximize" else "maximize"
-    note = (
-        f"a longer run has {told.name} = {then:.6g}, where the smallest has {told.value:.6g}: if "
-        f"that is better, and not worse as {told.goal} has it, say --goal {other}"
-    )
-    return replace(plan, notes=(*plan.notes, note))
-
-
-def _own_output(probe: Probe) -> str | tuple[str, ...] | None:
-    """The folder that the program made for what it writes, if it is only one; otherwise all that it
-    made at its top, folders with a slash."""
-    built = {word for word in probe.command if word.isidentifier()}
-    made = [name for name in probe.wrote if name.rstrip("/") not in {_NO_OUT, *built}]
-    made = list({Path(name).name: name for name in reversed(made)}.values())[::-1]
-    if not made:
-        return None
-    if len(made) == 1 and made[0].endswith("/"):
-        return made[0].rstrip("/")
-    return tuple(made[:_MOST_KEPT])

@@ -18,7 +18,8 @@ FILES = "evaluate"
 """The folder of a new study with the files that the command runs among."""
 _NEVER = shutil.ignore_patterns(".git", "__pycache__", ".venv", "venv", "node_modules", "*.pyc")
 _MOST_BYTES = 200_000_000
-_ANY = r"(\S+)"
+_ANY = r"what stands before the number: (\S+)"
+"""A pattern to be replaced, which finds nothing."""
 
 
 def held_back(found: Survey, held_out: str) -> Survey:

@@ -33,8 +33,9 @@ def _is_usual(study: Study, parameters: Mapping[str, Value]) -> bool:
 
 
 def _the_same(study: Study, request: Request) -> Iterator[str]:
-    if (study.folder / LEDGER_FILE).is_file():
-        history = read_history(study.folder)
+    begun = (study.folder / LEDGER_FILE).is_file()
+    history = read_history(study.folder) if begun else None
+    if history is not None and BASELINE in history.ideas:
         mine = history.ideas.get(request.name)
         if mine is None:
             return

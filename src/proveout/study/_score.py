@@ -16,6 +16,7 @@ from pydantic import Field, field_validator, model_validator
 
 from proveout.study._metrics import METRICS, PROPER, Goal, Returns
 from proveout.study._part import Part
+from proveout.study._settings import with_a_group
 
 COMMAND_PLACEHOLDERS = frozenset({"out", "held_out", "score", "program"})
 """What a command of `[score]` may name in braces."""
@@ -251,16 +252,6 @@ def _check_name(metric: str) -> str:
     return metric
 
 
-def _with_a_group(pattern: str) -> str:
-    try:
-        groups = re.compile(pattern).groups if pattern else 1
-    except re.error as error:
-        raise ValueError(f"{pattern!r} is not a regular expression: {error}") from None
-    if groups < 1:
-        raise ValueError(f"{pattern!r} has no group; write for example 'accuracy: ([0-9.]+)'")
-    return pattern
-
-
 class CommandScore(_Kind):
     """A number that the study's own command computes from protected files."""
 
@@ -281,11 +272,7 @@ class CommandScore(_Kind):
     line that the command prints; the last counts."""
 
     _metric = field_validator("metric")(_check_name)
-
-    @field_validator("pattern")
-    @classmethod
-    def _compiles(cls, pattern: str) -> str:
-        return _with_a_group(pattern)
+    _pattern = field_validator("pattern")(with_a_group)
 
     @model_validator(mode="after")
     def _one_place(self) -> CommandScore:
@@ -335,11 +322,7 @@ class ReportedScore(_Kind):
     """Whether a reported number may make an idea hold."""
 
     _metric = field_validator("metric")(_check_name)
-
-    @field_validator("pattern")
-    @classmethod
-    def _compiles(cls, pattern: str) -> str:
-        return _with_a_group(pattern)
+    _pattern = field_validator("pattern")(with_a_group)
 
     @model_validator(mode="after")
     def _one_place(self) -> ReportedScore:

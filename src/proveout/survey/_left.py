@@ -66,6 +66,8 @@ class Reported:
     pattern: str = ""
     """Of a line of output: an expression whose group is the number."""
     times: int = 1
+    line: int = 0
+    """Of output: where it was said last. What is said at the end of a run is said of all of it."""
 
     @property
     def goal(self) -> Goal:
@@ -117,12 +119,14 @@ def reported(out: Path, log: Path) -> tuple[Reported, ...]:
     """Every number that a trial left, likeliest score first."""
     found = [*_output(log), *_jsonl(out), *_json(out), *_csv(out), *_events(out)]
     order: dict[Source, int] = {"jsonl": 0, "json": 1, "output": 2, "csv": 3, "tensorboard": 4}
-    return tuple(sorted(found, key=lambda e: (e.rank is None, e.rank or 0, order[e.source])))
+    return tuple(
+        sorted(found, key=lambda e: (e.rank is None, e.rank or 0, order[e.source], -e.line))
+    )
 
 
 def _output(log: Path) -> Iterator[Reported]:
     found: dict[str, Reported] = {}
-    for line in read_text(log).splitlines():
+    for number, line in enumerate(read_text(log).splitlines()):
         for match in _PAIR.finditer(line[:1000]):
             called = _called(line, match)
             name = called.lower()
@@ -130,7 +134,8 @@ def _output(log: Path) -> Iterator[Reported]:
                 continue
             times = found[name].times + 1 if name in found else 1
             pattern = pattern_for(called, match[2])
-            found[name] = Reported("output", called, _finite(match[3]), "", pattern, times)
+            found[name] = Reported("output", called, _finite(match[3]), "", pattern, times,
+                                   number)  # fmt: skip
     yield from found.values()
 
 
