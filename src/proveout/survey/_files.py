@@ -112,7 +112,7 @@ def _sort(folder: Path, path: Path, lying: Lying) -> None:
 def is_settings_file(name: str) -> bool:
     """Whether it is called like a file of settings, one a line or with comments."""
     path = Path(name)
-    if path.name in _NO_SETTINGS:
+    if path.name in _NO_SETTINGS or path.name in _NO_CONFIG:
         return False
     return path.name == ".env" or path.suffix.lower() in (*_SETTINGS, ".json", ".yaml", ".yml")
 
