@@ -246,8 +246,8 @@ def _seed_in_source(
         seeding = "; ".join(_SEEDING[name] for name in modules)
         pattern = rf"^{re.escape(line)}$".replace(r"\ ", " ")
         replaces[entry][pattern] = f"{line}; {seeding}"
-        notes.append(f"it never seeds {' and '.join(modules)}: a seed is put behind `{line}` in each "
-                     "trial's copy")  # fmt: skip
+        never = " and ".join(modules)
+        notes.append(f"it never seeds {never}: a seed is put behind `{line}` in each trial's copy")
     if not replaces[entry]:
         del replaces[entry]
     if found or line:
