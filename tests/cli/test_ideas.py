@@ -54,6 +54,18 @@ def test_settings(toy: Any, ideas: Any) -> None:
     assert (shown["origin"], shown["source"]) == ("people", "a person")
 
 
+def test_a_change_that_is_there_already_is_said_to_be(toy: Any, ideas: Any) -> None:
+    ideas("add", "half", "--set", "share=0.5", "--hypothesis", "h")
+    again = ideas("add", "again", "--set", "share=5e-1", "--hypothesis", "h")
+    assert "again was added" in again.stdout
+    assert "the same change as half" in again.stdout
+    usual = read_study(toy.folder).program.parameters["share"]
+    told = ideas("add", "usual", "--set", f"share={usual}", "--hypothesis", "h", "--json")
+    assert json.loads(told.stdout)["same_as"] == "baseline"
+    other = ideas("add", "other", "--set", "share=0.25", "--hypothesis", "h", "--json")
+    assert json.loads(other.stdout)["same_as"] is None
+
+
 def test_an_edited_folder_with_new_files_and_files_without_a_line_end(
     toy: Any, ideas: Any, tmp_path: Path
 ) -> None:

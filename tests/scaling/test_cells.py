@@ -241,3 +241,12 @@ def test_seeds_that_are_not_the_baselines_have_luck_of_their_own(theirs: tuple[i
         squares.append(cells.gap[:3] ** 2)
         said.append((cells.variance + cells.shared)[:3])
     assert np.mean(squares) == pytest.approx(np.mean(said), rel=0.15)
+
+
+def test_a_pair_is_no_surer_than_seeds_that_differ_by_much() -> None:
+    baseline = [[0.142, 0.194], [0.106, 0.242], [0.122, 0.066]]
+    worse = [[0.157, NAN], [0.123, NAN], [NAN, NAN]]
+    cells = measure_cells(np.array([baseline, worse]))
+    error = np.sqrt(cells.variance + cells.shared)
+    measured = cells.runs > 0
+    assert (cells.gap + 2 * error > 0)[measured].all()

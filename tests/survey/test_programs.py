@@ -127,7 +127,9 @@ def test_a_program_that_fails_is_told_why_and_can_be_checked_again(
     assert any("another seed gave the same" in line for line in again["fix"])
 
 
-def test_a_score_that_only_longer_runs_report_is_pointed_out(tmp_path: Path, init: Init) -> None:
+def test_the_smallest_rung_is_long_enough_to_report_the_likeliest_score(
+    tmp_path: Path, init: Init
+) -> None:
     (tmp_path / "p").mkdir()
     (tmp_path / "p" / "train.py").write_text(
         "import argparse\np = argparse.ArgumentParser()\n"
@@ -138,8 +140,10 @@ def test_a_score_that_only_longer_runs_report_is_pointed_out(tmp_path: Path, ini
         "    if step and step % 300 == 0: print(f'step {step} test loss: {1 / step}')\n"
     )
     document = init(tmp_path / "p")
-    assert document["score"]["metric"] == "loss"
-    assert any("'test loss'" in note and "--rung" in note for note in document["notes"])
+    assert document["score"]["metric"] == "test loss"
+    assert any("as long as a run must be" in note for note in document["notes"])
+    told = init(tmp_path / "p", "--score", "loss", "--study", tmp_path / "told")
+    assert told["score"]["metric"] == "loss"
 
 
 def test_a_seed_in_the_source_is_replaced_and_a_missing_one_is_said(tmp_path: Path) -> None:

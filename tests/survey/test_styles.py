@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from proveout.errors import UserError
-from proveout.loop import ScoreWish, adopt_program
+from proveout.loop import ScoreWish, adopt_program, prove_study
 from proveout.runners import usable_cores
 from proveout.study import read_study
 from proveout.survey import (
@@ -18,13 +18,15 @@ from proveout.survey import (
     Reported,
     Wishes,
     apply_wishes,
+    editable_of,
     less_work,
     name_in,
     plan_study,
     reported,
     survey,
 )
-from proveout.survey._constants import seeds_in, source_constants
+from proveout.survey._constants import source_constants
+from proveout.survey._seeds import seeds_in
 
 LOOP = "for {v} in range({n}):\n    a = {v}\n    b = a\n    loss = b\n    print('loss', loss)\n"
 
@@ -90,6 +92,49 @@ STYLES: dict[str, tuple[dict[str, str], str, dict[str, object]]] = {
          "config/small.py": "max_iters = 160\n",
          "README.md": "```\n$ python train.py config/small.py --lr=0.5\n```\n"},
         "python train.py config/small.py --max_iters={max_iters} --lr={lr}", {"max_iters": 10}),
+    "names that share a line": (
+        {"train.py": "width, depth, lr = 32, 1, 0.5\nmax_iters = 160; seed = 3\n"
+                     "print(width, lr, max_iters)\n"},
+        "python train.py", {"width": 8, "max_iters": 10}),
+    "options that a loop makes of fields": (
+        {"args.py": "from dataclasses import dataclass, fields\n@dataclass\nclass A:\n"
+                    "    hidden_size: int = 64\n    max_steps: int = 160\n"
+                    "def parse(p):\n    for f in fields(A):\n"
+                    "        p.add_argument(f'--{f.name}', type=f.type, default=f.default)\n",
+         "train.py": "from args import parse\nif __name__ == '__main__':\n    parse(1)\n"},
+        "python train.py", {"hidden_size": 16, "max_steps": 10}),
+    "gin bindings": (
+        {"main.py": "import argparse\np = argparse.ArgumentParser()\n"
+                    "p.add_argument('--gin_file', default='configs/base.gin')\np.parse_args()\n"
+                    "def train(num_steps=10, width=2): pass\n",
+         "configs/base.gin": "# train.num_steps = 7\ntrain.num_steps = 160\n"
+                             "MLP.width = 64  # wide\n"},
+        "python main.py", {"train_num_steps": 10, "MLP_width": 16}),
+    "a configuration in Python": (
+        {"main.py": "import sys\nprint(sys.argv)\nif __name__ == '__main__':\n    pass\n",
+         "configs/base.py": "def get_config():\n    config = C()\n    config.num_epochs = 16\n"
+                            "    config.hidden = 64\n    return config\n",
+         "README.md": "`python main.py --workdir=/tmp/x --config=configs/base.py`\n"},
+        "python main.py --workdir={out} --config={config_}", {"num_epochs": 1, "hidden": 16}),
+    "JSON with comments": (
+        {"train.py": "text = open('config.json').read()\nfor line in text: print(line)\n",
+         "config.json": '{\n  // sizes\n  "arch": {"layers": 1, "hidden_units": 32},\n'
+                        '  "train": {"iterations": 160, "lr": 0.1 /* tuned */},\n}\n'},
+        "python train.py", {"hidden_units": 8, "iterations": 10}),
+    "a file of variables": (
+        {"main.py": "import os\nfor e in range(int(os.environ['EPOCHS'])): print(e)\n",
+         ".env": "# export EPOCHS=3\nEPOCHS=16\nUNUSED=1\n"},
+        "python main.py", {"EPOCHS": 1}),
+    "attributes at the top": (
+        {"main.py": "class A: pass\nargs = A()\nargs.epochs = 32\nargs['lr'] = 0.1\nprint(args)\n"},
+        "python main.py", {"epochs": 2}),
+    "C++ in a folder, with a Makefile": (
+        {"src/main.cpp": '#include "net.h"\nint main(int argc, char** argv) { f("--hidden"); '
+                         'f("--epochs"); }\n',
+         "src/net.h": "struct C { int hidden = 32; int epochs = 16; };\n",
+         "Makefile": "fit: src/main.o\n\t$(CXX) -o $@ $^\n\nclean:\n\trm -f fit\n"},
+        "sh -c 'make -s fit && exec ./fit \"$@\"' fit --hidden {hidden} --epochs {epochs}",
+        {"hidden": 8, "epochs": 1}),
     "a configuration that must be named": (
         {"scripts/train.py": "import argparse\nap = argparse.ArgumentParser()\n"
                              "ap.add_argument('-c', '--config', required=True)\n"
@@ -121,6 +166,36 @@ def test_a_look_finds_how_it_starts_and_what_makes_it_larger(style: str, tmp_pat
     for file, replaced in [*plan.replaces.items(), *plan.knobs.items()]:
         for pattern in replaced:
             assert len(re.findall(pattern, files[file], re.M)) == 1, pattern
+
+
+def test_each_name_in_a_shared_line_gets_its_value(tmp_path: Path) -> None:
+    lay(tmp_path / "p", {"train.py": (
+        "width, steps, lr = 8, 160, 0.5  # tuned\na, b = 2, 3; gain = 7\n"
+        "for step in range(steps):\n    pass\nprint(f'val loss: {lr / steps + width + a + b}')\n"
+    )})  # fmt: skip
+    adopted = adopt(tmp_path / "p")
+    assert adopted.first.failure is None
+    assert adopted.score.value == pytest.approx(0.5 / 10 + 2 + 5)
+
+
+def test_the_program_of_a_rust_package_is_built(tmp_path: Path) -> None:
+    lay(tmp_path, {"Cargo.toml": '[package]\nname = "evo"\nversion = "0.1.0"\n',
+                   "src/main.rs": "const SIGMA: f64 = 0.3;\nfn main() { let a = std::env::args(); "
+                                  'arg("--generations", 1_600); }\n'})  # fmt: skip
+    plan = plan_of(tmp_path)
+    assert "build -q --release --offline --bin evo && exec ./target/release/evo" in plan.command
+    assert plan.rungs[-1] == {"generations": 1600}
+    assert plan.parameters == {"SIGMA": 0.3}
+
+
+def test_a_number_is_pointed_at_by_the_words_before_it(tmp_path: Path) -> None:
+    text = "for i in count():\n    print(i)\n    if i >= 400 or i == 7:\n        break\n"
+    lay(tmp_path, {"train.py": text})
+    for words in ("i >= 400", "i >= "):
+        plan = plan_of(tmp_path, Wishes(roles={"steps": words}))
+        assert [rung["i"] for rung in plan.rungs] == [25, 50, 100, 400]
+    with pytest.raises(UserError, match="has no parameter 'i < '"):
+        plan_of(tmp_path, Wishes(roles={"steps": "i < "}))
 
 
 def test_the_quotes_of_a_command_that_is_told_are_kept(tmp_path: Path) -> None:
@@ -187,6 +262,7 @@ def test_files_to_write_and_devices_that_are_not_there(
          "s(random_state={seed})\nf(random_state={seed}, n=1)\n"),
         ("static long state = 1337;\n", "static long state = {seed};\n"),
         ("rng = np.random.default_rng(seed=0)\n", "rng = np.random.default_rng(seed={seed})\n"),
+        ("rng = np.random.default_rng()\n", "rng = np.random.default_rng({seed})\n"),
     ],
 )  # fmt: skip
 def test_every_seed_in_a_source_is_replaced(text: str, seeded: str) -> None:
@@ -204,6 +280,28 @@ def test_a_program_that_never_seeds_is_seeded_behind_its_import(tmp_path: Path) 
     ]
     assert re.search(pattern, "import numpy as np", re.M)
     assert replacement == "import numpy as np; import numpy; numpy.random.seed({seed})"
+
+
+@pytest.mark.parametrize(
+    ("text", "seeding"),
+    [("from sklearn.svm import SVC\n", "import numpy; numpy.random.seed({seed})"),
+     ("import os, random, math\n", "import random; random.seed({seed})"),
+     ("import numpy as np\nsplit(random_state=42)\n", "import numpy; numpy.random.seed({seed})")],
+)  # fmt: skip
+def test_whatever_draws_from_a_global_generator_is_seeded(
+    text: str, seeding: str, tmp_path: Path
+) -> None:
+    lay(tmp_path, {"train.py": f"{text}steps = 160\nprint(steps)\n"})
+    assert any(line.endswith(seeding) for line in plan_of(tmp_path).replaces["train.py"].values())
+
+
+def test_the_script_that_a_shell_script_runs_is_seeded_and_may_be_changed(tmp_path: Path) -> None:
+    lay(tmp_path, {"train.sh": "export EPOCHS=16\npython src/fit.py $EPOCHS | tee log\n",
+                   "src/fit.py": "import numpy as np\nprint(np.random.rand())\n"})  # fmt: skip
+    plan = plan_of(tmp_path)
+    assert plan.rungs[0] == {"EPOCHS": 1}
+    assert "src/fit.py" in plan.replaces
+    assert "src" in editable_of(tmp_path, "train.sh")
 
 
 def test_constants_of_other_languages() -> None:
@@ -277,7 +375,9 @@ def test_a_budget_for_a_time_that_is_long_enough_covers_the_target(tmp_path: Pat
 @pytest.mark.parametrize(
     ("name", "goal"),
     [("val_accuracy", "maximize"), ("best val acc", "maximize"), ("R2 score", "maximize"),
-     ("val/loss", "minimize"), ("error", "minimize"), ("rmse", "minimize")],
+     ("val/loss", "minimize"), ("error", "minimize"), ("rmse", "minimize"),
+     ("reward_loss", "minimize"), ("brier score", "minimize"), ("testAcc", "maximize"),
+     ("val error rate", "minimize"), ("win rate", "maximize")],
 )  # fmt: skip
 def test_the_direction_of_a_score_is_read_from_its_name(name: str, goal: str) -> None:
     number = Reported("output", name, 1.0)
@@ -301,3 +401,76 @@ def test_numbers_in_lines_of_json_are_read_with_their_names(tmp_path: Path) -> N
     found = {each.name: each for each in reported(tmp_path / "out", tmp_path / "log")}
     assert found["valid_loss"].value == 5.25
     assert re.search(found["valid_loss"].pattern, '{"valid_loss": 5.25}')
+
+
+@pytest.mark.parametrize(
+    ("log", "score"),
+    [("Train MSE: 0.1 Test MSE: 0.2\n", "Test MSE"),
+     ("   accuracy   0.95   171\nCV AUC: 0.97\n", "CV AUC"),
+     ("[0] test_accuracy=50.1\nFinal: test accuracy 60.2\n", "test accuracy"),
+     ("Last reward: 9.0\tAverage reward: 7.5\n", "Average reward"),
+     ("Accuracy on the held-out set: 0.91\n", "Accuracy on the held-out set"),
+     ("loss 0.5 | lr 0.1 | grad norm 2.0\n", "loss")],
+)  # fmt: skip
+def test_the_likeliest_score_is_measured_on_held_out_data_and_at_the_end(
+    log: str, score: str, tmp_path: Path
+) -> None:
+    (tmp_path / "log").write_text(log)
+    first = reported(tmp_path / "none", tmp_path / "log")[0]
+    assert first.name == score
+    assert re.search(first.pattern, log)
+
+
+def test_what_does_not_reach_the_program_and_a_direction_that_seems_wrong_are_said(
+    tmp_path: Path,
+) -> None:
+    program = lay(tmp_path / "p", {"train.py": (
+        "import argparse\np = argparse.ArgumentParser()\n"
+        "p.add_argument('--steps', type=int, default=160)\n"
+        "p.add_argument('--lr', type=float, default=0.1)\np.add_argument('--seed', type=int)\n"
+        "p.add_argument('--out')\na = p.parse_args()\nopen('x', 'w')\n"
+        "print('best fitness:', 9 / a.steps)\nprint('test loss:', 1.5)\n"
+    )})  # fmt: skip
+    adopted = adopt(program)
+    fix = prove_study(adopted.study).fix
+    assert any("the next rung, with steps = 20" in line for line in fix)
+    assert any("lr = 0.2, gave the same 1.5" in line for line in fix)
+    shutil.rmtree(tmp_path / "s")
+    adopted = adopt(program, score=ScoreWish(name="best fitness"))
+    assert any("say --goal minimize" in note for note in adopted.plan.notes)
+    fix = prove_study(adopted.study).fix
+    assert not any("the next rung" in line for line in fix)
+
+
+def test_a_command_scores_what_a_trial_leaves_on_data_that_no_trial_sees(tmp_path: Path) -> None:
+    program = lay(tmp_path / "p", {
+        "train.py": "import os, random\nsteps = 160\nopen('work/model', 'w').write(str(steps))\n"
+                    "assert not os.path.exists('work/test')\n",
+        "eval.py": "n, t = open('work/model').read(), open('work/test').read()\n"
+                   "print(f'seen 3 files\\nAccuracy on test set: {int(n) / int(t)}')\n",
+        "work/test": "200", "work/train": "1", "work/model": "7",
+    })  # fmt: skip
+    wish = ScoreWish(command="python eval.py", held_out="work/test")
+    adopted = adopt(program, score=wish)
+    score = adopted.study.score
+    assert (score.kind, score.metric, score.maximized) == ("command", "Accuracy on test set", True)
+    assert adopted.study.program.out == ("work/model",)
+    measured = prove_study(adopted.study).probe.measurement
+    assert measured is not None
+    assert (measured.value, measured.trust) == (10 / 200, "re-evaluated")
+
+
+@pytest.mark.parametrize(
+    ("wish", "words"),
+    [(ScoreWish(held_out="x"), "--held-out goes with --score-command"),
+     (ScoreWish(command="a | b"), "needs a shell"),
+     (ScoreWish(command="a", key="k"), "to the file {score}"),
+     (ScoreWish(command="a", held_out="none"), "no such file or folder")],
+)  # fmt: skip
+def test_a_scoring_command_that_cannot_be_is_said_to_be(
+    wish: ScoreWish, words: str, tmp_path: Path
+) -> None:
+    program = lay(tmp_path / "p", {"train.py": "steps = 16\nprint(steps)\n"})
+    with pytest.raises(UserError, match=re.escape(words)):
+        adopt(program, score=wish)
+    assert not (tmp_path / "s").exists()

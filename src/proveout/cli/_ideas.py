@@ -124,17 +124,24 @@ def _send(study: Study, request: Request, as_json: bool) -> None:
     """Leaves the request, waits a moment for what comes of it, and says so."""
     import json
 
-    from proveout.loop import settle, submit
+    from proveout.loop import settle, submit, twin_of
 
     ident = submit(study, request)
     outcome = settle(study, ident, _PATIENCE_SECONDS)
     failed = "was refused" in outcome or outcome.startswith("declined")
+    twin = twin_of(study, request) if request.kind == "add" and not failed else ""
     if as_json:
-        print(json.dumps({"request": ident, "outcome": outcome or None, "waits": not outcome}))
+        told = {"request": ident, "outcome": outcome or None, "waits": not outcome}
+        print(json.dumps(told | {"same_as": twin or None} if request.kind == "add" else told))
     elif not outcome:
         print(f"left in {study.folder / 'inbox'}; a run of the study takes it in")
     elif not failed:
         print(outcome)
+    if twin and not as_json:
+        print(
+            f"it makes the same change as {twin}: a control, if you mean one; otherwise "
+            f"`proveout ideas withdraw {study.folder} {request.name}`"
+        )
     if failed:
         raise UserError(outcome)
 

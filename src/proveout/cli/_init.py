@@ -70,6 +70,15 @@ def init(
         typer.Option(help="The JSON, CSV or TensorBoard file in its output folder with that key, "
                           "column or tag."),
     ] = None,
+    score_command: Annotated[
+        str | None,
+        typer.Option(help="Your own command that scores what a trial left: it prints the number, "
+                          "or writes it to {score}."),
+    ] = None,
+    held_out: Annotated[
+        str | None,
+        typer.Option(help="A file or folder in PATH that this command reads and no trial sees."),
+    ] = None,
     believe: Annotated[
         bool,
         typer.Option("--believe", help="Let the number that it reports itself make an idea hold."),
@@ -89,7 +98,7 @@ def init(
         _check(path, as_json)
         return
     told = (train, size, steps, seed_flag, out_flag, compute_flag, set_, rung, flops, score, goal,
-            pattern, key, study, file, time, believe or None)  # fmt: skip
+            pattern, key, study, file, time, score_command, held_out, believe or None)  # fmt: skip
     if not path.exists() or (path.is_dir() and not any(path.iterdir())):
         if any(each is not None for each in told):
             raise UserError(f"there is no program in {path}: the folder is missing or empty")
@@ -115,7 +124,7 @@ def init(
         raise UserError(
             f"--file {file} needs --key NAME: the key, column or tag of the score in it"
         )
-    wanted = ScoreWish(score, goal, pattern, file, key, believe)
+    wanted = ScoreWish(score, goal, pattern, file, key, believe, score_command, held_out)
     _adopt(path, folder, wishes, wanted, _seconds(time), as_json)
 
 

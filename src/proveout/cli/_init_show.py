@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from proveout.study import Study
 
 _LONG_SECONDS = 1800.0
+_TRAINED_ON = ("by its name it is measured on the data that was trained on: an idea that only "
+               "learns those by heart wins by it")  # fmt: skip
 
 
 def guessed_goal(adopted: Adopted) -> str:
@@ -39,6 +41,8 @@ def say_found(adopted: Adopted, guessed: str) -> None:
         print(f"score:   {adopted.score.name} ({adopted.score.source}), {goal}{also}")
         if guessed:
             print(f"         {guessed}")
+        if adopted.score.trained_on:
+            print(f"         {_TRAINED_ON}")
         if score.kind == "reported" and not score.believe_reported:
             print("         its own word: no idea will be said to hold by it without --believe")
     for number, rung in enumerate(adopted.plan.rungs, start=1):
@@ -103,7 +107,9 @@ def document(
         "fix": list(proof.fix),
     }  # fmt: skip
     if adopted is not None:
-        data["notes"] = [*adopted.plan.notes, *([guessed] if guessed else [])]
+        learned = adopted.score is not None and adopted.score.trained_on
+        data["notes"] = [*adopted.plan.notes, *([guessed] if guessed else []),
+                         *([_TRAINED_ON] if learned else [])]  # fmt: skip
         data["ideas"] = list(adopted.ideas)
         data["reported"] = [
             {"name": n.name, "source": n.source, "value": n.value} for n in adopted.found

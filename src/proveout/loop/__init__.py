@@ -27,6 +27,7 @@ from proveout.loop._probe import Probe, Prober, prober
 from proveout.loop._prove import Proof, prove_study, study_seconds
 from proveout.loop._research import NEW_BASELINE, Outcome, Plan, Watcher, run_study
 from proveout.loop._start import reference_program, start_reference_study
+from proveout.loop._twins import twin_of
 from proveout.loop._write_ladder import write_ladder
 
 __all__ = [
@@ -67,6 +68,7 @@ __all__ = [
     "start_reference_study",
     "study_seconds",
     "submit",
+    "twin_of",
     "waiting",
     "write_ladder",
 ]

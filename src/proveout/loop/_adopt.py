@@ -8,9 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from proveout.errors import UserError
+from proveout.errors import ScoringFailed, UserError
 from proveout.loop._choose_score import NOT_YET, Choose, ScoreWish, choose_score
 from proveout.loop._probe import Probe, Prober, prober
+from proveout.loop._readings import NO_OUT, missed, own_output, with_direction, with_missed
+from proveout.loop._score_command import check_command, chosen, command_score, held_back, lay_files
 from proveout.loop._starters import write_starters
 from proveout.runners import usable_cores
 from proveout.study import STUDY_FILE, Study, read_study
@@ -31,7 +33,7 @@ from proveout.survey import (
     study_text,
     survey,
 )
-from proveout.trials import TrialFolder
+from proveout.trials import TrialFolder, read_text
 from proveout.units import Compute, compact
 
 _SHORT_SECONDS = 10.0
@@ -40,9 +42,6 @@ _FIRST_LOOK, _LONG_LOOK = {0: 20.0}, {0: 200.0}
 is ended. The long look is for programs of which shorter runs are no faster."""
 _SQUEEZED_SECONDS = 1800.0
 """What the budget of a program that had to be made shorter may take, unless a person says."""
-_NO_OUT = "out"
-"""What is kept of a program that does not say where it writes, until that is known."""
-_MOST_KEPT = 12
 _TIMES_SHORTER = 3
 _FEW_ARMS = 4
 _LARGER_SECONDS = 60.0
@@ -82,40 +81,92 @@ def adopt_program(
             f"{folder} exists and is not empty; name another with --study, or go on with it: "
             f"`proveout init --check {word}`, `proveout run {word}`"
         )
+    check_command(score)
     found = apply_wishes(survey(program, wishes.train), wishes)
+    if score.held_out is not None:
+        found = held_back(found, score.held_out)
     plan = plan_study(found, wishes)
     folder.mkdir(parents=True, exist_ok=True)
+    if score.command is not None:
+        lay_files(found, score, folder)
     (folder / "ideas").mkdir(exist_ok=True)
-    desk = _Draft(folder, found, wishes, time_seconds)
-    with prober(desk.write(plan, NOT_YET, _FIRST_LOOK)) as ours:
+    unscored = NOT_YET
+    if score.command is not None:
+        unscored = command_score(found, score, folder, None)
+    desk = _Draft(folder, found, wishes, time_seconds, unscored)
+    with prober(desk.write(plan, unscored, _FIRST_LOOK)) as ours:
         plan, first = _first_look(ours, desk, plan)
         there = ours.of(desk.study)
         left = there.folder(first.trial)
         numbers = reported(left.out, left.log)
-        told, scored = choose_score(numbers, score, choose)
+        if score.command is not None:
+            told, scored = _by_command(ours, desk, plan, first, score, choose)
+        else:
+            told, scored = choose_score(numbers, score, choose)
         curve = _curve(numbers, plan, 0, left)
         larger = _larger(ours, desk, first, plan)
+        if larger is not None and not score.named and score.command is None:
+            more = there.folder(larger.trial)
+            seen = reported(more.out, more.log)
+            if missed(told, numbers, seen) and not wishes.rungs:
+                plan, first, larger = _from_rung(ours, desk, plan, first, larger)
+                there = ours.of(desk.study)
+                left = there.folder(first.trial)
+                numbers = reported(left.out, left.log)
+                told, scored = choose_score(numbers, score, choose)
+                curve = _curve(numbers, plan, 0, left)
         if larger is not None:
             more = there.folder(larger.trial)
             seen = reported(more.out, more.log)
-            plan = _with_missed(plan, told, numbers, seen)
+            plan = with_direction(plan, told, seen, score)
+            if score.command is None:
+                plan = with_missed(plan, told, numbers, seen)
             curve = curve or _curve(seen, plan, larger.trial.rung, more)
     seconds = _seconds(first, larger)
     limit = None if desk.time_seconds is None else desk.time_seconds * usable_cores()
     study = desk.write(plan, scored, seconds, curve, limit)
     if short := _short_of_target(study):
         plan = replace(plan, notes=(*plan.notes, short))
+    if told is None and numbers:
+        names = ", ".join(dict.fromkeys(each.name for each in numbers[:12]))
+        note = f"it reports {names}, none of which is called like a score: --score NAME takes one, \
+and --goal says whether more of it is better"  # fmt: skip
+        plan = replace(plan, notes=(*plan.notes, note))
     ideas = write_starters(plan, folder / "ideas")
     return Adopted(study, found, plan, first, told, numbers, ideas)
+
+
+def _by_command(
+    ours: Prober, desk: _Draft, plan: Plan, first: Probe, wish: ScoreWish, choose: Choose
+) -> tuple[Reported | None, Scored]:
+    """The score that a command computes; where nobody says which of the numbers that it prints, it
+    is run once to see them."""
+    told = None
+    if wish.pattern is None and "{score}" not in (wish.command or "") and first.failure is None:
+        study = desk.write(plan, desk.unscored, _FIRST_LOOK)
+        try:
+            log = ours.of(study).score_output(first)
+        except ScoringFailed as error:
+            raise UserError(f"--score-command cannot score the smallest trial: {error}") from None
+        printed = reported(log.parent / "none", log)
+        told = chosen(printed, wish, choose)
+        if told is None:
+            raise UserError(
+                f"--score-command {wish.command!r} printed no number that looks like a score; say "
+                "where it stands with --pattern 'accuracy: (\\S+)', or name {score}, the file that "
+                f"it writes. It printed: {read_text(log)[-500:].strip() or 'nothing'}"
+            )
+    return told, command_score(desk.found, wish, desk.folder, told)
 
 
 class _Draft:
     """The study's file while it is being found out what goes in."""
 
     def __init__(
-        self, folder: Path, found: Survey, wishes: Wishes, time_seconds: float | None
-    ) -> None:
-        self.folder, self.found, self.wishes = folder, found, wishes
+        self, folder: Path, found: Survey, wishes: Wishes, time_seconds: float | None,
+        unscored: Scored,
+    ) -> None:  # fmt: skip
+        self.folder, self.found, self.wishes, self.unscored = folder, found, wishes, unscored
         self.time_seconds = time_seconds
         self.study: Study
 
@@ -141,22 +192,22 @@ def _first_look(ours: Prober, desk: _Draft, plan: Plan) -> tuple[Plan, Probe]:
         if not _was_slow(first) or desk.wishes.rungs:
             break
         plan = _squeezed(desk, stage)
-        first = ours.of(desk.write(plan, NOT_YET, _FIRST_LOOK)).run(scored=False)
+        first = ours.of(desk.write(plan, desk.unscored, _FIRST_LOOK)).run(scored=False)
         desk.time_seconds = desk.time_seconds or _SQUEEZED_SECONDS
     if _was_slow(first):
         desk.wishes, plan = told, whole
-        first = ours.of(desk.write(plan, NOT_YET, _LONG_LOOK)).run(scored=False)
-    if plan.out == _NO_OUT and (other := _own_output(first)):
+        first = ours.of(desk.write(plan, desk.unscored, _LONG_LOOK)).run(scored=False)
+    if plan.out == NO_OUT and (other := own_output(first)):
         plan = replace(
             plan, out=other, notes=tuple(n for n in plan.notes if "output folder" not in n)
         )
-        first = ours.of(desk.write(plan, NOT_YET, _FIRST_LOOK)).run(scored=False)
+        first = ours.of(desk.write(plan, desk.unscored, _FIRST_LOOK)).run(scored=False)
     for _ in range(_TIMES_SHORTER if desk.time_seconds is not None else 0):
         shorter = _in_time(ours, desk, plan, first)
         if shorter is None or shorter.rungs == plan.rungs:
             break
         plan = shorter
-        first = ours.of(desk.write(plan, NOT_YET, _FIRST_LOOK)).run(scored=False)
+        first = ours.of(desk.write(plan, desk.unscored, _FIRST_LOOK)).run(scored=False)
     return plan, first
 
 
@@ -268,31 +319,17 @@ def _larger(ours: Prober, desk: _Draft, first: Probe, plan: Plan) -> Probe | Non
     return probe if probe.failure is None else None
 
 
-def _with_missed(
-    plan: Plan, told: Reported | None, numbers: Sequence[Reported], larger: Sequence[Reported]
-) -> Plan:
-    """Adds a note where a longer run reports a better score, which the smallest cannot."""
-    known = {each.name for each in numbers}
-    rank = told.rank if told is not None and told.rank is not None else 1000
-    missed = [
-        e.name for e in larger if e.name not in known and e.rank is not None and e.rank < rank
-    ]
-    if not missed:
-        return plan
-    note = (
-        f"a larger run also reports {missed[0]!r}, for which the smallest rung is too short: give "
-        f"larger rungs with --rung, or a smaller interval with --set, and --score {missed[0]!r}"
-    )
-    return replace(plan, notes=(*plan.notes, note))
-
-
-def _own_output(probe: Probe) -> str | tuple[str, ...] | None:
-    """The folder that the program made for what it writes, if it is only one; otherwise all that it
-    made at its top, folders with a slash."""
-    made = [name for name in probe.wrote if name.rstrip("/") not in {_NO_OUT, "__pycache__"}]
-    made = [name for name in made if not name.endswith((".o", ".pyc")) and not name.startswith(".")]
-    if not made:
-        return None
-    if len(made) == 1 and made[0].endswith("/"):
-        return made[0].rstrip("/")
-    return tuple(made[:_MOST_KEPT])
+def _from_rung(
+    ours: Prober, desk: _Draft, plan: Plan, first: Probe, larger: Probe
+) -> tuple[Plan, Probe, Probe | None]:
+    """The plan with the rung that reports more as its smallest, and its trials; as it was where
+    that changes nothing."""
+    desk.wishes = replace(desk.wishes, skipped=larger.trial.rung)
+    raised = replace(plan_study(desk.found, desk.wishes), out=plan.out)
+    if raised.rungs[0] == plan.rungs[0]:
+        return plan, first, larger
+    note = ("the smallest rung is as long as a run must be to report its score; a smaller interval "
+            "between its reports allows smaller ones (--set)")  # fmt: skip
+    raised = replace(raised, notes=(*plan.notes, note))
+    again = ours.of(desk.write(raised, desk.unscored, _seconds(larger, None))).run(scored=False)
+    return raised, again, _larger(ours, desk, again, raised)

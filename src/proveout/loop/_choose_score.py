@@ -34,6 +34,15 @@ class ScoreWish:
     key: str | None = None
     believe: bool = False
     """Whether a number that nothing checks may make an idea hold."""
+    command: str | None = None
+    """What computes the score after a trial, from what it left."""
+    held_out: str | None = None
+    """A file or a folder in the program's that this command reads and no trial sees."""
+
+    @property
+    def named(self) -> bool:
+        """Whether it says which number is the score."""
+        return any((self.name, self.pattern, self.file, self.key))
 
 
 def choose_score(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from proveout.errors import ScoringFailed
 from proveout.ideas import Idea, ProgramRepository
@@ -14,7 +15,7 @@ from proveout.loop._isolation import hidden_patterns
 from proveout.loop._open import REPOSITORY, modules_to_preload, not_the_program
 from proveout.runners import LocalRunner, Runner
 from proveout.scoring import evaluator_of
-from proveout.study import Rung, Study
+from proveout.study import Rung, Study, Value
 from proveout.trials import (
     Curve,
     Exit,
@@ -33,6 +34,7 @@ from proveout.trials import (
 PROBE = ".probe"
 """No idea can be called that."""
 _FOLDER = "trials/.probe"
+_BUILT = {"__pycache__", "target", "build"}
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,8 @@ class Probe:
     measurement: Measurement | None
     curve: Curve
     wrote: tuple[str, ...]
-    """New files and folders in the program's own folder, at its top; folders with a slash."""
+    """Files and folders in the program's own folder that were made or changed; folders with a
+    slash, files in folders that were there before by their path."""
     log_tail: str
 
 
@@ -74,18 +77,23 @@ class Prober:
         """Where a trial lies."""
         return trial_folder(self.study, trial)
 
-    def run(self, rung: int = 0, replicate: int = 0, scored: bool = True) -> Probe:
+    def run(
+        self, rung: int = 0, replicate: int = 0, scored: bool = True,
+        parameters: Mapping[str, Value] | None = None,
+    ) -> Probe:  # fmt: skip
         """Runs and, unless it failed, measures one trial. What it leaves stays until `cleared`.
+
+        `parameters` are set as an idea would set them.
 
         Raises:
             EnvironmentFailure: the machine lets us down.
             DataError: the held-out data cannot be used.
         """
         trial = Trial(rung, replicate, PROBE)
-        idea = Idea(PROBE, "baseline", "", None)
+        idea = Idea(PROBE, "baseline", "", None, parameters=parameters or {})
         device = self.study.run.devices[0] if self.study.run.devices else None
         job = prepare_trial(self.study, trial, idea, self._tree, device)
-        before = {entry.name for entry in job.directory.iterdir()}
+        before = _files_in(job.directory)
         ended = self._wait(job)
         folder = trial_folder(self.study, trial)
         curve = trial_curve(self.study, trial, idea)
@@ -96,10 +104,21 @@ class Prober:
         measurement = None
         if failure is None and scored:
             measurement, failure = self._score(trial, device, ended)
-        wrote = sorted(entry.name + "/" * entry.is_dir() for entry in folder.work.iterdir()
-                       if entry.name not in before)  # fmt: skip
-        return Probe(trial, job.argv, ended, failure, measurement, curve, tuple(wrote),
+        wrote = {_topmost_new(name, before) for name, state in _files_in(folder.work).items()
+                 if before.get(name) != state and not _is_built(name)}  # fmt: skip
+        return Probe(trial, job.argv, ended, failure, measurement, curve, tuple(sorted(wrote)),
                      tail(folder.log))  # fmt: skip
+
+    def score_output(self, probe: Probe) -> Path:
+        """Has a trial scored, and says where what the scoring printed lies.
+
+        Raises:
+            ScoringFailed: what the trial left is not to be scored.
+        """
+        evaluator = evaluator_of(self.study)
+        if (job := evaluator.job(probe.trial, self._tree, None)) is not None:
+            self._wait(job)
+        return evaluator.scratch(probe.trial) / "log.txt"
 
     def _score(
         self, trial: Trial, device: str | None, trained: Exit
@@ -118,6 +137,34 @@ class Prober:
             for ended in self._runner.poll(None):
                 if ended.job == job.id:
                     return ended
+
+
+def _files_in(folder: Path) -> dict[str, tuple[int, int]]:
+    """Every file and empty folder below a folder, as paths in it, each with what changes when it is
+    written; what links lead to is left out."""
+    found: dict[str, tuple[int, int]] = {}
+    for here, folders, files in os.walk(folder):
+        empty = [each for each in folders if not any((Path(here) / each).iterdir())]
+        for name in [*files, *empty]:
+            state = (Path(here) / name).lstat()
+            place = (Path(here) / name).relative_to(folder).as_posix()
+            found[place] = (state.st_mtime_ns, state.st_size)
+    return found
+
+
+def _is_built(name: str) -> bool:
+    """Whether a file is what a compiler or an interpreter leaves, which nobody needs to keep."""
+    path = PurePosixPath(name)
+    hidden = any(part.startswith(".") or part in _BUILT for part in path.parts)
+    return hidden or path.suffix in {".o", ".pyc", ".lock"}
+
+
+def _topmost_new(name: str, before: Iterable[str]) -> str:
+    """A file, or the topmost folder above it in which nothing was before, with a slash."""
+    for above in reversed(PurePosixPath(name).parents[:-1]):
+        if not any(each == str(above) or each.startswith(f"{above}/") for each in before):
+            return f"{above}/"
+    return name
 
 
 @contextlib.contextmanager

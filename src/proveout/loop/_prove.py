@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from proveout.ideas import parse_value
 from proveout.loop._choose_score import NO_SCORE
-from proveout.loop._probe import Probe, prober
+from proveout.loop._probe import Probe, Prober, prober
+from proveout.loop._starters import knobs_of, scaled
 from proveout.runners import Runner, usable_cores
-from proveout.study import Study
+from proveout.study import Study, Value
 
 _CHEAP_SECONDS = 20.0
+_LONGER_SECONDS = 30.0
 _SAME = 1e-9
 
 
@@ -31,7 +36,9 @@ class Proof:
 
 
 def prove_study(study: Study, runner: Runner | None = None) -> Proof:
-    """Runs the smallest trial, and twice more where it is cheap; nothing is charged.
+    """Runs the smallest trial, and where it is cheap again: with the same seed, with another, at
+    the next rung and with another setting, to see that each reaches the program. Nothing is
+    charged.
 
     Raises:
         IdeaError: the program cannot be imported.
@@ -41,9 +48,54 @@ def prove_study(study: Study, runner: Runner | None = None) -> Proof:
     with prober(study, runner) as ours:
         probe = ours.run()
         again = other = None
+        unreached: list[str] = []
         if probe.failure is None and probe.exit.wall_seconds < _CHEAP_SECONDS:
             again, other = ours.run(), ours.run(replicate=1)
-    return Proof(probe, again, other, tuple(_fix(study, probe, again, other)))
+            if _is_same(probe, again):
+                unreached = [*_rung_reaches(study, ours, probe), *_knob_reaches(study, ours, probe)]
+    return Proof(probe, again, other, (*_fix(study, probe, again, other), *unreached))
+
+
+def _is_same(one: Probe, other: Probe) -> bool:
+    """Whether two trials came to the same score by the same curve."""
+    first, second = one.measurement, other.measurement
+    return (
+        first is not None and second is not None
+        and first.value == second.value and one.curve.loss == other.curve.loss
+    )  # fmt: skip
+
+
+def _rung_reaches(study: Study, ours: Prober, probe: Probe) -> list[str]:
+    """What is said where the next rung gives the smallest one's result to the last digit."""
+    if len(study.rungs) < 2:
+        return []
+    growth = study.rung(1).compute.amount / study.rung(0).compute.amount
+    if growth * probe.exit.wall_seconds > _LONGER_SECONDS or not _is_same(probe, ours.run(1)):
+        return []
+    told = _spelled(study.rung(1).parameters) or "its compute"
+    return [_unreached("the next rung", told, probe)]
+
+
+def _knob_reaches(study: Study, ours: Prober, probe: Probe) -> list[str]:
+    """The same of the setting that is most often tuned."""
+    for name in knobs_of(study.program.parameters)[:1]:
+        changed = {name: parse_value(scaled(study.program.parameters[name], 2))}
+        if _is_same(probe, ours.run(parameters=changed)):
+            return [_unreached("an idea", _spelled(changed), probe)]
+    return []
+
+
+def _spelled(parameters: Mapping[str, Value]) -> str:
+    return ", ".join(f"{name} = {value}" for name, value in parameters.items())
+
+
+def _unreached(who: str, told: str, probe: Probe) -> str:
+    value = probe.measurement.value if probe.measurement is not None else float("nan")
+    return (
+        f"{who}, with {told}, gave the same {value:.6g} to the last digit: that does not reach the "
+        "program, which may take it from elsewhere (a file, a variable), or this score cannot tell "
+        "them apart"
+    )
 
 
 def _fix(study: Study, probe: Probe, again: Probe | None, other: Probe | None) -> list[str]:
@@ -57,7 +109,7 @@ def _fix(study: Study, probe: Probe, again: Probe | None, other: Probe | None) -
         )
     elif probe.failure is not None:
         fix.append(f"{probe.failure.kind}: {probe.failure.sentence}")
-        fix += _hints(probe)
+        fix += _hints(study, probe)
     if probe.failure is None and again is not None and other is not None:
         fix += _seeds(probe, again, other)
     if probe.exit.leftover_processes:
@@ -112,7 +164,7 @@ def _seeds(probe: Probe, again: Probe, other: Probe) -> list[str]:
     return fix
 
 
-def _hints(probe: Probe) -> list[str]:
+def _hints(study: Study, probe: Probe) -> list[str]:
     """What the usual first failures mean."""
     said = probe.log_tail
     hints = {
@@ -127,10 +179,28 @@ def _hints(probe: Probe) -> list[str]:
         "cuda is not available": "there is no such device here: give --set device=cpu, or what the "
         "program calls it",
         "the following arguments are required": "give them in program.train, with --set NAME=VALUE",
+        "not a git repository": "a trial runs in a plain copy of the program's folder; where it "
+        "asks git, make one of the copy: train = \"sh -c 'git init -q . && git add -A && git -c "
+        'user.name=trial -c user.email=trial@localhost commit -qm trial && exec \\"$@\\"\' git '
+        'python train.py ..."',
         "was not found; PATH is": "the command is not installed, or not on the PATH of a trial",
     }
     found = [hint for words, hint in hints.items() if words in said]
+    if "No such file" in said and (before := _makes_data(study)):
+        found.append(f"perhaps {before} makes it: run that once in the program's folder first, and "
+                     "then init again")  # fmt: skip
     return list(dict.fromkeys(found))
+
+
+_MAKES_DATA = re.compile(r"prepare|preprocess|download|make_data|get_data|gen_data|generate_data")
+
+
+def _makes_data(study: Study) -> str:
+    """A script of the program that is called like what gets its data; empty where there is none."""
+    program = study.folder / study.program.path
+    found = [file.relative_to(program).as_posix() for file in sorted(program.rglob("*"))
+             if file.suffix in (".py", ".sh") and _MAKES_DATA.search(file.stem)]  # fmt: skip
+    return min(found, key=len, default="")
 
 
 def study_seconds(probe: Probe, study: Study) -> float | None:

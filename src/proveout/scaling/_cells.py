@@ -180,7 +180,10 @@ class _Noise:
         dof[0] = squares[0] = 0.0
         still = (dof > 0) & (squares == 0)  # identical runs teach nothing about noise
         dof = np.where(still, 0.0, dof)
-        pool = pool_cells(*_with_guess(dof, squares, 2 * _OWN_SHARE * guess), least, _TOLERANCE)
+        # Where seeds differ by much, pairs may too until they are seen not to: the share that is
+        # believed of the one is what is believed of the other.
+        usual = 2 * _OWN_SHARE * whole.variance
+        pool = pool_cells(*_with_guess(dof, squares, usual), least, _TOLERANCE)
         weight = dof.sum(axis=0)
         own = weight @ (pool.variance / 2) + _OWN_SHARE_DOF * _OWN_SHARE * whole.variance.mean()
         all_of_it = weight @ whole.variance + _OWN_SHARE_DOF * whole.variance.mean()

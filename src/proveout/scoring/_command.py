@@ -9,10 +9,23 @@ from pathlib import Path
 
 from proveout.errors import ScoringFailed
 from proveout.scoring._evaluator import Evaluator, Scored, Tier, check_ended, read_number
+from proveout.scoring._numbers import as_number
+from proveout.scoring._reported import matches_in
 from proveout.study import PLACEHOLDER, CommandScore
-from proveout.trials import Exit, Job, Trial, clean, files_below, remove, trial_folder
+from proveout.trials import (
+    Exit,
+    Job,
+    Trial,
+    clean,
+    files_below,
+    link_output,
+    read_regular,
+    remove,
+    trial_folder,
+)
 
 _SCORE_BYTES = 1_000_000
+_MOST_PRINTED_BYTES = 4_000_000
 
 
 class CommandEvaluator(Evaluator):
@@ -31,6 +44,8 @@ class CommandEvaluator(Evaluator):
         scratch = self._prepare(trial, tree, tier)
         (scratch / "work").rename(scratch / "program")
         shutil.copytree(study.folder / score.files, scratch / "work", symlinks=True)
+        if "{out}" not in score.command:
+            link_output(study, scratch / "work", trial_folder(study, trial).out)
         values = {
             "out": str(trial_folder(study, trial).out),
             "held_out": str((study.folder / score.held_out).resolve()),
@@ -50,10 +65,21 @@ class CommandEvaluator(Evaluator):
         scratch = self.scratch(trial, tier)
         try:
             check_ended(ended, scratch / "log.txt", "the evaluation command")
-            value = read_number(scratch / "score.json", self._score.key)
+            value = self._number(scratch)
         finally:
             remove(scratch)
         return Scored(self._measurement(value, 1))
+
+    def _number(self, scratch: Path) -> float:
+        pattern = self._score.pattern
+        if not pattern:
+            return read_number(scratch / "score.json", self._score.key)
+        found = matches_in(pattern, read_regular(scratch / "log.txt", _MOST_PRINTED_BYTES))
+        if not found:
+            raise ScoringFailed(
+                "unscorable", f"the evaluation command printed nothing that {pattern!r} finds"
+            )
+        return as_number(found[-1], "what the evaluation command printed")
 
     def reads(self, trial: Trial) -> tuple[Path, ...]:
         """The artifacts and the held-out data."""

@@ -35,7 +35,7 @@ class ReportedEvaluator(Evaluator):
         """
         score, folder = self._score, trial_folder(self._study, trial)
         if score.pattern:
-            value = self._choose(_matches(score.pattern, _text(folder.log)), "its output")
+            value = self._choose(matches_in(score.pattern, _text(folder.log)), "its output")
         elif score.file.endswith(".json"):
             value = read_number(_found(folder.out, score.file), score.key)
         elif score.file:
@@ -118,7 +118,12 @@ def _lines(content: bytes, key: str) -> list[object]:
     return found
 
 
-def _matches(pattern: str, content: bytes) -> list[object]:
+def matches_in(pattern: str, content: bytes) -> list[object]:
+    """What the first group of an expression finds in each line, as numbers; None where it is none.
+
+    Raises:
+        ScoringFailed: it takes too long to look for.
+    """
     found = search_lines(pattern, content, "all", _MOST_LINE, _PATTERN_SECONDS)
     if found is None:
         raise ScoringFailed(

@@ -30,6 +30,12 @@ def check_score(study: Study) -> Iterator[tuple[Where, str]]:
                 yield from _array_file(root, key, getattr(score, key))
             yield from _own_function(study, score.metric)
         case CommandScore():
+            if "{out}" not in score.command and study.program.out is None:
+                yield (
+                    ("score", "command"),
+                    "the command must name {out}, the trial's artifacts, since no program.out says "
+                    "where the program leaves them",
+                )
             if not (root / score.held_out).exists():
                 yield ("score", "held_out"), f"there is no {root / score.held_out}"
             if not (root / score.files).is_dir():

@@ -16,6 +16,7 @@ from pydantic import Field, field_validator, model_validator
 
 from proveout.study._metrics import METRICS, PROPER, Goal, Returns
 from proveout.study._part import Part
+from proveout.study._settings import with_a_group
 
 COMMAND_PLACEHOLDERS = frozenset({"out", "held_out", "score", "program"})
 """What a command of `[score]` may name in braces."""
@@ -258,14 +259,29 @@ class CommandScore(_Kind):
     files: str
     """The folder of the command's own files, relative to study.toml; no idea can change it."""
     command: str
-    """Run in a fresh copy of `files`; names {out} and {score}, may name {held_out}, {program}."""
+    """Run in a fresh copy of `files`; may name {held_out} and {program}. Names {out}, unless
+    program.out says what is kept: that then lies where the program leaves it; and {score}, unless
+    there is a pattern."""
     held_out: str
     """A file or a folder, relative to study.toml, that no trial sees."""
     key: str = ""
     """Where the number stands in the JSON that the command writes to {score}, like `eval.f1`;
     empty where the file holds nothing but the number."""
+    pattern: str = ""
+    """In place of {score}: a regular expression whose first group is the number, held against each
+    line that the command prints; the last counts."""
 
     _metric = field_validator("metric")(_check_name)
+    _pattern = field_validator("pattern")(with_a_group)
+
+    @model_validator(mode="after")
+    def _one_place(self) -> CommandScore:
+        if ("{score}" in self.command) == bool(self.pattern) or (self.pattern and self.key):
+            raise ValueError(
+                "say where the number stands: the command names {score}, the file that it writes, "
+                "with a key or without; or a pattern finds it in what the command prints"
+            )
+        return self
 
     @field_validator("command")
     @classmethod
@@ -275,10 +291,10 @@ class CommandScore(_Kind):
         except ValueError as error:
             raise ValueError(f"the command cannot be split into words: {error}") from None
         named = set(re.findall(r"\{([A-Za-z_]\w*)\}", command))
-        if not words or not {"out", "score"} <= named or named - COMMAND_PLACEHOLDERS:
+        if not words or named - COMMAND_PLACEHOLDERS:
             raise ValueError(
-                "the command must name {out}, the trial's artifacts, and {score}, the file that it "
-                "writes, and may name {held_out} and {program}; "
+                "the command may name {out}, the trial's artifacts, {score}, the file that it "
+                "writes, {held_out} and {program}; "
                 f"it names {', '.join(sorted(named)) or 'none'}"
             )
         return command
@@ -306,17 +322,7 @@ class ReportedScore(_Kind):
     """Whether a reported number may make an idea hold."""
 
     _metric = field_validator("metric")(_check_name)
-
-    @field_validator("pattern")
-    @classmethod
-    def _compiles(cls, pattern: str) -> str:
-        try:
-            groups = re.compile(pattern).groups if pattern else 1
-        except re.error as error:
-            raise ValueError(f"{pattern!r} is not a regular expression: {error}") from None
-        if groups < 1:
-            raise ValueError(f"{pattern!r} has no group; write for example 'accuracy: ([0-9.]+)'")
-        return pattern
+    _pattern = field_validator("pattern")(with_a_group)
 
     @model_validator(mode="after")
     def _one_place(self) -> ReportedScore:

@@ -27,7 +27,8 @@ class SettingsFile(Part):
     set: dict[str, Value] = Field(default={})
     """Of a JSON, TOML or YAML file: dotted keys and their values, which may be placeholders."""
     replace: dict[str, str] = Field(default={})
-    """Of any text: regular expressions, each found once at a line, and what goes there instead."""
+    """Of any text: regular expressions, each found once at a line, and what goes there instead;
+    where an expression has a group called `value`, in the place of that group alone."""
     optional: bool = False
     """Whether an idea may have changed what is replaced: its own value then stands."""
 
@@ -42,7 +43,7 @@ class SettingsFile(Part):
     @classmethod
     def _compiles(cls, replace: dict[str, str]) -> dict[str, str]:
         for pattern in replace:
-            _compiled(pattern)
+            compiled(pattern)
         return replace
 
     @model_validator(mode="after")
@@ -87,7 +88,7 @@ class CurveSource(Part):
     @field_validator("pattern")
     @classmethod
     def _has_groups(cls, pattern: str | None) -> str | None:
-        if pattern is not None and not _compiled(pattern).groupindex:
+        if pattern is not None and not compiled(pattern).groupindex:
             raise ValueError(
                 f"{pattern!r} has no named group; write for example "
                 r"'step (?P<step>\d+) loss (?P<loss>\S+)'"
@@ -103,7 +104,7 @@ class CurveSource(Part):
     def _fits(self) -> CurveSource:
         if (self.source == "output") != (self.pattern is not None):
             raise ValueError('source = "output" and a `pattern` belong together')
-        if self.pattern is not None and self.loss not in _compiled(self.pattern).groupindex:
+        if self.pattern is not None and self.loss not in compiled(self.pattern).groupindex:
             raise ValueError(f"the pattern has no group named {self.loss!r}, the loss")
         return self
 
@@ -117,8 +118,16 @@ def as_formula(text: str) -> str:
     return text
 
 
-def _compiled(pattern: str) -> re.Pattern[str]:
+def compiled(pattern: str) -> re.Pattern[str]:
+    """An expression for lines of a text. Raises `ValueError` where it is none."""
     try:
         return re.compile(pattern, re.MULTILINE)
     except re.error as error:
         raise ValueError(f"{pattern!r} is not a regular expression: {error}") from None
+
+
+def with_a_group(pattern: str) -> str:
+    """The same expression. Raises `ValueError` where it is none, or has no group for a number."""
+    if pattern and compiled(pattern).groups < 1:
+        raise ValueError(f"{pattern!r} has no group; write for example 'accuracy: ([0-9.]+)'")
+    return pattern

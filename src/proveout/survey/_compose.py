@@ -9,12 +9,13 @@ from pathlib import Path, PurePosixPath
 
 from proveout.errors import UserError
 from proveout.study import PLACEHOLDER, Value
-from proveout.survey._constants import NUMBER, TEXT, seeds_in
-from proveout.survey._files import command_line
+from proveout.survey._constants import NUMBER, STRICT, TEXT, spelled_out
+from proveout.survey._files import command_line, is_settings_file
 from proveout.survey._plan import Plan, Wishes
 from proveout.survey._records import Parameter, Role, Survey
 from proveout.survey._roles import is_knob, named
 from proveout.survey._rungs import rungs_of
+from proveout.survey._seeds import import_line, seeds_in, unseeded
 
 _MOST_KNOBS = 8
 _SEEDING = {"numpy": "import numpy; numpy.random.seed({seed})",
@@ -30,11 +31,20 @@ def apply_wishes(survey: Survey, wishes: Wishes) -> Survey:
     """
     parameters = list(survey.parameters)
     for role, name in wishes.roles.items():
+        if named(parameters, name) is None and (pointed := _pointed_at(survey, name)):
+            parameters.append(pointed)
+            name = pointed.name
         wanted = _known(parameters, name)
         parameters = [each.as_role(role if each is wanted else None)
                       if each is wanted or each.role == role else each
                       for each in parameters]  # fmt: skip
     return replace(survey, parameters=tuple(parameters))
+
+
+def _pointed_at(survey: Survey, told: str) -> Parameter | None:
+    """The number in the program's own source that a person points at by the words before it."""
+    text = _text_of(survey.folder, survey.entry)
+    return spelled_out(text, survey.entry, told) if text else None
 
 
 def plan_study(survey: Survey, wishes: Wishes) -> Plan:
@@ -189,7 +199,10 @@ def _assignment(parameter: Parameter, told: str, knob: bool) -> tuple[str, str]:
     """
     is_text = isinstance(parameter.default, str)
     quoted = f'"{told}"' if is_text or parameter.role == "out" else told
-    value = rf"{re.escape(parameter.literal)}(?![\w.])" if knob else TEXT if is_text else NUMBER
+    number = STRICT if is_settings_file(parameter.file) else NUMBER
+    value = rf"{re.escape(parameter.literal)}(?![\w.])" if knob else TEXT if is_text else number
+    if parameter.start and not parameter.spelled:
+        return f"{parameter.start}(?P<value>{value})", quoted
     if parameter.start:
         return parameter.start + value, parameter.spelled + quoted
     name = re.escape(parameter.spelled)
@@ -200,47 +213,68 @@ def _assignment(parameter: Parameter, told: str, knob: bool) -> tuple[str, str]:
     return rf"^{name}\s*(?::[^=\n]*)?=[^=\n][^\n]*$", f"{parameter.spelled} = {quoted}"
 
 
+def _what_draws(survey: Survey) -> tuple[str, str]:
+    """The file that random numbers are drawn in, with its text: the entry, or the only Python file
+    that a script names."""
+    text = _text_of(survey.folder, survey.entry)
+    named = {name.removeprefix("./") for name in re.findall(r"[\w./-]+\.py\b", text)}
+    named = {name for name in named if (survey.folder / name).is_file()}
+    if survey.entry.endswith(".py") or len(named) != 1:
+        return survey.entry, text
+    (entry,) = named
+    return entry, _text_of(survey.folder, entry)
+
+
+def _text_of(folder: Path, name: str) -> str:
+    file = folder / name
+    return file.read_text(encoding="utf-8", errors="replace") if name and file.is_file() else ""
+
+
 def _seed_in_source(
     survey: Survey, replaces: dict[str, dict[str, str]], environment: dict[str, str],
     notes: list[str],
 ) -> None:  # fmt: skip
     """A program without such an argument has its seed in its source, or is given one there."""
-    file = survey.folder / survey.entry if survey.entry else None
-    text = ""
-    if file is not None and file.is_file():
-        text = file.read_text(encoding="utf-8", errors="replace")
+    entry, text = _what_draws(survey)
     found = dict(seeds_in(text))
-    if found:
-        replaces.setdefault(survey.entry, {}).update(found)
-        notes.append(
-            f"it takes no seed; the one in {survey.entry} is replaced in each trial's copy"
-        )
-        return
-    imported = re.search(r"^import (numpy|torch|random)\b[^\n;]*$", text, re.M)
-    if imported and len(re.findall(rf"^{re.escape(imported[0])}$", text, re.M)) == 1:
-        modules = [name for name in _SEEDING if re.search(rf"^import {name}\b", text, re.M)]
+    replaces.setdefault(entry, {}).update(found)
+    notes += [f"it takes no seed; the one in {entry} is replaced in each trial's copy"
+              ] * bool(found)  # fmt: skip
+    modules = unseeded(text)
+    line = import_line(text, modules)
+    if line:
         seeding = "; ".join(_SEEDING[name] for name in modules)
-        pattern = rf"^{re.escape(imported[0])}$".replace(r"\ ", " ")
-        replaces.setdefault(survey.entry, {})[pattern] = f"{imported[0]}; {seeding}"
-        notes.append(f"it has no seed; one for {' and '.join(modules)} is put behind "
-                     f"`{imported[0]}` in each trial's copy")  # fmt: skip
+        pattern = rf"^{re.escape(line)}$".replace(r"\ ", " ")
+        replaces[entry][pattern] = f"{line}; {seeding}"
+        never = " and ".join(modules)
+        notes.append(f"it never seeds {never}: a seed is put behind `{line}` in each trial's copy")
+    if not replaces[entry]:
+        del replaces[entry]
+    if found or line:
         return
     environment["SEED"] = "{seed}"
     notes.append("no seed was found: it is given as the variable SEED, which the program does not "
                  "read yet. Without it the same run twice differs by chance, or never")  # fmt: skip
 
 
+_SOURCES = (".py", ".c", ".cc", ".cpp", ".h", ".hpp", ".cu", ".rs", ".go", ".jl", ".R", ".js",
+            ".pl", ".rb", ".lua", ".awk", ".sh")  # fmt: skip
+_NO_SOURCES = {"tests", "test", "docs", "doc", "examples", "data", "build", "target", "dist",
+               "venv", "node_modules", "__pycache__"}  # fmt: skip
+
+
 def editable_of(folder: Path, entry: str) -> list[str]:
     """Patterns for the program's own sources, which ideas may change."""
-    suffixes = [".py", ".c", ".cc", ".cpp", ".cu", ".rs", ".go", ".jl", ".R", ".js"]
     here = Path(entry).suffix
-    found: list[str] = []
-    for suffix in dict.fromkeys([here, *suffixes] if here else suffixes):
-        if suffix and any(folder.glob(f"*{suffix}")):
-            found.append(f"*{suffix}")
+    found = [f"*{suffix}" for suffix in dict.fromkeys([here, *_SOURCES])
+             if suffix and any(folder.glob(f"*{suffix}"))]  # fmt: skip
     top = Path(entry).parts[0] if len(Path(entry).parts) > 1 else ""
-    if top:
-        found.append(top)
-    if not found:
-        found = [entry] if entry else ["*"]
-    return found
+    for each in sorted(folder.iterdir()):
+        usual = each.name not in _NO_SOURCES and not each.name.startswith(".")
+        if each.name == top or (each.is_dir() and usual and _holds_sources(each)):
+            found.append(each.name)
+    return found or ([entry] if entry else ["*"])
+
+
+def _holds_sources(folder: Path) -> bool:
+    return any(each.suffix in _SOURCES for each in folder.rglob("*"))

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from proveout.survey._literals import literal_value, plain
+from proveout.survey._literals import literal, literal_value, plain
 from proveout.survey._records import Parameter
 from proveout.survey._roles import is_setting
 
@@ -34,6 +35,8 @@ class _Spot(NamedTuple):
     order: int
     """Where several places have one name the least is taken."""
     begins: int = 0
+    placed: tuple[str, str] | None = None
+    """Where it can be replaced, if that is known already."""
 
 
 def python_constants(source: str, name: str) -> list[Parameter]:
@@ -43,13 +46,13 @@ def python_constants(source: str, name: str) -> list[Parameter]:
     except (SyntaxError, ValueError, RecursionError):
         return []
     found: dict[str, Parameter] = {}
-    for spot in sorted(_spots(tree), key=lambda each: each.order):
+    for spot in sorted(_spots(tree, source), key=lambda each: each.order):
         value = literal_value(spot.node)
         if value is None or isinstance(value, bool) or spot.name in found:
             continue
         if not (is_setting(spot.name, value) or spot.order == _LOOP):
             continue
-        placed = _placed(source, spot.node, isinstance(value, str))
+        placed = spot.placed or place_in(source, spot.node)
         if placed is not None:
             found[spot.name] = Parameter(
                 spot.name, "constant", placed[1], value, False, name, start=placed[0],
@@ -62,9 +65,15 @@ def python_constants(source: str, name: str) -> list[Parameter]:
 _LOOP = 9
 
 
-def _spots(tree: ast.Module) -> Iterator[_Spot]:
+def _spots(tree: ast.Module, source: str) -> Iterator[_Spot]:
+    members = [node for node in tree.body if isinstance(node, ast.Assign)
+               and not isinstance(node.targets[0], ast.Name)]  # fmt: skip
+    yield from _assigned(members, 3)  # `config.lr = 0.1`; plain names are found elsewhere
     for node in ast.walk(tree):
         match node:
+            case ast.Assign(targets=[ast.Tuple()]):
+                for name, value, start in tuple_places(source, node):
+                    yield _Spot(name, value, 3, placed=(start, ""))
             case ast.ClassDef():
                 yield from _assigned(node.body, 1)
             case ast.Dict():
@@ -88,8 +97,8 @@ def _spots(tree: ast.Module) -> Iterator[_Spot]:
     yield from _loops(tree)
 
 
-def _assigned(body: list[ast.stmt], order: int) -> Iterator[_Spot]:
-    """`lr = 0.1`, `lr: float = 0.1`, `self.lr = 0.1`."""
+def _assigned(body: Sequence[ast.stmt], order: int) -> Iterator[_Spot]:
+    """`lr = 0.1`, `lr: float = 0.1`, `self.lr = 0.1`, `config["lr"] = 0.1`."""
     for node in body:
         match node:
             case ast.Assign(targets=[target], value=value):
@@ -102,6 +111,50 @@ def _assigned(body: list[ast.stmt], order: int) -> Iterator[_Spot]:
             yield _Spot(target.id, value, order)
         elif isinstance(target, ast.Attribute):
             yield _Spot(target.attr, value, order)
+        elif isinstance(target, ast.Subscript) and isinstance(key := literal(target.slice), str):
+            yield _Spot(key, value, order)
+
+
+def assigned_at_top(tree: ast.Module, source: str) -> Iterator[tuple[str, ast.expr, str]]:
+    """Each name with its value, and an expression for what stands before that where it does not
+    have a line of its own."""
+    lines = Counter(node.lineno for node in tree.body)
+    for node in tree.body:
+        match node:
+            case ast.Assign(targets=[ast.Name(id=called)], value=value):
+                pass
+            case ast.AnnAssign(target=ast.Name(id=called), value=ast.expr() as value):
+                pass
+            case ast.Assign(targets=[ast.Tuple()]):
+                yield from tuple_places(source, node)
+                continue
+            case _:
+                continue
+        if lines[node.lineno] == 1:
+            yield called, value, ""
+        elif (placed := place_in(source, value)) is not None:
+            yield called, value, placed[0]
+
+
+def tuple_places(source: str, node: ast.Assign) -> Iterator[tuple[str, ast.expr, str]]:
+    """`width, steps = 8, 500`: each name with its value and an expression for what stands before
+    that in its line, whatever the values before it are."""
+    target, value = node.targets[-1], node.value
+    if (
+        len(node.targets) != 1 or node.lineno != node.end_lineno
+        or not isinstance(target, ast.Tuple) or not isinstance(value, ast.Tuple)
+        or len(target.elts) != len(value.elts)
+    ):  # fmt: skip
+        return
+    line = source.split("\n")[node.lineno - 1].encode()
+    start = f"^{_escaped(line[: value.elts[0].col_offset].decode(errors='ignore'))}"
+    for name, each in zip(target.elts, value.elts, strict=True):
+        called = name.attr if isinstance(name, ast.Attribute) else getattr(name, "id", "")
+        if called and len(re.findall(start + NUMBER, source, re.M)) == 1:
+            yield called, each, start
+        if "," in (ast.get_source_segment(source, each) or ","):
+            return
+        start += r"[^,\n]+, *"
 
 
 def _loops(tree: ast.Module) -> Iterator[_Spot]:
@@ -138,13 +191,13 @@ def _is_range(call: ast.Call) -> bool:
     return name in {"range", "trange"} and 1 <= len(call.args) <= 2
 
 
-def _placed(source: str, node: ast.expr, is_text: bool) -> tuple[str, str] | None:
-    """An expression for what stands before the literal, and that text."""
+def place_in(source: str, node: ast.expr) -> tuple[str, str] | None:
+    """An expression for what stands before a literal in a Python source, and that text."""
     if node.lineno != node.end_lineno:
         return None
     line = source.split("\n")[node.lineno - 1]
     before = line.encode()[: node.col_offset].decode(errors="ignore")
-    return place_of(source, before, TEXT if is_text else NUMBER)
+    return place_of(source, before, TEXT if isinstance(literal_value(node), str) else NUMBER)
 
 
 def place_of(text: str, before: str, literal: str) -> tuple[str, str] | None:
@@ -168,7 +221,7 @@ def source_constants(text: str, name: str) -> list[Parameter]:
     """Settings in a source of another language: `#define WIDTH 8`, `int steps = 9;`."""
     found: dict[str, Parameter] = {}
     for match in re.finditer(
-        r"^(?P<before>[^\n/]*?(?P<name>[A-Za-z]\w*)(?: *//?= *| *<- *| *= *| +))"
+        r"^(?P<before>[^\n/]*?(?P<name>[A-Za-z]\w*)(?:::? *[\w<>]+)?(?: *//?= *| *<- *| *= *| +))"
         r"(?P<value>-?\d[\d.eE+-]*)(?P<suffix>[fFlL]?)\b",
         text, re.M,
     ):  # fmt: skip
@@ -184,20 +237,45 @@ def source_constants(text: str, name: str) -> list[Parameter]:
     return list(found.values())
 
 
-def seeds_in(text: str) -> list[tuple[str, str]]:
-    """Expressions for the seeds that a source writes down, and what goes there with `{seed}`."""
-    found: list[tuple[str, str]] = []
-    for match in _SEEDED.finditer(text):
-        line_start = text.rfind("\n", 0, match.start()) + 1
-        before = text[line_start : match.start("number")]
-        placed = place_of(text, before, r"\d+\b")
-        if placed is not None:
-            found.append((rf"{placed[0]}\d+\b", f"{placed[1]}{{seed}}"))
-    return found
+STRICT = r"[-+]?\.?\d[\w.]*(?:(?<=[eE])[-+]\d+)?"
+"""A number in a file of settings, where arithmetic is none."""
 
 
-_SEEDED = re.compile(
-    r"(?:\b(?:manual_seed|manual_seed_all|seed|seed_everything|set_seed|default_rng|RandomState|"
-    r"PRNGKey|Random|key|srand|srand48|mt19937|set_random_seed)\s*\(\s*(?:seed\s*=\s*)?|"
-    r"\brandom_state\s*=\s*|\b(?:rng_)?(?:seed|state)\s*=\s*)(?P<number>\d+)\b(?!\.)"
-)
+def spelled_out(text: str, name: str, told: str) -> Parameter | None:
+    """A number that a person points at by the words before it, as they stand in a source called
+    `name`: `i_episode >= 400`, or `n_layer=` alone; None where those do not stand there once."""
+    found = re.fullmatch(rf"(?P<before>.*?[^\w.])(?P<value>{STRICT})?", told, re.S)
+    if found is None:
+        return None
+    start = _escaped(found["before"])
+    places = re.findall(f"{start}({STRICT})", text)
+    if len(places) != 1:
+        return None
+    words = re.findall(r"[A-Za-z_]\w*", found["before"])
+    return Parameter(words[-1] if words else "number", "constant", found["before"],
+                     plain(places[0]), False, name, start=start, literal=places[0])  # fmt: skip
+
+
+def lines_of_settings(text: str, name: str) -> list[Parameter]:
+    """Settings in a file that no reader of ours knows, or that has comments which none allows:
+    `EPOCHS=40`, `train.lr = 3e-2`, `"width": 32, // units`."""
+    found: dict[str, Parameter] = {}
+    for match in re.finditer(
+        rf"(?P<before>[\"']?\b(?P<name>[A-Za-z_][\w./]*)[\"']? *[:=] *)"
+        rf"(?P<value>{STRICT}|{TEXT})(?![\w.])",
+        text,
+    ):
+        line = text[text.rfind("\n", 0, match.start()) + 1 : match.start("value")]
+        written, value = match["value"], plain(match["value"])
+        if isinstance(value, str):
+            value = value[1:-1]
+        if match["name"] in found or re.search(r"^\s*(?:#|;|//|--)|//", line):
+            continue
+        kind = TEXT if written[0] in "'\"" else STRICT
+        start = rf"(?<![\w.]){_escaped(match['before'])}"
+        once = len(re.findall(start + kind, text)) == 1
+        placed = (start, match["before"]) if once else place_of(text, line, kind)
+        if placed is not None and is_setting(match["name"], value):
+            found[match["name"]] = Parameter(match["name"], "constant", placed[1], value, False,
+                                             name, start=placed[0], literal=written)  # fmt: skip
+    return list(found.values())

@@ -25,6 +25,8 @@ _CONFIGS = (".yaml", ".yml", ".toml", ".json")
 _NO_CONFIG = {"pyproject.toml", "package.json", "package-lock.json", "poetry.lock", "tsconfig.json",
               ".pre-commit-config.yaml", "mkdocs.yml", "docker-compose.yml", "environment.yml",
               "environment.yaml", "Cargo.toml", "study.toml", "uv.lock"}  # fmt: skip
+_SETTINGS = (".env", ".gin", ".cfg", ".ini", ".conf", ".properties", ".jsonc", ".json5")
+_NO_SETTINGS = {"setup.cfg", "tox.ini", "pytest.ini", "mypy.ini", "alembic.ini"}
 _DATA_FOLDERS = {"data", "dataset", "datasets", "corpus", "corpora"}
 _STARTERS = re.compile(
     r"^(?:\$ |time |!|> )?(?P<command>(?:[A-Z_][A-Z0-9_]*=\S+ )*(?:python3?|torchrun|accelerate"
@@ -41,11 +43,16 @@ class Lying:
     """Path and text."""
     shell: dict[str, str] = field(default_factory=dict)
     configs: list[str] = field(default_factory=list)
+    settings: dict[str, str] = field(default_factory=dict)
+    """Files of settings of which only the lines are understood, and configuration files that no
+    reader takes, such as JSON with comments."""
     pages: dict[str, str] = field(default_factory=dict)
     """READMEs and Makefiles."""
     data: list[str] = field(default_factory=list)
     sources: dict[str, str] = field(default_factory=dict)
     """Files of other languages."""
+    builds: dict[str, str] = field(default_factory=dict)
+    """What says how a program in a compiled language is built: `Cargo.toml` at the top."""
     scripts: dict[str, str] = field(default_factory=dict)
     """Commands that an installation would make, and what they call: `package.cli:app`."""
 
@@ -86,14 +93,28 @@ def _sort(folder: Path, path: Path, lying: Lying) -> None:
         lying.shell[name] = _text(file)
     elif suffix in _CONFIGS and path.name not in _NO_CONFIG:
         lying.configs.append(name)
+        if not read_config(file):
+            lying.settings[name] = _text(file)
+    elif is_settings_file(name):
+        lying.settings[name] = _text(file)
     elif path.name.lower().startswith(("readme", "makefile")):
         lying.pages[name] = _text(file)
-    elif suffix in {".c", ".cc", ".cpp", ".cu", ".rs", ".go", ".jl", ".r", ".m", ".f90", ".js",
-                    ".pl", ".rb", ".lua", ".php", ".awk", ".mjs"}:  # fmt: skip
+    elif name == "Cargo.toml":
+        lying.builds[name] = _text(file)
+    elif suffix in {".c", ".cc", ".cpp", ".h", ".hpp", ".cu", ".rs", ".go", ".jl", ".r", ".m",
+                    ".f90", ".js", ".pl", ".rb", ".lua", ".php", ".awk", ".mjs"}:  # fmt: skip
         lying.sources[name] = _text(file)
     elif name == "pyproject.toml":
         scripts = read_config(file).get("project", {}).get("scripts", {})
         lying.scripts |= {k: v for k, v in scripts.items() if isinstance(v, str)}
+
+
+def is_settings_file(name: str) -> bool:
+    """Whether it is called like a file of settings, one a line or with comments."""
+    path = Path(name)
+    if path.name in _NO_SETTINGS or path.name in _NO_CONFIG:
+        return False
+    return path.name == ".env" or path.suffix.lower() in (*_SETTINGS, ".json", ".yaml", ".yml")
 
 
 def _text(file: Path) -> str:

@@ -21,13 +21,28 @@ _SCORES = (
     "val_loss", "valid_loss", "validation_loss", "eval_loss", "test_loss", "heldout_loss",
     "val_bpb", "bpb", "val_ppl", "perplexity", "ppl", "val_acc", "valid_acc", "test_acc",
     "eval_acc", "test_error", "val_error", "score", "objective", "best", "final", "return",
-    "reward", "accuracy", "acc", "error", "rmse", "mse", "mae", "auc", "f1", "r2", "fitness",
-    "cost", "loss",
+    "reward", "accuracy", "acc", "error", "rmse", "mse", "mae", "auc", "auroc", "f1", "r2",
+    "fitness", "bleu", "rouge", "wer", "cer", "iou", "dice", "map", "ndcg", "mrr", "psnr", "ssim",
+    "fid", "elo", "win_rate", "success_rate", "nll", "elbo", "likelihood", "regret", "cost", "loss",
 )  # fmt: skip
-_MORE_IS_BETTER = ("accuracy", "acc", "reward", "return", "score", "auc", "f1", "r2", "precision",
-                   "recall", "bleu", "fitness", "iou", "psnr")  # fmt: skip
+_MORE_IS_BETTER = ("accuracy", "acc", "correct", "reward", "return", "score", "auc", "auroc", "f1",
+                   "r2", "precision", "recall", "bleu", "rouge", "fitness", "iou", "dice", "map",
+                   "ndcg", "mrr", "psnr", "ssim", "elo", "win", "wins", "success", "elbo",
+                   "likelihood", "correlation", "spearman", "pearson")  # fmt: skip
+# Of what they stand beside, less is better: `reward_loss`, `brier score`, `fid_score`.
+_LESS_IS_BETTER = {"loss", "losses", "error", "errors", "err", "mse", "rmse", "mae", "cost",
+                   "regret", "brier", "fid", "nll", "neg", "negative", "ppl", "perplexity", "wer",
+                   "cer", "distance"}  # fmt: skip
 _NO_SCORE = ("time", "sec", "ms", "step", "iter", "epoch", "lr", "rate", "flops", "seed", "param",
              "mfu", "norm", "token", "speed", "eta", "memory", "size", "grad")  # fmt: skip
+_RATES = {"error", "win", "success"}
+"""A rate of these is no learning rate."""
+_HELD_OUT = {"val", "valid", "validation", "validating", "test", "tst", "testing", "dev", "eval",
+             "evaluation", "heldout", "held", "holdout", "cv", "oof", "ood"}  # fmt: skip
+_TRAINED_ON = {"train", "training", "trn", "tr", "batch", "minibatch"}
+_OF_A_MOMENT = {"last", "current", "cur"}
+"""Beside a mean of it: `last reward` and `average reward`."""
+_APART = 100
 _SHORT = 4
 _NUMBER = r"[-+]?\d*\.?\d+(?:[eE][-+]?\d+)?|nan|inf"
 _WORDS = r"[A-Za-z][\w/.-]*(?: [A-Za-z][\w/.-]*){0,2}?"
@@ -51,20 +66,39 @@ class Reported:
     pattern: str = ""
     """Of a line of output: an expression whose group is the number."""
     times: int = 1
+    line: int = 0
+    """Of output: where it was said last. What is said at the end of a run is said of all of it."""
 
     @property
     def goal(self) -> Goal:
         """Whether less or more is better, by what it is called."""
         words = _plain(self.name)
+        if _LESS_IS_BETTER & set(words.split("_")):
+            return "minimize"
         return "maximize" if any(_says(words, word) for word in _MORE_IS_BETTER) else "minimize"
 
     @property
     def rank(self) -> int | None:
-        """How likely it is the score, 0 the most; None if it is none."""
+        """How likely it is the score, 0 the most; None if it is none.
+
+        What is measured on held-out data comes before what does not say on what, and last what is
+        measured on the data that was trained on.
+        """
         words = _plain(self.name)
-        if "loss" not in words and any(word in words.split("_") for word in _NO_SCORE):
+        parts = set(words.split("_"))
+        if not parts & {"loss", "losses", *_RATES} and not parts.isdisjoint(_NO_SCORE):
             return None
-        return next((n for n, word in enumerate(_SCORES) if _says(words, word)), None)
+        found = next((n for n, word in enumerate(_SCORES) if _says(words, word)), None)
+        if found is None or parts & _HELD_OUT:
+            return found
+        found += 1 if parts & _OF_A_MOMENT else 0
+        return found + (2 * _APART if self.trained_on else _APART)
+
+    @property
+    def trained_on(self) -> bool:
+        """Whether its name says that it is measured on the data that was trained on."""
+        parts = set(_plain(self.name).split("_"))
+        return bool(parts & _TRAINED_ON) and not parts & _HELD_OUT
 
 
 def _says(words: str, word: str) -> bool:
@@ -77,28 +111,43 @@ def _says(words: str, word: str) -> bool:
 
 
 def _plain(name: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "_", name.lower())
+    apart = re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", "_", name)
+    return re.sub(r"[^a-z0-9]+", "_", apart.lower())
 
 
 def reported(out: Path, log: Path) -> tuple[Reported, ...]:
     """Every number that a trial left, likeliest score first."""
     found = [*_output(log), *_jsonl(out), *_json(out), *_csv(out), *_events(out)]
     order: dict[Source, int] = {"jsonl": 0, "json": 1, "output": 2, "csv": 3, "tensorboard": 4}
-    return tuple(sorted(found, key=lambda e: (e.rank is None, e.rank or 0, order[e.source])))
+    return tuple(
+        sorted(found, key=lambda e: (e.rank is None, e.rank or 0, order[e.source], -e.line))
+    )
 
 
 def _output(log: Path) -> Iterator[Reported]:
     found: dict[str, Reported] = {}
-    for line in read_text(log).splitlines():
+    for number, line in enumerate(read_text(log).splitlines()):
         for match in _PAIR.finditer(line[:1000]):
-            name = match[1].strip().lower()
+            called = _called(line, match)
+            name = called.lower()
             if name in ("e", "of", "in"):
                 continue
             times = found[name].times + 1 if name in found else 1
-            called = match[1].strip()
             pattern = pattern_for(called, match[2])
-            found[name] = Reported("output", called, _finite(match[3]), "", pattern, times)
+            found[name] = Reported("output", called, _finite(match[3]), "", pattern, times,
+                                   number)  # fmt: skip
     yield from found.values()
+
+
+def _called(line: str, match: re.Match[str]) -> str:
+    """What a number in a line is called: up to three words, or as many again where only those say
+    what it is: `Accuracy on the test set: 0.9`."""
+    name = match[1].strip()
+    if not match[2].strip() or Reported("output", name, None).rank is not None:
+        return name
+    before = re.search(r"(?:[A-Za-z][\w/.-]* ){1,3}$", line[: match.start(1)])
+    longer = f"{before[0]}{name}" if before else name
+    return longer if Reported("output", longer, None).rank is not None else name
 
 
 def pattern_for(name: str, between: str = ": ") -> str:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from proveout.errors import UserError
-from proveout.survey._constants import python_constants, source_constants
+from proveout.survey._constants import lines_of_settings, python_constants
 from proveout.survey._files import (
     Lying,
     command_line,
@@ -19,7 +19,7 @@ from proveout.survey._files import (
     read_config,
     shell_parameters,
 )
-from proveout.survey._literals import plain
+from proveout.survey._foreign import foreign_options
 from proveout.survey._options import Found, options_of
 from proveout.survey._records import Parameter, Survey
 from proveout.survey._roles import is_device, is_knob, with_roles
@@ -94,17 +94,19 @@ def _describe(folder: Path, lying: Lying, start: Start, others: tuple[str, ...])
     if start.entry in lying.shell:
         parameters += shell_parameters(lying.shell[start.entry], start.entry)
     if start.entry in lying.sources:
-        parameters += _of_source(lying.sources[start.entry], start)
+        parameters += foreign_options(lying, start)
     files = _files_given(folder, start, parameters)
     words += files
     parameters = _with_examples(parameters, start, lying, files)
+    parameters = _from_variables_file(lying, parameters, notes)
     parameters += _configured(folder, lying, found, parameters, notes)
     parameters += _in_source(lying, start, parameters)
     parameters = [_on_this_machine(each, notes) for each in parameters]
     if lying.data:
         notes.append(f"taken for data, which trials may read: {', '.join(lying.data)}")
-    return Survey(folder, command_line(words), start.entry, with_roles(_unique(parameters)),
-                  tuple(lying.data), tuple(notes), others, dict(start.environment))  # fmt: skip
+    told = with_roles(_unique(parameters))
+    return Survey(folder, command_line(words), start.entry, told, (*lying.data, *start.reads),
+                  tuple(notes), others, dict(start.environment))  # fmt: skip
 
 
 def _with_examples(
@@ -180,33 +182,13 @@ def _in_source(lying: Lying, start: Start, parameters: Sequence[Parameter]) -> l
         text = lying.python[start.entry]
         return [p for p in python_constants(text, start.entry) if is_knob(p.name)]
     found: list[Parameter] = []
-    for place in [start.entry, *_imported(lying, start.entry)]:
+    told = [str(p.default) for p in parameters if str(p.default) in lying.python]
+    for place in [*told, start.entry, *_imported(lying, start.entry)]:
         known = {each.name for each in [*parameters, *found]}
         found += [p for p in python_constants(lying.python[place], place) if p.name not in known]
         if {each.role for each in with_roles(found)} & {"steps", "size"}:
             break
     return found
-
-
-def _of_source(text: str, start: Start) -> list[Parameter]:
-    """What a program in another language takes: flags that it compares with, words by position as
-    its usage names them, and settings in its source."""
-    found: list[Parameter] = []
-    if start.words[0] != "sh" or len(start.words) > 3:
-        flags = dict.fromkeys(re.findall(r"[\"'](--?[A-Za-z][\w-]*)[\"']", text))
-        found += [Parameter(f.lstrip("-").replace("-", "_"), "flag", f, None, False, start.entry)
-                  for f in flags]  # fmt: skip
-    plain_words = [word for word in start.arguments if not word.startswith("-")]
-    if not found and plain_words and len(plain_words) == len(start.arguments):
-        file = re.escape(PurePosixPath(start.entry).name)
-        usage = re.search(rf"usage:?\s+(?:\w+ )?\S*{file}((?: [\[<]?\w+[\]>]?)+)", text, re.I)
-        names = re.findall(r"\w+", usage[1].lower()) if usage else []
-        for number, word in enumerate(plain_words):
-            name = names[number] if number < len(names) else f"argument{number + 1}"
-            found.append(Parameter(name, "positional", name, plain(word), False, start.entry,
-                                   given=True))  # fmt: skip
-    known = {each.name for each in found}
-    return found + [p for p in source_constants(text, start.entry) if p.name not in known]
 
 
 def _subcommand(found: Found, arguments: Sequence[str]) -> str:
@@ -222,6 +204,9 @@ def _configured(
     name = _config_file(lying, found, parameters)
     if name is None:
         return []
+    if name in lying.settings:
+        notes.append(f"it reads {name}, of which each trial gets a copy with its own values")
+        return lines_of_settings(lying.settings[name], name)
     keys = config_parameters(folder, name)
     if found.uses_hydra:
         notes.append(f"it is set by hydra overrides; the defaults are those of {name}")
@@ -234,6 +219,19 @@ def _configured(
     notes.append(f"it reads {name}, of which each trial gets a copy with its own values")
     flags = {each.name for each in parameters}
     return [key for key in keys if key.name not in flags]
+
+
+def _from_variables_file(
+    lying: Lying, parameters: Sequence[Parameter], notes: list[str]
+) -> list[Parameter]:
+    """Variables that a `.env` sets are set in each trial's copy of it: a program may let what
+    stands there come before the environment."""
+    lines = {each.name: each for each in lines_of_settings(lying.settings.get(".env", ""), ".env")}
+    shared = [p.name for p in parameters if p.reach == "variable" and p.name in lines]
+    if shared:
+        notes.append("it takes variables from .env, of which each trial gets a copy with its own "
+                     "values")  # fmt: skip
+    return [lines[p.name] if p.name in shared else p for p in parameters]
 
 
 def _hydra_groups(folder: Path, name: str, chosen: Mapping[str, str]) -> list[Parameter]:
@@ -254,11 +252,12 @@ def _hydra_groups(folder: Path, name: str, chosen: Mapping[str, str]) -> list[Pa
 
 
 def _config_file(lying: Lying, found: Found, parameters: list[Parameter]) -> str | None:
-    told = [str(p.default) for p in parameters
-            if isinstance(p.default, str) and "conf" in p.name.lower()]  # fmt: skip
+    there = [*lying.configs, *(name for name in lying.settings if name not in lying.configs)]
+    told = [p.default for p in parameters if isinstance(p.default, str)
+            and ("conf" in p.name.lower() or p.default.removeprefix("./") in there)]  # fmt: skip
     for word in [*told, *([found.config] if found.config else [])]:
         word = word.removeprefix("./")
-        for name in lying.configs:
+        for name in there:
             if name == word or name.endswith(f"/{word}"):
                 return name
     asks = [p for p in parameters if "conf" in p.name.lower() and p.default is None]

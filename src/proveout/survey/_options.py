@@ -12,10 +12,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from proveout.study import Value
+from proveout.survey._constants import assigned_at_top
 from proveout.survey._literals import literal, literal_value, plain
 from proveout.survey._records import Parameter
 
 _NO_PARAMETERS = ("CUDA", "LOCAL_RANK", "RANK", "WORLD", "WANDB", "SLURM", "HF_", "OMP_", "HOME")
+_SETTINGS = (".yaml", ".yml", ".toml", ".json", ".gin", ".cfg", ".ini", ".conf", ".properties",
+             ".jsonc", ".json5")  # fmt: skip
 _MAY_BE_LEFT_OUT = {"'*'", "'?'", "argparse.REMAINDER", "REMAINDER"}
 _DATACLASS_PARSERS = {"cli", "HfArgumentParser", "parse", "ArgumentParser", "add_arguments"}
 
@@ -217,6 +220,10 @@ def _dataclasses(tree: ast.Module, name: str, found: Found) -> None:
     classes = {n.name: n for n in ast.walk(tree) if isinstance(n, ast.ClassDef)}
     handed: list[str] = []
     underscores = False
+    if loop := next((n for n in ast.walk(tree) if _adds_by_name(n)), None):
+        underscores = "replace(" not in ast.unparse(loop)
+        handed = [n for n, c in classes.items()
+                  if any("dataclass" in ast.unparse(d) for d in c.decorator_list)]  # fmt: skip
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and _called(node) in _DATACLASS_PARSERS:
             underscores |= _called(node) == "HfArgumentParser"
@@ -226,6 +233,14 @@ def _dataclasses(tree: ast.Module, name: str, found: Found) -> None:
         for prefix, spelled, value, required in _fields(classes[each], classes):
             flag = "--" + (spelled if underscores else spelled.replace("_", "-"))
             found.parameters.append(Parameter(prefix, "flag", flag, value, required, name))
+
+
+def _adds_by_name(node: ast.AST) -> bool:
+    """`parser.add_argument(f"--{field.name}", ...)`: options that a loop makes of the fields."""
+    first = _first(node) if _called(node) == "add_argument" else None
+    if isinstance(first, ast.BinOp):
+        return literal(first.left) == "--"
+    return isinstance(first, ast.JoinedStr) and literal(first.values[0]) == "--"
 
 
 def _fields(
@@ -272,10 +287,10 @@ def _hydra(tree: ast.Module, found: Found) -> None:
 
 
 def _reads_config(tree: ast.Module) -> str | None:
-    """A YAML, JSON or TOML file that the source names."""
+    """A file of settings that the source names."""
     for node in ast.walk(tree):
         word = node.value if isinstance(node, ast.Constant) else None
-        if isinstance(word, str) and word.endswith((".yaml", ".yml", ".toml", ".json")):
+        if isinstance(word, str) and word.endswith(_SETTINGS) and len(word.split()) == 1:
             named = word.rpartition("/")[2]
             if not any(part in named for part in ("metric", "result", "package", "token", "log")):
                 return word.removeprefix("./")
@@ -285,26 +300,18 @@ def _reads_config(tree: ast.Module) -> str | None:
 def _constants(tree: ast.Module, name: str, source: str, found: Found) -> None:
     """`width = 32` at the top of the file; with nanoGPT's configurator, `--width=32`."""
     configurator = "configurator" in source
-    for node in tree.body:
-        if isinstance(node, ast.Assign) and len(node.targets) == 1:
-            target, value = node.targets[0], _value(node.value)
-        elif isinstance(node, ast.AnnAssign) and node.value is not None:
-            target, value = node.target, _value(node.value)
-        else:
-            continue
-        if not isinstance(target, ast.Name) or value is None or isinstance(value, bool):
-            continue
-        if target.id.startswith("_"):
+    for called, node, start in assigned_at_top(tree, source):
+        value = _value(node)
+        if value is None or isinstance(value, bool) or called.startswith("_"):
             continue
         if configurator:
-            found.parameters.append(
-                Parameter(target.id, "flag", f"--{target.id}", value, False, name, "equals")
-            )
+            option = Parameter(called, "flag", f"--{called}", value, False, name, "equals")
         else:
-            written = (ast.get_source_segment(source, node.value) if node.value else None) or ""
-            found.parameters.append(
-                Parameter(target.id, "constant", target.id, value, False, name, literal=written)
-            )
+            written = ast.get_source_segment(source, node) or ""
+            spelled = "" if start else called
+            option = Parameter(called, "constant", spelled, value, False, name, start=start,
+                               literal=written)  # fmt: skip
+        found.parameters.append(option)
 
 
 def _called(node: Any) -> str:

@@ -24,6 +24,8 @@ class Wishes:
     """FLOPs of a run as arithmetic over its parameters."""
     share: float = 1.0
     """Of what the program does by itself: how long the rungs and the target are."""
+    skipped: int = 0
+    """Rungs that are too short to report the score, of those that it would have otherwise."""
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,8 @@ _NAMES: dict[Role, tuple[str, ...]] = {
         "width", "n_embd", "d_model", "dim", "hidden", "hidden_size", "hidden_dim", "n_hidden",
         "embed_dim", "model_dim", "channels", "base_channels", "units", "n_units", "size",
         "model_size", "depth", "n_layer", "n_layers", "num_layers", "layers", "n_components",
-        "n_estimators", "features", "population", "nhid", "emsize",
+        "n_estimators", "features", "population", "population_size", "pop_size", "popsize", "pop",
+        "nhid", "emsize",
     ),
     "data": ("data", "data_dir", "data_path", "dataset_dir", "dataset_path", "train_file"),
 }  # fmt: skip
@@ -67,7 +68,8 @@ def with_roles(parameters: Sequence[Parameter]) -> tuple[Parameter, ...]:
     """
     chosen: dict[int, Role] = {}
     for role, words in _NAMES.items():
-        fits = [(rank, n) for n, each in enumerate(parameters)
+        fits = [(rank + len(words) * _cannot_be_split(each, role), n)
+                for n, each in enumerate(parameters)
                 if n not in chosen and (rank := _rank(each, role, words)) is not None
                 and _may(each, role)]  # fmt: skip
         if fits:
@@ -85,6 +87,12 @@ def _rank(parameter: Parameter, role: Role, words: Sequence[str]) -> int | None:
         return words.index(last)
     form = _FORMS.get(role)
     return len(words) if form is not None and form.fullmatch(last) else None
+
+
+def _cannot_be_split(parameter: Parameter, role: Role) -> bool:
+    """Whether a size has no half and quarter: `layers = 1` beside `hidden_units = 32`."""
+    value = parameter.default
+    return role == "size" and isinstance(value, int) and (value < 8 or value % 4 != 0)
 
 
 def last_word(name: str) -> str:
@@ -131,7 +139,7 @@ _SCHEDULES = re.compile(
     rf"(?:{_COUNTED})|t_?max|num_warmup_steps|warm_?up"
 )
 _INTERVALS = re.compile(
-    r"(?:eval|evaluate|evaluation|val|valid|validation|test)_?(?:interval|every|freq|frequency|"
+    r"(?:eval|evaluate|evaluation|val|valid|validate|validation|test)_?(?:interval|every|freq|frequency|"
     r"period|each)(?:_?n)?(?:_(?:iters|steps|epochs))?|(?:check_)?val_every_n_\w+"
 )
 

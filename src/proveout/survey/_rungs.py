@@ -22,7 +22,7 @@ def rungs_of(survey: Survey, wishes: Wishes, notes: list[str]) -> tuple[Mapping[
     size, steps = survey.of_role("size"), survey.of_role("steps")
     if size is not None and size.name in wishes.fixed:
         size = None
-    sizes, counts = _sizes(size, wishes.share), _counts(steps, notes)
+    sizes, counts = _sizes(size, wishes.share), _counts(steps, wishes.skipped, notes)
     followers = _followers(survey, wishes, steps, notes)
     rungs: list[dict[str, Value]] = []
     for each_size, count, least in zip(sizes, counts, _LEAST_STEPS, strict=True):
@@ -40,7 +40,8 @@ def rungs_of(survey: Survey, wishes: Wishes, notes: list[str]) -> tuple[Mapping[
         had = ", ".join(f"{p.name}" for p in survey.parameters) or "none"
         raise UserError(
             "it could not be told which parameter makes a run larger; say it with --steps NAME or "
-            "--size NAME, or give each rung and last the target: --rung width=8,steps=100 --rung "
+            "--size NAME, where NAME may be words of the source before a number, as --steps "
+            "'step >= '; or give each rung and last the target: --rung width=8,steps=100 --rung "
             f"width=16,steps=200 ... Its parameters: {had}"
         )
     return tuple(rungs)
@@ -110,7 +111,12 @@ def less_work(parameter: Parameter, stage: int) -> Value | None:
     return 1 if re.fullmatch(r"(?:gradient|grad)_accum\w*", word) else None
 
 
-def _counts(steps: Parameter | None, notes: list[str]) -> list[Value | None]:
+_PARTS = ((16, 8, 4, 1), (8, 4, 2, 1), (4, 2, 2, 1))
+"""Of the target's steps, by how many of the smallest rungs are skipped: multiples of the smallest,
+so that what comes at an interval comes at the end of each."""
+
+
+def _counts(steps: Parameter | None, skipped: int, notes: list[str]) -> list[Value | None]:
     if steps is None:
         return [None] * 4
     default = steps.default
@@ -118,7 +124,7 @@ def _counts(steps: Parameter | None, notes: list[str]) -> list[Value | None]:
         notes.append(f"{steps.name} has no default: 1600 was taken as the target's")
         default = 1600
     default -= steps.begins
-    counts = [default / 16, default / 8, default / 4, default]
+    counts = [default / part for part in _PARTS[skipped]]
     if isinstance(default, int):
         return [max(1, round(count)) for count in counts]
     return list(counts)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from proveout.survey._files import Lying, commands_in, words_of
 from proveout.survey._options import options_of
+from proveout.survey._toolchains import cargo
 
 _PREFERRED = (
     "train",
@@ -45,6 +46,8 @@ class Start(NamedTuple):
     arguments: tuple[str, ...] = ()
     """Those of the command as it was found, if it was found in one."""
     environment: tuple[tuple[str, str], ...] = ()
+    reads: tuple[str, ...] = ()
+    """Folders beyond the program's that it needs, such as a compiler's."""
 
 
 def find_starts(lying: Lying) -> list[Start]:
@@ -136,17 +139,51 @@ def _built(lying: Lying) -> list[Start]:
         path = PurePosixPath(name)
         if path.suffix not in _COMPILED or not re.search(r"\bmain\s*\(", text):
             continue
-        target = re.search(rf"^[ \t]*{re.escape(path.stem)}[ \t]*:", makefile, re.M)
-        if target is None and makefile:
+        target = _made_by(makefile, path.stem) if makefile else path.stem
+        if target is None:
             continue
         cc = "cc" if path.suffix == ".c" else "c++"
-        stem = shlex.quote(path.stem)
-        build = f"make -s {stem}" if target else f"{cc} -O2 -o {stem} {shlex.quote(name)} -lm"
+        out = shlex.quote(target)
+        build = f"make -s {out}" if makefile else f"{cc} -O2 -o {out} {shlex.quote(name)} -lm"
         takes = re.search(r"\bmain\s*\([^)]*argv", text) is not None
-        run = f"./{stem}"
-        line = f'{build} && exec {run} "$@"' if takes else f"{build} && exec {run}"
-        words = ("sh", "-c", line, *((path.stem,) if takes else ()))
-        starts.append(Start(words, name))
+        starts.append(Start(_build_and_run(build, target, f"./{out}", takes), name))
+    return [*starts, *_cargo(lying)]
+
+
+def _build_and_run(build: str, name: str, binary: str, takes: bool) -> tuple[str, ...]:
+    line = f'{build} && exec {binary} "$@"' if takes else f"{build} && exec {binary}"
+    return ("sh", "-c", line, *((name,) if takes else ()))
+
+
+def _made_by(makefile: str, stem: str) -> str | None:
+    """The target of a Makefile that builds a source: of its name, or else the only one that links
+    something."""
+    if re.search(rf"^[ \t]*{re.escape(stem)}[ \t]*:", makefile, re.M):
+        return stem
+    rules = re.findall(r"^([A-Za-z][\w-]*)[ \t]*:(?![=:]).*\n((?:\t.*\n?)+)", makefile, re.M)
+    linked = [target for target, recipe in rules
+              if "-o $@" in recipe or re.search(rf"-o\s+{target}\b", recipe)]  # fmt: skip
+    return linked[0] if len(linked) == 1 else None
+
+
+def _cargo(lying: Lying) -> list[Start]:
+    """The programs of a Rust package; no trial has a network, so nothing is fetched."""
+    manifest = lying.builds.get("Cargo.toml", "")
+    named = re.search(r'^\[package\][^\[]*?^name\s*=\s*"([^"]+)"', manifest, re.M)
+    if named is None:
+        return []
+    places = {"src/main.rs": named[1]} | {
+        name: PurePosixPath(name).stem for name in lying.sources
+        if name.startswith("src/bin/") and name.endswith(".rs")
+    }  # fmt: skip
+    tool = cargo()
+    starts = []
+    for place, binary in places.items():
+        if place in lying.sources:
+            build = f"{shlex.quote(tool.command)} build -q --release --offline --bin {binary}"
+            takes = "env::args" in lying.sources[place] or "clap" in lying.sources[place]
+            words = _build_and_run(build, binary, f"./target/release/{binary}", takes)
+            starts.append(Start(words, place, (), tool.environment, tool.reads))
     return starts
 
 
@@ -244,8 +281,8 @@ def _keys(spelled: Start, starts: Sequence[Start]) -> list[str]:
     if any(spelled.entry == each.entry for each in starts):
         return [spelled.entry]
     stem = PurePosixPath(spelled.entry).name
-    return [each.entry for each in starts
-            if each.words[0] == "sh" and PurePosixPath(each.entry).stem == stem]  # fmt: skip
+    return [each.entry for each in starts if each.words[0] == "sh"
+            and stem in (PurePosixPath(each.entry).stem, *each.words[3:])]  # fmt: skip
 
 
 def _is_there(start: Start, lying: Lying) -> bool:

@@ -66,7 +66,8 @@ def study_text(
         f"editable = {json.dumps(editable_of(survey.folder, survey.entry))}",
     ]
     if survey.data:
-        data = json.dumps([f"{program}/{name}" for name in survey.data])
+        data = json.dumps([name if name.startswith("/") else f"{program}/{name}"
+                           for name in survey.data])  # fmt: skip
         lines += ["# What trials may read, linked where the program expects it.", f"data = {data}"]
     if isinstance(plan.out, str):
         lines += ["# It is not told where to write: this folder of its own is what is kept.",

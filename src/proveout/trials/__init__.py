@@ -1,5 +1,6 @@
 """Trials: (idea, rung, seed) made runnable, and the records of what they come to."""
 
+from proveout.trials._apply import link_output
 from proveout.trials._curve import (
     Curve,
     Row,
@@ -66,6 +67,7 @@ __all__ = [
     "files_below",
     "folder_bytes",
     "keep_curve",
+    "link_output",
     "newest",
     "open_regular",
     "prepare_trial",

@@ -6,6 +6,7 @@ import json
 import re
 import tomllib
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -88,8 +89,8 @@ def _replaced(
 ) -> str:
     """`usual` are values that need not be put in where an idea took their place away."""
     for pattern, replacement in settings.replace.items():
-        new = fill(replacement, values)
-        text, count = re.subn(pattern, lambda _, new=new: new, text, flags=re.MULTILINE)  # type: ignore[misc]
+        put = partial(_put, fill(replacement, values))
+        text, count = re.subn(pattern, put, text, flags=re.MULTILINE)
         names = PLACEHOLDER.findall(replacement)
         if count == 0 and names and all(n in usual and usual[n] == values[n] for n in names):
             continue
@@ -98,6 +99,15 @@ def _replaced(
                 f"{settings.path} has {count} places that match {pattern!r}, and one is needed"
             )
     return text
+
+
+def _put(new: str, found: re.Match[str]) -> str:
+    """What stands where an expression was found: `new`, or what was there with `new` in the place
+    of its group `value`."""
+    if "value" not in found.re.groupindex:
+        return new
+    first, last = found.span("value")
+    return found.string[found.start() : first] + new + found.string[last : found.end()]
 
 
 def _filled(value: Value, values: Mapping[str, Value]) -> Value:

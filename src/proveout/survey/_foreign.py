@@ -1,0 +1,54 @@
+"""What a program in a language other than Python takes."""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePosixPath
+
+from proveout.study import Value
+from proveout.survey._constants import source_constants
+from proveout.survey._files import Lying
+from proveout.survey._literals import plain
+from proveout.survey._records import Parameter
+from proveout.survey._starts import Start
+
+_NUMBER = r"(-?\d[\d_]*(?:\.\d+)?(?:[eE][-+]?\d+)?)"
+
+
+def foreign_options(lying: Lying, start: Start) -> list[Parameter]:
+    """What a program in another language takes: flags that it compares with, words by position as
+    its usage names them, and settings in its source."""
+    text = lying.sources[start.entry]
+    found: list[Parameter] = []
+    if start.words[0] != "sh" or len(start.words) > 3:
+        flags = dict.fromkeys(re.findall(r"[\"'](--?[A-Za-z][\w-]*)[\"']", text))
+        found += [Parameter(f.lstrip("-").replace("-", "_"), "flag", f, _default(f, lying, start),
+                            False, start.entry)
+                  for f in flags]  # fmt: skip
+    plain_words = [word for word in start.arguments if not word.startswith("-")]
+    if not found and plain_words and len(plain_words) == len(start.arguments):
+        file = re.escape(PurePosixPath(start.entry).name)
+        usage = re.search(rf"usage:?\s+(?:\w+ )?\S*{file}((?: [\[<]?\w+[\]>]?)+)", text, re.I)
+        names = re.findall(r"\w+", usage[1].lower()) if usage else []
+        for number, word in enumerate(plain_words):
+            name = names[number] if number < len(names) else f"argument{number + 1}"
+            found.append(Parameter(name, "positional", name, plain(word), False, start.entry,
+                                   given=True))  # fmt: skip
+    known = {each.name for each in found}
+    return found + [p for p in source_constants(text, start.entry) if p.name not in known]
+
+
+def _default(flag: str, lying: Lying, start: Start) -> Value | None:
+    """What a flag is where it is not given: beside it in the source, `arg("--steps", 400)`, or in a
+    variable of its name, in the source or a header beside it."""
+    text = lying.sources[start.entry]
+    beside = re.search(rf"[\"']{re.escape(flag)}[\"']\s*,\s*{_NUMBER}\s*[,)]", text)
+    if beside:
+        return plain(beside[1].replace("_", ""))
+    here = PurePosixPath(start.entry).parent
+    headers = [each for name, each in lying.sources.items()
+               if name.endswith((".h", ".hpp")) and PurePosixPath(name).parent == here]  # fmt: skip
+    name = flag.lstrip("-").replace("-", "_")
+    assigned = re.compile(rf"\b{name}\s*(?:=|<-|:=)\s*{_NUMBER}\b(?![.\w])")
+    told = {value for each in [text, *headers] for value in assigned.findall(each)}
+    return plain(told.pop().replace("_", "")) if len(told) == 1 else None
