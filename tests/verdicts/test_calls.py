@@ -187,6 +187,18 @@ class TestWords:
         assert call.verdict == "no effect"
         assert "identical to the last bit" in call.why
 
+    @pytest.mark.parametrize(
+        ("score", "said"),
+        [(173 / 360, "one scale"), (np.float32(173 / 360), "one scale"), (0.4806, "one scale"),
+         (2.4806113, "identical")],
+    )  # fmt: skip
+    def test_scores_of_few_items_or_digits_may_be_equal_by_accident(
+        self, score: float, said: str
+    ) -> None:
+        losses = np.full((2, 4, 1), np.nan)
+        losses[:, 0, 0] = score
+        assert said in calls(board_of_losses(losses))[0].why
+
     def test_nothing_measured_well_has_no_effect(self) -> None:
         found = whole(np.zeros((12, 5)), sd=0.002)
         assert found.count("no effect") >= 10
