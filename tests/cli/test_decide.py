@@ -255,7 +255,7 @@ def test_the_figure_is_written_and_named(
         (["--target", "0"], "--target is '0'; it must be above zero"),
         (["--target", "7B params"], "the runs' scales are flops"),
         (["--target", "1e13", "--baseline", "muon"], "there are: baseline, wider, renamed"),
-        (["--target", "1e13", "--unit", "steps"], "flops, params, tokens, seconds"),
+        (["--target", "1e13", "--unit", "epochs"], "examples, steps, seconds"),
         (["--target", "1e13", "--certainty", "95"], "--certainty is 95"),
         (["--target", "1e13", "--smallest-gap", "-1"], "--smallest-gap is -1"),
         (["--target", "1e13", "--loss", "bpb"], "no column 'bpb' for loss"),

@@ -111,7 +111,7 @@ class Found:
     def warnings(self) -> tuple[str, ...]:
         """Of the runs, and of places that lie far from them."""
         at = {name: [place[name] for place in self.places] for name in self.places[0]}
-        return (*self.laws.warnings, *self.laws.cautions(at))
+        return (*self.runs.warnings, *self.laws.warnings, *self.laws.cautions(at))
 
     def weighted(self) -> list[tuple[Fit, float]]:
         """Each form's fit with its weight, heaviest first."""

@@ -11,7 +11,7 @@ from proveout.points._columns import LETTERS, SYNONYMS, plain_name
 from proveout.points._numbers import SUFFIXES, parse_scale
 from proveout.units import parse_compute, parse_seconds
 
-UNITS = ("flops", "params", "tokens", "seconds")
+UNITS = ("flops", "params", "tokens", "examples", "steps", "seconds")
 """What a scale may be counted in."""
 
 _SECONDS = {"second": 1.0, "sec": 1.0, "minute": 60.0, "hour": 3600.0, "day": 86400.0}
@@ -21,10 +21,19 @@ _WORDS = {
     "flops": f"{SYNONYMS['compute']} train_compute training_compute total_compute",
     "params": f"{SYNONYMS['params']} size",
     "tokens": SYNONYMS["tokens"],
-    "seconds": " ".join([*_TIMES, "wall_time", "wall_clock", "runtime", "training_time"]),
+    "examples": "examples samples images n_examples num_examples n_samples num_samples n_train "
+    "examples_seen samples_seen train_size training_size dataset_size data_size",
+    "steps": "steps step global_step n_steps num_steps max_steps train_steps training_steps "
+    "iterations iters updates",
+    "seconds": " ".join(
+        [*_TIMES, "wall_time", "wall_clock", "runtime", "duration", "training_time"]
+    ),
 }
 _LETTERS = {"flops": LETTERS["compute"], "params": LETTERS["params"], "tokens": LETTERS["tokens"]}
-_COUNTED = {"param": "params", "parameter": "params", "token": "tokens"}
+_COUNTED = {"param": "params", "parameter": "params", "token": "tokens", "step": "steps",
+            "example": "examples", "sample": "examples"}  # fmt: skip
+SIDE_UNITS = ("steps", "seconds")
+"""What a tracker writes of every run; a scale only where nothing else is."""
 
 
 class Amount(NamedTuple):

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from proveout.points._table import refuse
 
+FLOPS_PER_PARAM_TOKEN = 6.0
+"""Training compute over params x tokens (Kaplan et al. 2020); leaves out attention's own share."""
+
+_TRACKED = re.compile(r"\A(config|params|metrics|summary|hparams|tags|args)[./](?=.)")
 _SHOWN = 5  # mistakes named at once
 
 SYNONYMS = {
@@ -28,8 +32,8 @@ LETTERS = {"compute": "c", "params": "n", "tokens": "d t", "unique_tokens": "u",
 
 
 def plain_name(name: str) -> str:
-    """`Training FLOPs ` as `training_flops`."""
-    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+    """`Training FLOPs ` as `training_flops`, and so `config.training_flops` of a tracker."""
+    return re.sub(r"[^a-z0-9]+", "_", _TRACKED.sub("", name.strip().lower())).strip("_")
 
 
 def named_column(path: Path, header: Sequence[str], role: str, name: str) -> int:
@@ -55,10 +59,15 @@ def by_synonym(
     role: str,
     plain: Mapping[int, str],
     tiers: Sequence[str],
+    narrowed: Callable[[list[int]], list[int]] = list,
 ) -> int | None:
-    """The column with a name among the words of the first tier that has any; None without one."""
+    """The column with a name among the words of the first tier that has any; None without one.
+
+    Where a tier has several, `narrowed` may tell by their cells which can be meant.
+    """
     for words in tiers:
         places = [i for i, name in plain.items() if name in words.split()]
+        places = narrowed(places) if len(places) > 1 else places
         if len(places) > 1:
             names = [header[i] for i in places]
             if len(set(names)) == 1:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
 from proveout.errors import DataError, UserError
 from proveout.points._columns import (
+    FLOPS_PER_PARAM_TOKEN,
     LETTERS,
     SYNONYMS,
     Mistake,
@@ -17,12 +18,10 @@ from proveout.points._columns import (
     named_column,
     plain_name,
 )
-from proveout.points._numbers import parse_loss, parse_scale, parse_weight
-from proveout.points._table import Row, read_table, refuse
+from proveout.points._figures import in_plain_figures
+from proveout.points._numbers import NO_LOSS, parse_loss, parse_scale, parse_weight
+from proveout.points._table import Row, Table, read_table, refuse
 from proveout.units import compact
-
-FLOPS_PER_PARAM_TOKEN = 6.0
-"""Training compute over params x tokens (Kaplan et al. 2020); leaves out attention's own share."""
 
 T = TypeVar("T")
 
@@ -44,6 +43,7 @@ class Runs:
         lines: the line in the file, as an editor counts.
         columns: the column's name in the file, by what it holds.
         ignored: the other columns.
+        warnings: what was passed over, and what a reader may have got wrong.
     """
 
     path: Path
@@ -54,6 +54,7 @@ class Runs:
     lines: Sequence[int]
     columns: Mapping[str, str]
     ignored: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -72,7 +73,8 @@ class Runs:
 
 
 def read_runs(path: Path, columns: Mapping[str, str] | None = None) -> Runs:
-    """Reads a table of runs: a header and a line for each; lines that begin with # are skipped.
+    """Reads a table of runs: a header and a line for each; lines that begin with # are skipped, and
+    so are runs without a loss, which is told.
 
     Args:
         path: the file.
@@ -83,9 +85,13 @@ def read_runs(path: Path, columns: Mapping[str, str] | None = None) -> Runs:
         DataError: no such file, not a table, a column missing or ambiguous, or a cell that is no
             number above zero. Names line and column, the first few mistakes at once.
     """
-    header, rows = read_table(path)
-    found = _columns(path, header, columns or {})
-    runs = _runs(path, header, found, rows)
+    table = read_table(path)
+    found = _columns(path, table.header, columns or {})
+    scales = [found[role] for role in _SCALES if role in found]
+    table, notes = in_plain_figures(table, scales, [found["loss"]])
+    rows, passed_over = _with_loss(path, table, found["loss"])
+    runs = _runs(path, table.header, found, rows)
+    runs = replace(runs, warnings=(*notes, *passed_over))
     _check_weights(runs)
     _check_spread(runs)
     _check_checkpoints(runs)
@@ -140,6 +146,21 @@ def _columns(path: Path, header: Sequence[str], given: Mapping[str, str]) -> dic
     if not {"params", "tokens"} <= roles.keys():
         return {role: i for role, i in roles.items() if role not in _SCALES[1:]}
     return roles
+
+
+def _with_loss(path: Path, table: Table, place: int) -> tuple[list[Row], tuple[str, ...]]:
+    """The rows that hold a loss, and what to tell of the others."""
+    without = [row for row in table.rows if row.cells[place].lower() in NO_LOSS]
+    if not without:
+        return table.rows, ()
+    if len(without) == len(table.rows):
+        refuse(path, f"has no loss in its column {table.header[place]}; "
+                      "say with --loss which column holds it")  # fmt: skip
+    lines = [str(row.line) for row in without[:4]]
+    more = ", ..." * (len(without) > len(lines))
+    count = f"{len(without)} run{'s' * (len(without) > 1)} without a loss"
+    told = f"{count} (line{'s' * (len(without) > 1)} {', '.join(lines)}{more}), passed over"
+    return [row for row in table.rows if row.cells[place].lower() not in NO_LOSS], (told,)
 
 
 def _runs(path: Path, header: list[str], found: dict[str, int], rows: list[Row]) -> Runs:
