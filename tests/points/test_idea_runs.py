@@ -287,7 +287,7 @@ def test_of_rows_of_one_run_the_last_step_counts_and_copies_count_once(write: Wr
     runs = read_idea_runs(write(curve))
     assert [(run.line, run.loss) for run in runs.runs] == [(3, 3.0), (5, 2.0)]
     assert any("last step of each run counts; 2 earlier rows" in each for each in runs.warnings)
-    copied = table(",idea,flops,seed,loss", "0,a,1e18,0,3", "1,b,1e18,0,2", "2,b,1E18,0,2")
+    copied = table(",idea,flops,seed,loss", "0,a,1e18,0,3", "1,b,1e18,0,2", "2,b,1e18,0,2")
     assert read_idea_runs(write(copied)).ideas == ("a", "b")
     with pytest.raises(DataError, match=r"seed 0 is there on line 2 already \(they differ in lr\)"):
         read_idea_runs(write(table("idea,flops,seed,lr,loss", "a,1e18,0,1,3", "a,1e18,0,2,4")))

@@ -86,6 +86,6 @@ def decide(
         print_decided(decided, console())
     if plot is not None:
         with explained(plot):
-            save_decide_figure(decided.decision, plot, loss_name=table.columns["loss"])
+            save_decide_figure(decided.shown, plot, loss_name=table.columns["loss"])
         if not as_json:
             print(f"\nfigure: {shortest(plot)}")

@@ -37,6 +37,23 @@ class Decided(NamedTuple):
     decision: Decision
     found_by_name: bool
 
+    @property
+    def shown(self) -> Decision:
+        """With scales as the file counts them, and not in seconds."""
+        times = self.runs.times
+        if times == 1:
+            return self.decision
+        ideas = tuple(
+            replace(
+                each,
+                measured=tuple((s / times, gap, error, n) for s, gap, error, n in each.measured),
+                line=tuple((s / times, mean, low, high) for s, mean, low, high in each.line),
+            )
+            for each in self.decision.ideas
+        )
+        unit = self.runs.columns["scale"]
+        return replace(self.decision, target=self.decision.target / times, unit=unit, ideas=ideas)
+
 
 def weigh(runs: IdeaRuns, asked: Asked) -> Decided:
     """The decision on a table of runs; gaps are in the loss's own direction.
