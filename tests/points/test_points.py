@@ -104,6 +104,25 @@ def test_the_ways_that_spreadsheets_write_a_table(text: bytes, write: Write) -> 
     assert runs.loss == [3.0, 2.0]
 
 
+@pytest.mark.parametrize(
+    ("header", "scale"),
+    [("params,test_error", 1e8), ("Params (M);Verlust", 1e14), ("n_train,perplexity", 1e8),
+     ("Step,Value", 1e8), ("Aufwand (FLOPs),loss", 1e8)],
+)  # fmt: skip
+def test_any_one_scale_will_do_for_a_law(header: str, scale: float, write: Write) -> None:
+    comma = ";" if ";" in header else ","
+    path = write(f"{header}\n1e8,3\n4e8,2\n".replace(",", comma))
+    runs = read_runs(path, {"loss": "Verlust"} if "Verlust" in header else None)
+    assert runs.scales == {"compute": [scale, 4 * scale]}
+    assert (runs.inputs, runs.stands_in) == (("compute",), "FLOPs" not in header)
+
+
+def test_one_law_of_several_kinds_of_runs_is_told(write: Write) -> None:
+    text = "optimizer,compute,loss\na,1e18,3\na,1e19,2\nb,1e18,3\nb,1e19,2\n"
+    (told,) = read_runs(write(text)).warnings
+    assert "2 kinds, by the column optimizer" in told
+
+
 def test_runs_without_a_loss_are_passed_over_and_told(write: Write) -> None:
     runs = read_runs(write("compute;loss\n1e18;3,25\n2e18;nan\n3e18;\n1e19;2,5\n"))
     assert (runs.loss, runs.lines) == ([3.25, 2.5], [2, 5])
@@ -202,11 +221,12 @@ def test_the_first_few_of_many_mistakes_are_named_in_order(write: Write) -> None
         ("\n  \n", "is empty"),
         ("params,tokens,loss\n", "no runs below"),
         ("1e8,2e9,3.1\n2e8,4e9,2.9\n", "line of numbers"),
-        ("params,tokens,perplexity\n1,2,3\n", "perplexity"),
-        ("params,tokens,perplexity\n1,2,3\n", "--loss"),
+        ("params,tokens,L_c4\n1,2,3\n", "L_c4"),
+        ("params,tokens,L_c4\n1,2,3\n", "--loss"),
         ("params,steps,loss\n1,2,3\n", "tokens; the columns are params, steps, loss"),
         ("params,steps,loss\n1,2,3\n", "--columns"),
         ("compute,loss,val_loss\n1,2,3\n", "loss, val_loss; say which with --columns loss="),
+        ("compute,accuracy\n1,.2\n2,.3\n", "for accuracy add a column of the error"),
         ("compute,loss,loss\n1,2,3\n", "2 columns named 'loss', the columns 2 and 3; rename"),
         ("N,N,D,loss\n1,2,3,4\n", "2 columns named 'N', the columns 1 and 2"),
         ("# 1,2\n1e18,3\n1e19,2\n", "line of numbers"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from proveout.cli._fit_options import Place, beyond, chosen_forms, law_inputs, parse_place, scale_of
@@ -139,6 +139,9 @@ def find(
     Raises:
         UserError: a form, a place or a bound that these runs do not have.
     """
+    if discrepancy == "models" and runs.is_of_steps:
+        told = "if the rows are steps of one run, say --learning-curve: such curves miss by more"
+        runs = replace(runs, warnings=(*runs.warnings, told))
     chosen = chosen_forms(forms, runs) if forms is not None else None
     inputs = law_inputs(runs, at, chosen)
     places = tuple(parse_place(text, inputs, runs.columns) for text in at) or tuple(

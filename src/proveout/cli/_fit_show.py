@@ -12,7 +12,7 @@ from rich.text import Text
 from proveout.cli._fit_law import Found, HeldOut, predict
 from proveout.cli._fit_options import Place, scale_of
 from proveout.report import LawLine, LawPicture, RunPoint, TargetPoint
-from proveout.units import compact
+from proveout.units import compact, scale_number
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,11 +31,13 @@ _NORMAL80 = 1.2816  # half the central 80% of a normal, in sds
 def print_found(found: Found, console: Console) -> None:
     """Prints runs, laws, forecasts, the check and warnings."""
     best = found.laws.best
+    _say(console, _answer(found), "bold")
+    _say(console, "")
     _say(console, _runs_line(found))
     if found.runs.ignored:
         _say(console, f"columns left out: {', '.join(found.runs.ignored)}", "dim")
     _say(console, "")
-    symbols = ", ".join(_SYMBOLS.get(name, name) for name in best.form.inputs)
+    symbols = ", ".join(_symbol(found, name) for name in best.form.inputs)
     _say(console, f"{best.form.formula}  ({best.form.name}; {symbols})", "bold")
     console.print(_forms_table(found))
     _say(console, "")
@@ -53,16 +55,37 @@ def _say(console: Console, text: str, style: str = "") -> None:
     console.print(Text(text, style=style), soft_wrap=not console.is_terminal)
 
 
+def _answer(found: Found) -> str:
+    """The first forecast in a sentence."""
+    place, prediction = found.places[0], found.predictions[0]
+    digits = _digits([prediction.interval(0.8)])
+    at = ", ".join(
+        f"{found.runs.columns[name] if found.runs.stands_in else name} "
+        f"{scale_number(place[name], name)}"
+        for name in found.inputs
+        if name != "unique_tokens"
+    )
+    return (f"{found.runs.columns['loss']} at {at}: {prediction.mean:.{digits}f}, with 80% "
+            f"probability {_interval(prediction, 0.8, digits)}")  # fmt: skip
+
+
 def _runs_line(found: Found) -> str:
     runs = found.runs
     compute = found.runs.compute
     derived = "" if "compute" in runs.scales else ", 6 × params × tokens"
+    scale = runs.columns["compute"] if runs.stands_in else "compute"
     rows = f"{len(runs.loss)} runs"
-    if runs.run is not None:
+    if runs.run is not None and len(set(runs.run)) < len(runs.loss):
         rows = f"{len(runs.loss)} checkpoints of {len(set(runs.run))} runs"
     return (f"{runs.path}: {rows}; {runs.columns['loss']} against "
-            f"{' and '.join(runs.columns.get(name, name) for name in found.inputs)}; compute "
+            f"{' and '.join(runs.columns.get(name, name) for name in found.inputs)}; {scale} "
             f"{compact(min(compute))} to {compact(max(compute))}{derived}")  # fmt: skip
+
+
+def _symbol(found: Found, name: str) -> str:
+    if name == "compute" and found.runs.stands_in:
+        return f"C {found.runs.columns[name]}"
+    return _SYMBOLS.get(name, name)
 
 
 def _table(*titles: str, left: int = 1) -> Table:
@@ -116,7 +139,12 @@ def _forecast_line(found: Found) -> str:
 def _forecast_table(found: Found, width: int) -> Table:
     """A line for each place; columns are left out from the right where `width` cannot hold them."""
     digits = _digits([each.interval(0.8) for each in found.predictions])
-    columns = {name: [compact(place[name]) for place in found.places] for name in found.inputs}
+    columns = {
+        found.runs.columns[name] if found.runs.stands_in else name: [
+            compact(place[name]) for place in found.places
+        ]
+        for name in found.inputs
+    }
     columns[found.runs.columns["loss"]] = [f"{p.mean:.{digits}f}" for p in found.predictions]
     columns["80% interval"] = [_interval(each, 0.8, digits) for each in found.predictions]
     if found.fit_only is not found.predictions:
@@ -189,7 +217,7 @@ def picture_of(found: Found) -> LawPicture:
     laws = predict(found.laws, fitted)
     residuals = [math.log(m / law.mean) for m, law in zip(runs.loss, laws, strict=True)]
     ratios = [_ratio(each) for each in fitted]
-    compute_name = "compute (FLOPs)"
+    compute_name = runs.columns["compute"] if runs.stands_in else "compute (FLOPs)"
     if "compute" not in runs.scales:
         compute_name = "compute, 6 × params × tokens (FLOPs)"
     return LawPicture(

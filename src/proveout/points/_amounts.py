@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from proveout.errors import UserError
@@ -54,6 +55,11 @@ def scale_names(unit: str | None) -> tuple[str, ...]:
     return (*asked, "scale", " ".join(_WORDS.values()), " ".join(_LETTERS.values()))
 
 
+def scale_words(*units: str) -> set[str]:
+    """Plain names of columns that hold scales in these units."""
+    return {word for unit in units for word in _WORDS[unit].split()}
+
+
 def meaning_of(column: str) -> Meaning:
     """`gpu_hours` as seconds, 3600 of them; no unit where the name does not say."""
     plain = plain_name(column)
@@ -68,6 +74,14 @@ def meaning_of(column: str) -> Meaning:
             if part.startswith(word):
                 return Meaning(unit, 1.0)
     return Meaning(None, 1.0)
+
+
+def named_for(unit: str, header: Mapping[int, str]) -> int | None:
+    """The one column of which the name says that it counts something, in whatever words; None where
+    none does, or several do. `tokens_per_step` counts no tokens."""
+    counts = {i: name for i, name in header.items() if "per" not in plain_name(name).split("_")}
+    found = [i for i, name in counts.items() if meaning_of(name).unit == unit]
+    return found[0] if len(found) == 1 else None
 
 
 def _seconds(plain: str) -> float:

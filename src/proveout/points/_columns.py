@@ -27,6 +27,16 @@ SYNONYMS = {
     "seed": "seed random_seed",
     "run": "run run_id run_name",
 }
+PERPLEXITIES = "perplexity ppl val_perplexity val_ppl val_bpb log_loss"
+ERRORS = (
+    "error err error_rate val_error test_error top1_error wer cer mse rmse mae val_mse test_mse"
+)
+SCORES = (
+    "accuracy acc val_accuracy val_acc eval_accuracy test_accuracy test_acc top1 top_1 score "
+    "reward return f1 bleu rouge chrf auc auroc map r2 psnr win_rate exact_match "
+    "log_likelihood loglik"
+)
+"""More of these is better."""
 LETTERS = {"compute": "c", "params": "n", "tokens": "d t", "unique_tokens": "u", "loss": "l"}
 """Looked for only where no longer name is found: a lone T or L is as often something else."""
 

@@ -9,10 +9,15 @@ import re
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
+from proveout.points._numbers import is_number
 from proveout.points._table import Row, Table
 
 _GROUPS = re.compile(r"[+-]?[1-9][0-9]{0,2}(?:([,. '’\u00a0\u202f])[0-9]{3})(?:\1[0-9]{3})*")
 _NUMBER_WITH_COMMA = re.compile(r"[+-]?[0-9.,]*[0-9],[0-9][0-9.,]*(e[+-]?[0-9]+)?[ %a-z_-]*", re.I)
+_SIZE_IN_NAME = re.compile(
+    r"(?:param|token|sample|example).*"
+    r"(?:[(\[_ ]|\bin )(k|m|b|t|millions?|billions?|trillions?)[)\]]?$"
+)
 _WITH_ERROR = re.compile(r"([^±]*[0-9.])\s*(?:±|\+/-|\+-).*")
 _PER_CENT = re.compile(r"(.*[0-9.])\s*%")
 
@@ -27,9 +32,9 @@ class Figures(NamedTuple):
 def in_plain_figures(table: Table, scales: Collection[int], losses: Collection[int]) -> Figures:
     """The table with the numbers of some columns as Python writes them.
 
-    A column of losses that are all in per cent is taken as the numbers before the sign, and what
-    stands after ± is left out. Where a table does not tell what its commas are, cells stay as they
-    are, to be refused.
+    A column named `params (M)` holds millions. A column of losses that are all in per cent is taken
+    as the numbers before the sign, and what stands after ± is left out. Where a table does not tell
+    what its commas are, cells stay as they are, to be refused.
     """
     cells = {place: [row.cells[place] for row in table.rows] for place in (*scales, *losses)}
     decimal = _decimal(
@@ -39,6 +44,8 @@ def in_plain_figures(table: Table, scales: Collection[int], losses: Collection[i
     )
     plain = {place: [_plain(cell, decimal) for cell in column] for place, column in cells.items()}
     notes = list(_commas_told(cells, plain))
+    for place in scales:
+        plain[place] = _in_full(table.header[place], plain[place])
     for place in losses:
         alone = [_WITH_ERROR.sub(r"\1", cell) for cell in plain[place]]
         if alone != plain[place]:
@@ -80,6 +87,17 @@ def _plain(cell: str, decimal: str | None) -> str:
     if groups is not None and groups[1] != decimal:
         whole = re.sub(r"[^0-9+-]", "", whole)
     return f"{whole}{'.' * bool(mark)}{rest}" if _NUMBER_WITH_COMMA.fullmatch(cell) else cell
+
+
+def _in_full(name: str, column: Sequence[str]) -> list[str]:
+    suffix = size_in_name(name)
+    return [f"{cell}{suffix}" if is_number(f"{cell}{suffix}") else cell for cell in column]
+
+
+def size_in_name(name: str) -> str:
+    """`M` of a column named `params (M)` or `tokens_in_millions`; empty where it has none."""
+    match = _SIZE_IN_NAME.search(name.strip().lower())
+    return match[1][0].upper() if match else ""
 
 
 def _without_per_cent(column: Sequence[str]) -> list[str]:

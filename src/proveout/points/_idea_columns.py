@@ -15,12 +15,16 @@ from proveout.points._amounts import (
     UNITS,
     Meaning,
     meaning_of,
+    named_for,
     parse_amount,
     scale_names,
 )
 from proveout.points._columns import (
+    ERRORS,
     FLOPS_PER_PARAM_TOKEN,
     LETTERS,
+    PERPLEXITIES,
+    SCORES,
     SYNONYMS,
     by_synonym,
     named_column,
@@ -38,15 +42,11 @@ _IDEA_NAMES = (
 )
 _SEED_NAMES = (SYNONYMS["seed"], "replicate rep repeat", SYNONYMS["run"])
 _LOSS_NAMES = (
-    f"{SYNONYMS['loss']} perplexity ppl val_perplexity val_ppl val_bpb log_loss",
-    "error err error_rate val_error test_error top1_error wer cer mse rmse mae val_mse test_mse",
+    f"{SYNONYMS['loss']} {PERPLEXITIES}",
+    ERRORS,
     LETTERS["loss"],
 )
-_GAIN_NAMES = (
-    "accuracy acc val_accuracy val_acc eval_accuracy test_accuracy test_acc top1 top_1 score "
-    "reward return f1 bleu rouge chrf auc auroc map r2 psnr win_rate exact_match "
-    "log_likelihood loglik"
-)
+_GAIN_NAMES = SCORES
 _SIZE = re.compile(r"[0-9.]+ ?[mb]( ?param(eter)?s)?")
 _FAILURE_NAMES = ("failure", "status state outcome")
 
@@ -140,8 +140,9 @@ def _scales_among(path: Path, table: Table, places: list[int]) -> list[int]:
 def _sizes(table: Table, left: Mapping[int, str]) -> int | None:
     """The one column left that has a unit in its name, or of which all cells are sizes such as
     125M; None without."""
-    named = (i for i in left if meaning_of(table.header[i]).unit in {"flops", "params", "tokens"})
-    found = _only(named)
+    header = {i: table.header[i] for i in left}
+    named = (named_for(unit, header) for unit in ("flops", "params", "tokens"))
+    found = _only(place for place in named if place is not None)
     sized = (i for i in left if _are_sizes(_cells(table, i)))
     return found if found is not None else _only(sized)
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 from proveout.errors import DataError, UserError
+from proveout.points._amounts import meaning_of, named_for, scale_words
 from proveout.points._columns import (
+    ERRORS,
     FLOPS_PER_PARAM_TOKEN,
     LETTERS,
+    PERPLEXITIES,
+    SCORES,
     SYNONYMS,
     Mistake,
     all_mistakes,
@@ -28,6 +32,7 @@ T = TypeVar("T")
 _SAME_SCALE = 1e-9  # relative: what rounding leaves
 _WEIGHT_SPAN, _SCALE_SPAN = 1e9, 1e25
 
+_IDEAS = {"idea", "method", "optimizer", "recipe", "variant", "arm", "treatment"}
 _SCALES = ("compute", "params", "tokens", "unique_tokens")
 
 
@@ -55,6 +60,17 @@ class Runs:
     columns: Mapping[str, str]
     ignored: tuple[str, ...]
     warnings: tuple[str, ...] = ()
+
+    @property
+    def stands_in(self) -> bool:
+        """Whether what laws take as compute is another scale, the only one that there is."""
+        column = self.columns.get("compute")
+        return column is not None and meaning_of(column).unit not in {None, "flops"}
+
+    @property
+    def is_of_steps(self) -> bool:
+        """Whether that scale is the steps of training."""
+        return self.stands_in and meaning_of(self.columns["compute"]).unit == "steps"
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -91,7 +107,7 @@ def read_runs(path: Path, columns: Mapping[str, str] | None = None) -> Runs:
     table, notes = in_plain_figures(table, scales, [found["loss"]])
     rows, passed_over = _with_loss(path, table, found["loss"])
     runs = _runs(path, table.header, found, rows)
-    runs = replace(runs, warnings=(*notes, *passed_over))
+    runs = replace(runs, warnings=(*notes, *passed_over, *_mixed(table, found)))
     _check_weights(runs)
     _check_spread(runs)
     _check_checkpoints(runs)
@@ -130,22 +146,71 @@ def _columns(path: Path, header: Sequence[str], given: Mapping[str, str]) -> dic
     roles = {role: named_column(path, header, role, name) for role, name in given.items() if name}
     left = {i: plain_name(name) for i, name in enumerate(header) if i not in roles.values()}
     for role in SYNONYMS:
-        tiers = SYNONYMS[role], LETTERS.get(role, "")
+        tiers: tuple[str, ...] = SYNONYMS[role], LETTERS.get(role, "")
+        if role == "loss":
+            tiers = f"{SYNONYMS[role]} {PERPLEXITIES}", LETTERS[role], ERRORS, "value"
         place = None if role in given else by_synonym(path, header, role, left, tiers)
         if place is not None:
             roles[role] = place
-    there = f"the columns are {', '.join(name or '(no name)' for name in header)}"
+    left = {i: header[i] for i in left if i not in roles.values()}
+    for role, unit in (("compute", "flops"), ("params", "params"), ("tokens", "tokens")):
+        place = None if role in given or role in roles else named_for(unit, left)
+        if place is not None:
+            roles[role] = place
     if "loss" not in roles:
-        refuse(path, f"has no column that is known as the loss; {there}; "
-                      "say which it is with --loss COLUMN")  # fmt: skip
-    if "compute" not in roles and not {"params", "tokens"} <= roles.keys():
+        _no_loss(path, header)
+    return _of_laws(path, header, roles, left, given)
+
+
+def _no_loss(path: Path, header: Sequence[str]) -> NoReturn:
+    there = f"the columns are {', '.join(name or '(no name)' for name in header)}"
+    score = next((name for name in header if plain_name(name) in SCORES.split()), None)
+    how = "say which it is with --loss COLUMN"
+    if score is not None:
+        how = f"laws are of what falls with scale: for {score} add a column of the error, such as "
+        how += "1 - accuracy"
+    refuse(path, f"has no column that is known as the loss; {there}; {how}")
+
+
+def _of_laws(
+    path: Path,
+    header: Sequence[str],
+    roles: dict[str, int],
+    left: Mapping[int, str],
+    given: Mapping[str, str],
+) -> dict[str, int]:
+    """The columns that laws take: params and tokens, or compute, or the one scale that there is in
+    its place."""
+    if {"params", "tokens"} <= roles.keys():
+        return roles
+    if "compute" not in roles and "compute" not in given:
+        sizes = [roles[role] for role in ("params", "tokens") if role in roles]
+        words = scale_words("examples", "steps")
+        sizes += [i for i, name in left.items() if plain_name(name) in words]
+        sizes = sizes or [i for i, name in left.items() if plain_name(name) == "scale"]
+        if len(sizes) == 1:
+            roles["compute"] = sizes[0]
+    if "compute" not in roles:
         missing = " or ".join(r for r in ("params", "tokens") if r not in roles)
+        there = f"the columns are {', '.join(name or '(no name)' for name in header)}"
         refuse(path, f"needs compute, or params and tokens, and has no column known as compute "
                       f"or {missing}; {there}; say which is which with "
-                      "--columns params=COLUMN,tokens=COLUMN")  # fmt: skip
-    if not {"params", "tokens"} <= roles.keys():
-        return {role: i for role, i in roles.items() if role not in _SCALES[1:]}
-    return roles
+                      "--columns params=COLUMN,tokens=COLUMN, or compute=COLUMN for any one scale "
+                      "alone")  # fmt: skip
+    return {role: i for role, i in roles.items() if role not in _SCALES[1:]}
+
+
+def _mixed(table: Table, found: Mapping[str, int]) -> tuple[str, ...]:
+    """Runs of several ideas have no law in common."""
+    for place, name in enumerate(table.header):
+        if plain_name(name) in _IDEAS and place not in found.values():
+            kinds = len({row.cells[place] for row in table.rows})
+            if 1 < kinds < len(table.rows):
+                return (
+                    f"runs of {kinds} kinds, by the column {name}, are fitted by one law; "
+                    "keep one kind in the file, or compare them with proveout decide",
+                )
+    return ()
 
 
 def _with_loss(path: Path, table: Table, place: int) -> tuple[list[Row], tuple[str, ...]]:
