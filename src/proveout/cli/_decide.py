@@ -81,7 +81,7 @@ def decide(
     table = read_idea_runs(runs, named, unit=unit, higher_is_better=higher_is_better)
     decided = weigh(table, asked)
     if as_json:
-        print_json(document(decided.decision))
+        print_json(document(decided.decision, decided.shown))
     else:
         print_decided(decided, console())
     if plot is not None:

@@ -59,12 +59,12 @@ def _winner(decision: Decision, holding: Sequence[IdeaDecision], at: str) -> str
 
 
 def _gap(idea: IdeaDecision) -> str:
-    """`0.045 [0.015, 0.079]`: how much better what holds is."""
+    """`0.045 (80%: 0.015 to 0.079)`: how much better what holds is."""
     mean, ends = idea.gap_at_target or 0.0, idea.interval80
     if ends is None:
         return f"{abs(mean):.3g}"
     low, high = sorted(math.copysign(1.0, mean) * end for end in ends)
-    return f"{abs(mean):.3g} [{low:.2g}, {high:.2g}]"
+    return f"{abs(mean):.3g} (80%: {low:.2g} to {high:.2g})"
 
 
 def _percent(probability: float | None) -> str:

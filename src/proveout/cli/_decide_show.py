@@ -24,13 +24,14 @@ _KEYS = (
 )  # fmt: skip
 
 
-def document(decision: Decision) -> dict[str, object]:
-    """The decision as JSON has it: what is not known, or not finite, is None."""
+def document(decision: Decision, shown: Decision | None = None) -> dict[str, object]:
+    """The decision as JSON has it: what is not known, or not finite, is None. `shown` is what the
+    sentence is of, where scales are told in another unit."""
     return {
         "target": decision.target,
         "unit": decision.unit,
         "baseline": decision.baseline,
-        "answer": answer(decision),
+        "answer": answer(shown or decision),
         "ideas": [{key: _known(getattr(each, key)) for key in _KEYS} for each in decision.ideas],
         "warnings": list(decision.warnings),
     }
