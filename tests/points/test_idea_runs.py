@@ -291,3 +291,9 @@ def test_of_rows_of_one_run_the_last_step_counts_and_copies_count_once(write: Wr
     assert read_idea_runs(write(copied)).ideas == ("a", "b")
     with pytest.raises(DataError, match=r"seed 0 is there on line 2 already \(they differ in lr\)"):
         read_idea_runs(write(table("idea,flops,seed,lr,loss", "a,1e18,0,1,3", "a,1e18,0,2,4")))
+
+
+def test_a_table_of_settings_is_not_taken_for_a_wide_one(write: Write) -> None:
+    for text in ("flops,lr,L_c4\n1e18,1,3\n1e18,2,2\n", "idea,loss,1,2\na,3,7,8\nb,2,7,8\n"):
+        with pytest.raises(DataError, match="known as the"):
+            read_idea_runs(write(text))

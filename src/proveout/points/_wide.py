@@ -17,6 +17,8 @@ _SEED_AT_END = re.compile(
     r"(?:(.*?)[ _@:/(\[-]+)?(?:seed|run|rep|replicate|trial)[ _]?([0-9]+)[)\]]?"
 )
 
+_BANDS = ("__MIN", "__MAX")  # what Weights & Biases writes beside a curve
+
 
 class Names(NamedTuple):
     """Plain names of columns, by what they hold."""
@@ -72,6 +74,8 @@ def _by_scale(table: Table, given: Mapping[str, str], names: Names) -> Table | N
     if len(found) < 2 or len(heads) > 1:
         return None
     (head,) = heads
+    if not head and _has(table, given, "loss", names.value):
+        return None
     scale = head if head in names.scale else "scale"
     return _melted(table, found, scale, head if head in names.value else "loss")
 
@@ -97,7 +101,10 @@ def _by_idea(table: Table, given: Mapping[str, str], names: Names) -> Table | No
     if _has(table, given, "idea", names.idea) or _has(table, given, "loss", names.value):
         return None
     found = {place: name for place, name in enumerate(table.header)
-             if name and plain_name(name) not in known}  # fmt: skip
+             if name and plain_name(name) not in known and not name.endswith(_BANDS)}  # fmt: skip
+    ids = [i for i, name in enumerate(table.header) if name and plain_name(name) in known]
+    if len({tuple(row.cells[i] for i in ids) for row in table.rows}) < len(table.rows):
+        return None  # rows that differ in settings, and not in what they are a row of
     cells = [row.cells[place] for row in table.rows for place in found]
     numbers = sum(is_number(cell.rstrip("%").replace(",", ".").lstrip("-")) for cell in cells)
     if len(found) < 2 or len(found) == len(table.header) or numbers < 0.8 * len(cells):
