@@ -47,7 +47,9 @@ def test_the_four_columns_are_read_as_they_stand(write: Write) -> None:
     [("Optimizer,FLOPs,Replicate,Eval-Loss", "flops"), ("method,C,rep,bpb", "flops"),
      ("variant,model_size,seed,val_loss", "params"), ("name,N,run,bits_per_byte", "params"),
      ("arm,training tokens,seed,L", "tokens"), ("recipe,D,seed,nll", "tokens"),
-     ("model,GPU hours,seed,loss", "seconds"), ("config,Scale,random_seed,loss", "flops")],
+     ("model,GPU hours,seed,loss", "seconds"), ("model,A100-days,fold,Test PPL", "seconds"),
+     ("method,total_flos,seed,val loss (c4)", "flops"), ("method,n_train,seed,rmse", "examples"),
+     ("config,Scale,random_seed,loss", "flops")],
 )  # fmt: skip
 def test_columns_are_found_by_the_names_that_people_give_them(
     header: str, unit: str, write: Write

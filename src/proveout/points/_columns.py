@@ -16,7 +16,7 @@ _TRACKED = re.compile(r"\A(config|params|metrics|summary|hparams|tags|args)[./](
 _SHOWN = 5  # mistakes named at once
 
 SYNONYMS = {
-    "compute": "compute flops flop train_flops training_flops training_flop total_flops",
+    "compute": "compute flops flop train_flops training_flops training_flop total_flops total_flos",
     "params": "params parameters param_count parameter_count n_params num_params n_parameters "
     "num_parameters model_size non_embedding_params non_embedding_parameters",
     "tokens": "tokens n_tokens num_tokens token_count train_tokens training_tokens total_tokens",
@@ -31,6 +31,8 @@ PERPLEXITIES = "perplexity ppl val_perplexity val_ppl val_bpb log_loss"
 ERRORS = (
     "error err error_rate val_error test_error top1_error wer cer mse rmse mae val_mse test_mse"
 )
+LOSS_WORDS, SCORE_WORDS = "loss bpb nll ppl perplexity", "accuracy acc bleu f1 auc"
+"""In a name of several words, they say what it is."""
 SCORES = (
     "accuracy acc val_accuracy val_acc eval_accuracy test_accuracy test_acc top1 top_1 score "
     "reward return f1 bleu rouge chrf auc auroc map r2 psnr win_rate exact_match "
@@ -87,6 +89,12 @@ def by_synonym(
         if places:
             return places[0]
     return None
+
+
+def of_kind(plain: Mapping[int, str], words: str) -> int | None:
+    """The one column with one of these words in its name; None where there is none, or several."""
+    found = [i for i, name in plain.items() if set(name.split("_")) & set(words.split())]
+    return found[0] if len(found) == 1 else None
 
 
 class Mistake(NamedTuple):

@@ -23,11 +23,14 @@ from proveout.points._columns import (
     ERRORS,
     FLOPS_PER_PARAM_TOKEN,
     LETTERS,
+    LOSS_WORDS,
     PERPLEXITIES,
+    SCORE_WORDS,
     SCORES,
     SYNONYMS,
     by_synonym,
     named_column,
+    of_kind,
     plain_name,
 )
 from proveout.points._figures import Figures, in_plain_figures
@@ -40,7 +43,7 @@ _IDEA_NAMES = (
     "algorithm experiment condition intervention technique architecture arch system approach "
     "strategy",
 )
-_SEED_NAMES = (SYNONYMS["seed"], "replicate rep repeat", SYNONYMS["run"])
+_SEED_NAMES = (SYNONYMS["seed"], "replicate rep repeat fold", SYNONYMS["run"])
 _LOSS_NAMES = (
     f"{SYNONYMS['loss']} {PERPLEXITIES}",
     ERRORS,
@@ -93,10 +96,11 @@ def find_columns(
         known = () if role in given else words
         place = by_synonym(path, header, role, left, known, narrow.get(role, list))
         if place is None and role == "loss" and role not in given:
-            place = by_synonym(path, header, role, left, (_GAIN_NAMES,))
-            higher_is_better |= place is not None
+            place = of_kind(left, LOSS_WORDS)
         if place is None and role == "loss" and role not in given:
-            place = _only(i for i, name in left.items() if "loss" in name.split("_"))
+            place = by_synonym(path, header, role, left, (_GAIN_NAMES,))
+            place = of_kind(left, SCORE_WORDS) if place is None else place
+            higher_is_better |= place is not None
         if place is None and role == "scale" and role not in given:
             place = _sizes(table, left)
         if place is not None:
@@ -143,8 +147,9 @@ def _sizes(table: Table, left: Mapping[int, str]) -> int | None:
     header = {i: table.header[i] for i in left}
     named = (named_for(unit, header) for unit in ("flops", "params", "tokens"))
     found = _only(place for place in named if place is not None)
-    sized = (i for i in left if _are_sizes(_cells(table, i)))
-    return found if found is not None else _only(sized)
+    sized = _only(i for i in left if _are_sizes(_cells(table, i)))
+    likely = found if found is not None else sized
+    return likely if likely is not None else named_for("seconds", header)
 
 
 def _only(places: Iterable[int]) -> int | None:

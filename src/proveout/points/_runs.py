@@ -13,6 +13,7 @@ from proveout.points._columns import (
     ERRORS,
     FLOPS_PER_PARAM_TOKEN,
     LETTERS,
+    LOSS_WORDS,
     PERPLEXITIES,
     SCORES,
     SYNONYMS,
@@ -20,6 +21,7 @@ from proveout.points._columns import (
     all_mistakes,
     by_synonym,
     named_column,
+    of_kind,
     plain_name,
 )
 from proveout.points._figures import in_plain_figures
@@ -158,7 +160,10 @@ def _columns(path: Path, header: Sequence[str], given: Mapping[str, str]) -> dic
         if place is not None:
             roles[role] = place
     if "loss" not in roles:
-        _no_loss(path, header)
+        place = of_kind({i: plain_name(name) for i, name in left.items()}, LOSS_WORDS)
+        if place is None or "loss" in given:
+            _no_loss(path, header)
+        roles["loss"] = place
     return _of_laws(path, header, roles, left, given)
 
 

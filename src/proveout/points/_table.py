@@ -14,6 +14,7 @@ from proveout.points._numbers import is_number
 from proveout.points._records import read_records
 
 _DELIMITERS = ",;\t|"
+_BINARY = re.compile(r"[\0-\x08\x0e-\x1f\ufffd]")
 _SPACED_QUOTE = re.compile(r'" +(?=[,;|\t\r\n]|\Z)')
 _RULE = re.compile(":?-+:?")  # below the header of a table in Markdown
 _COMMENT = re.compile(r"(?:\A|(?<=[\r\n]))[ \t]*#([^\r\n]*)")
@@ -126,9 +127,9 @@ def _text(path: Path) -> str:
     wide = data.startswith((b"\xff\xfe", b"\xfe\xff"))  # how a spreadsheet writes "Unicode text"
     try:
         text = data.decode("utf-16" if wide else "utf-8-sig")
-    except UnicodeDecodeError:
-        text = "\0"
-    if "\0" in text:
+    except UnicodeDecodeError:  # as spreadsheets in Europe save a CSV
+        text = data.decode("cp1252", errors="replace")
+    if _BINARY.search(text):
         refuse(path, "is not UTF-8 text; save the table as CSV (UTF-8)")
     return text
 
