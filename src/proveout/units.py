@@ -107,6 +107,20 @@ def compact(amount: float) -> str:
     return f"{float(mantissa):g}e{int(exponent)}"
 
 
+def scale_text(amount: float, unit: str) -> str:
+    """A scale for people: `1e20 flops`, `7B params`, `500 GPU hours`."""
+    return f"{scale_number(amount, unit)} {unit}"
+
+
+def scale_number(amount: float, unit: str) -> str:
+    """The number alone: of what is counted in millions and more, `130M`, `1.5B` or `2T`."""
+    if unit in {"params", "tokens", "examples"}:
+        for size, suffix in ((1e12, "T"), (1e9, "B"), (1e6, "M")):
+            if size <= amount < 1e15:
+                return f"{amount / size:.4g}{suffix}"
+    return compact(amount)
+
+
 def duration(seconds: float) -> str:
     """A time span for people: `0.4 s`, `12 s`, `3 min 05 s`, `2 h 10 min`."""
     if seconds < 10:

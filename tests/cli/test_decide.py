@@ -116,6 +116,8 @@ def test_a_person_sees_the_best_first_with_gaps_chances_and_reasons(
 ) -> None:
     found = decide(runs, "--target", "1e13", "--json").json
     shown = decide(runs, "--target", "1e13").out
+    assert shown.splitlines()[0] == found["answer"]
+    assert found["answer"].startswith("wider is better than baseline at 1e13 flops by 0.1")
     assert "60 runs of 4 ideas; loss over scale, 1e10 to 1e12 flops" in shown
     assert "gaps are to baseline, the baseline by its name" in shown
     table = shown[shown.index("idea ") :]
@@ -164,6 +166,8 @@ def test_units_are_told_by_the_column_and_by_the_option(tmp_path: Path, decide: 
     hours = write(tmp_path / "hours.csv", lines, "optimizer,gpu_hours,seed,val_loss")
     done = decide(hours, "--target", "2e9", "--json").json
     assert (done["unit"], done["target"]) == ("seconds", 7.2e12)
+    assert "at 2e9 gpu_hours" in done["answer"]
+    assert "gap at 2e9 [80%]" in decide(hours, "--target", "2e9").out
 
 
 def test_columns_can_be_named(runs: Path, decide: Decide) -> None:
@@ -187,6 +191,9 @@ def test_where_more_is_better_gaps_have_the_sign_of_the_score(runs: Path, decide
         assert (scored[idea]["gap_at_target"] > 0) == (plain[idea]["gap_at_target"] < 0)
     assert scored["wider"]["verdict"] == "holds"
     assert next(iter(scored)) == "wider"
+    known_by_name = decide(runs, "--target", "1e13", "--json").json
+    assert {each["idea"]: each for each in known_by_name["ideas"]} == scored
+    assert known_by_name["answer"].startswith("wider is better than baseline")
 
 
 def test_failed_and_missing_runs_are_passed_over_and_told(runs: Path, decide: Decide) -> None:
@@ -202,6 +209,45 @@ def test_failed_and_missing_runs_are_passed_over_and_told(runs: Path, decide: De
     assert any("wider: 1 run failed at 1e12 (line 62)" in each for each in done.json["warnings"])
     shown = decide(runs, "--target", "1e13").out
     assert "! late: 1 run without a loss at 1e12 (line 65), passed over" in shown
+
+
+def test_a_loss_out_of_all_proportion_is_a_run_that_failed(tmp_path: Path, decide: Decide) -> None:
+    runs = write(tmp_path / "runs.csv", rows(seeds=2, scales=SCALES[:2]))
+    plain = decide(runs, "--target", "1e13", "--json").ideas
+    runs.write_text(runs.read_text() + "wider,3e10,3,8e9\n")
+    done = decide(runs, "--target", "1e13", "--json")
+    assert done.ideas["wider"]["gap_at_target"] == plain["wider"]["gap_at_target"]
+    assert any("line 18: a loss of 8e+09" in each for each in done.json["warnings"])
+
+
+def test_gains_that_end_at_zero_are_warned_of(tmp_path: Path, decide: Decide) -> None:
+    lines = [(idea, scale, seed, max(loss - 3.3, 0.0)) for idea, scale, seed, loss in rows()]
+    path = write(tmp_path / "runs.csv", lines, "idea,flops,seed,error_rate")
+    warnings = decide(path, "--target", "1e13", "--json").json["warnings"]
+    assert [each for each in warnings if "losses are zero, where no gap can show" in each]
+
+
+def test_the_answer_where_nothing_holds() -> None:
+    from proveout.cli._decide_answer import answer
+    from proveout.verdicts import Decision, IdeaDecision
+
+    def idea(name: str, verdict: str, helps: float, best: float) -> IdeaDecision:
+        return IdeaDecision(name, -0.1, (-0.2, 0.1), None, None, helps, best, verdict, "")
+
+    worse, hope = idea("worse", "hurts", 0.01, 0.001), idea("hope", "undecided", 0.9, 0.4)
+    open_one = idea("open", "undecided", 0.4, 0.1)
+
+    def told(baseline: str | None, *ideas: IdeaDecision) -> str:
+        return answer(Decision(7e9, "params", baseline, ideas))
+
+    assert told("adamw", worse) == "keep adamw: no idea is likely to be better at 7B params"
+    assert told("adamw", worse, open_one).endswith("at 7B params; more runs would tell")
+    assert "the likeliest best is hope, which helps with probability 90%" in told(
+        "adamw", worse, open_one, hope
+    )
+    assert "the likeliest best is hope, with probability 40%" in told(None, worse, hope)
+    unknown = IdeaDecision("late", None, None, None, None, None, None, "undecided", "no run")
+    assert told("adamw", unknown) == "nothing is known of any gap at 7B params"
 
 
 def test_a_run_more_or_less_leaves_the_others_verdicts(runs: Path, decide: Decide) -> None:
@@ -255,7 +301,7 @@ def test_the_figure_is_written_and_named(
         (["--target", "0"], "--target is '0'; it must be above zero"),
         (["--target", "7B params"], "the runs' scales are flops"),
         (["--target", "1e13", "--baseline", "muon"], "there are: baseline, wider, renamed"),
-        (["--target", "1e13", "--unit", "steps"], "flops, params, tokens, seconds"),
+        (["--target", "1e13", "--unit", "epochs"], "examples, steps, seconds"),
         (["--target", "1e13", "--certainty", "95"], "--certainty is 95"),
         (["--target", "1e13", "--smallest-gap", "-1"], "--smallest-gap is -1"),
         (["--target", "1e13", "--loss", "bpb"], "no column 'bpb' for loss"),

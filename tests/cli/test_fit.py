@@ -137,6 +137,7 @@ def test_a_person_sees_law_forms_forecasts_and_what_was_left_out(curve: Path, fi
     for each in found["forms"]:
         assert each["form"] in shown.out
         assert all(f"{name} " in shown.out for name in each["parameters"])
+    assert shown.out.splitlines()[0].startswith("bits_per_byte at compute 3e22: ")
     assert "8 runs" in shown.out
     assert "columns left out: note" in shown.out
     mean = found["predictions"][0]["mean"]

@@ -36,8 +36,9 @@ def decide(
     unit: Annotated[
         str | None,
         typer.Option(
-            metavar="flops|params|tokens|seconds",
-            help="What the scales count; by default what the column's name says.",
+            metavar="flops|params|tokens|...",
+            help="What the scales count: flops, params, tokens, examples, steps or seconds; by "
+            "default what the column's name says.",
         ),
     ] = None,
     loss: Annotated[
@@ -49,7 +50,10 @@ def decide(
     ] = None,
     higher_is_better: Annotated[
         bool,
-        typer.Option("--higher-is-better", help="The loss is an accuracy or its like."),
+        typer.Option(
+            "--higher-is-better",
+            help="The loss is a score, of which more is better; an accuracy is known by name.",
+        ),
     ] = False,
     certainty: Annotated[
         float, typer.Option(help="How sure one must be to say that an idea holds.")
@@ -72,16 +76,16 @@ def decide(
 
     if plot is not None:
         check_figure_path(plot)
-    asked = Asked(target, baseline, certainty, smallest_gap, higher_is_better)
+    asked = Asked(target, baseline, certainty, smallest_gap)
     named = named_columns(columns, loss, "idea=I,scale=S,seed=R,loss=L")
     table = read_idea_runs(runs, named, unit=unit, higher_is_better=higher_is_better)
     decided = weigh(table, asked)
     if as_json:
-        print_json(document(decided.decision))
+        print_json(document(decided.decision, decided.shown))
     else:
         print_decided(decided, console())
     if plot is not None:
         with explained(plot):
-            save_decide_figure(decided.decision, plot, loss_name=table.columns["loss"])
+            save_decide_figure(decided.shown, plot, loss_name=table.columns["loss"])
         if not as_json:
             print(f"\nfigure: {shortest(plot)}")

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from proveout.errors import UserError
 from proveout.units import compact
 
+_DIVERGED = 1e4  # times the usual loss at a scale
+
 if TYPE_CHECKING:
     from proveout.points import IdeaRun, IdeaRuns
     from proveout.verdicts import Decision, IdeaDecision
@@ -26,7 +28,6 @@ class Asked:
     baseline: str | None
     certainty: float
     smallest_gap: float
-    higher_is_better: bool
 
 
 class Decided(NamedTuple):
@@ -36,6 +37,23 @@ class Decided(NamedTuple):
     decision: Decision
     found_by_name: bool
 
+    @property
+    def shown(self) -> Decision:
+        """With scales as the file counts them, and not in seconds."""
+        times = self.runs.times
+        if times == 1:
+            return self.decision
+        ideas = tuple(
+            replace(
+                each,
+                measured=tuple((s / times, gap, error, n) for s, gap, error, n in each.measured),
+                line=tuple((s / times, mean, low, high) for s, mean, low, high in each.line),
+            )
+            for each in self.decision.ideas
+        )
+        unit = self.runs.columns["scale"]
+        return replace(self.decision, target=self.decision.target / times, unit=unit, ideas=ideas)
+
 
 def weigh(runs: IdeaRuns, asked: Asked) -> Decided:
     """The decision on a table of runs; gaps are in the loss's own direction.
@@ -43,11 +61,15 @@ def weigh(runs: IdeaRuns, asked: Asked) -> Decided:
     Raises:
         UserError: a target, a baseline or another option that cannot be.
     """
+    from numpy.linalg import LinAlgError
+
     from proveout.verdicts import Run, decide
 
     target = _target(runs, asked)
     baseline = _baseline(runs, asked.baseline)
-    sign = -1.0 if asked.higher_is_better else 1.0
+    runs = _without_diverged(runs)
+    higher = runs.higher_is_better
+    sign = -1.0 if higher else 1.0
     scored = [Run(r.idea, r.scale, sign * r.loss, r.seed) for r in runs.runs if r.loss is not None]
     _check_scored(runs, {run.idea for run in scored}, baseline)
     try:
@@ -55,7 +77,7 @@ def weigh(runs: IdeaRuns, asked: Asked) -> Decided:
             scored, target, unit=runs.unit, baseline=baseline, certainty=asked.certainty,
             smallest_gap=asked.smallest_gap,
         )  # fmt: skip
-    except ValueError:  # of linear algebra too
+    except LinAlgError:
         losses = [run.loss for run in scored]
         raise UserError(
             f"{runs.path}: no gap can be told from losses of {min(losses):g} to {max(losses):g} "
@@ -63,13 +85,34 @@ def weigh(runs: IdeaRuns, asked: Asked) -> Decided:
             f"{compact(max(run.scale for run in scored))}; they are too much alike or too far "
             "apart, so look for a slip, or for a column that is not the loss"
         ) from None
-    if asked.higher_is_better:
+    except ValueError as error:
+        raise UserError(f"{runs.path}: {error}") from None
+    if higher:
         decision = replace(decision, ideas=tuple(_turned(each) for each in decision.ideas))
     found = tuple(_if_broken(each, runs) for each in decision.ideas)
     unscored = _unscored(runs, {*(each.idea for each in found), baseline})
     warnings = (*runs.warnings, *_failures(runs), *decision.warnings)
     decision = replace(decision, ideas=(*found, *unscored), warnings=warnings)
     return Decided(runs, decision, asked.baseline is None and baseline is not None)
+
+
+def _without_diverged(runs: IdeaRuns) -> IdeaRuns:
+    """A loss that is out of all proportion to the others at its scale is no measurement."""
+    usual: dict[float, list[float]] = {}
+    for run in runs.runs:
+        if run.loss is not None:
+            usual.setdefault(run.scale, []).append(abs(run.loss))
+    middles = {scale: sorted(sizes)[(len(sizes) - 1) // 2] for scale, sizes in usual.items()}
+    kept, warnings = [], list(runs.warnings)
+    for run in runs.runs:
+        if run.loss is not None and 0 < _DIVERGED * middles[run.scale] < abs(run.loss):
+            warnings.append(
+                f"line {run.line}: a loss of {run.loss:g}, where others at its scale "
+                f"have {middles[run.scale]:.4g}, is a run that failed"
+            )
+            run = run._replace(loss=None, failed=True)
+        kept.append(run)
+    return replace(runs, runs=tuple(kept), warnings=tuple(warnings))
 
 
 def _target(runs: IdeaRuns, asked: Asked) -> float:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from proveout.cli._decide_answer import answer
 from proveout.cli._decide_runs import Decided
 from proveout.report import decision_table
-from proveout.units import compact
+from proveout.units import scale_number
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,12 +24,14 @@ _KEYS = (
 )  # fmt: skip
 
 
-def document(decision: Decision) -> dict[str, object]:
-    """The decision as JSON has it: what is not known, or not finite, is None."""
+def document(decision: Decision, shown: Decision | None = None) -> dict[str, object]:
+    """The decision as JSON has it: what is not known, or not finite, is None. `shown` is what the
+    sentence is of, where scales are told in another unit."""
     return {
         "target": decision.target,
         "unit": decision.unit,
         "baseline": decision.baseline,
+        "answer": answer(shown or decision),
         "ideas": [{key: _known(getattr(each, key)) for key in _KEYS} for each in decision.ideas],
         "warnings": list(decision.warnings),
     }
@@ -43,8 +46,10 @@ def _known(value: object) -> object:
 
 
 def print_decided(decided: Decided, console: Console) -> None:
-    """Prints what was read, what gaps are against, the table and the warnings."""
-    decision = decided.decision
+    """Prints the answer, what was read, what gaps are against, the table and the warnings."""
+    decision = decided.shown
+    _say(console, answer(decision), "bold")
+    _say(console, "")
     _say(console, _runs_line(decided))
     if decided.runs.ignored:
         _say(console, f"columns left out: {', '.join(decided.runs.ignored)}", "dim")
@@ -64,15 +69,17 @@ def _say(console: Console, text: str, style: str = "") -> None:
 def _runs_line(decided: Decided) -> str:
     runs = decided.runs
     scored = [run for run in runs.runs if run.loss is not None]
-    scales = [run.scale for run in scored]
+    scales = [run.scale / runs.times for run in scored]
     seeds = "" if "seed" in runs.columns else "; no column of seeds"
-    ends = compact(min(scales))
+    unit = decided.shown.unit
+    ends = scale_number(min(scales), unit)
     if max(scales) > min(scales):
-        ends += f" to {compact(max(scales))}"
+        ends += f" to {scale_number(max(scales), unit)}"
     column = runs.columns["scale"]
-    unit = "" if column.lower() == runs.unit else f" {runs.unit}"
+    unit = "" if column.lower() == unit.lower() else f" {unit}"
+    more = " (more is better)" if runs.higher_is_better else ""
     return (f"{runs.path}: {len(scored)} runs of {len({run.idea for run in scored})} ideas; "
-            f"{runs.columns['loss']} over {column}, {ends}{unit}{seeds}")  # fmt: skip
+            f"{runs.columns['loss']}{more} over {column}, {ends}{unit}{seeds}")  # fmt: skip
 
 
 def _against(decided: Decided) -> str:

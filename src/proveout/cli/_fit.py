@@ -66,7 +66,8 @@ def fit(
 ) -> None:
     """Fit scaling laws to a table of runs and forecast the loss of larger ones."""
     from proveout.cli._fit_law import find
-    from proveout.cli._fit_show import picture_of, print_found
+    from proveout.cli._fit_picture import picture_of
+    from proveout.cli._fit_show import print_found
     from proveout.cli._shared import console, explained, print_json, shortest
     from proveout.points import read_runs
     from proveout.report import check_figure_path, save_law_figure

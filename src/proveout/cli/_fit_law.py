@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from proveout.cli._fit_options import Place, beyond, chosen_forms, law_inputs, parse_place, scale_of
@@ -111,7 +111,7 @@ class Found:
     def warnings(self) -> tuple[str, ...]:
         """Of the runs, and of places that lie far from them."""
         at = {name: [place[name] for place in self.places] for name in self.places[0]}
-        return (*self.laws.warnings, *self.laws.cautions(at))
+        return (*self.runs.warnings, *self.laws.warnings, *self.laws.cautions(at))
 
     def weighted(self) -> list[tuple[Fit, float]]:
         """Each form's fit with its weight, heaviest first."""
@@ -139,6 +139,9 @@ def find(
     Raises:
         UserError: a form, a place or a bound that these runs do not have.
     """
+    if discrepancy == "models" and runs.is_of_steps:
+        told = "if the rows are steps of one run, say --learning-curve: such curves miss by more"
+        runs = replace(runs, warnings=(*runs.warnings, told))
     chosen = chosen_forms(forms, runs) if forms is not None else None
     inputs = law_inputs(runs, at, chosen)
     places = tuple(parse_place(text, inputs, runs.columns) for text in at) or tuple(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from proveout.errors import UserError
@@ -11,7 +12,7 @@ from proveout.points._columns import LETTERS, SYNONYMS, plain_name
 from proveout.points._numbers import SUFFIXES, parse_scale
 from proveout.units import parse_compute, parse_seconds
 
-UNITS = ("flops", "params", "tokens", "seconds")
+UNITS = ("flops", "params", "tokens", "examples", "steps", "seconds")
 """What a scale may be counted in."""
 
 _SECONDS = {"second": 1.0, "sec": 1.0, "minute": 60.0, "hour": 3600.0, "day": 86400.0}
@@ -21,10 +22,19 @@ _WORDS = {
     "flops": f"{SYNONYMS['compute']} train_compute training_compute total_compute",
     "params": f"{SYNONYMS['params']} size",
     "tokens": SYNONYMS["tokens"],
-    "seconds": " ".join([*_TIMES, "wall_time", "wall_clock", "runtime", "training_time"]),
+    "examples": "examples samples images n_examples num_examples n_samples num_samples n_train "
+    "examples_seen samples_seen train_size training_size dataset_size data_size",
+    "steps": "steps step global_step n_steps num_steps max_steps train_steps training_steps "
+    "iterations iters updates",
+    "seconds": " ".join(
+        [*_TIMES, "wall_time", "wall_clock", "runtime", "duration", "training_time"]
+    ),
 }
 _LETTERS = {"flops": LETTERS["compute"], "params": LETTERS["params"], "tokens": LETTERS["tokens"]}
-_COUNTED = {"param": "params", "parameter": "params", "token": "tokens"}
+_COUNTED = {"param": "params", "parameter": "params", "token": "tokens", "step": "steps",
+            "example": "examples", "sample": "examples"}  # fmt: skip
+SIDE_UNITS = ("steps", "seconds")
+"""What a tracker writes of every run; a scale only where nothing else is."""
 
 
 class Amount(NamedTuple):
@@ -45,6 +55,11 @@ def scale_names(unit: str | None) -> tuple[str, ...]:
     return (*asked, "scale", " ".join(_WORDS.values()), " ".join(_LETTERS.values()))
 
 
+def scale_words(*units: str) -> set[str]:
+    """Plain names of columns that hold scales in these units."""
+    return {word for unit in units for word in _WORDS[unit].split()}
+
+
 def meaning_of(column: str) -> Meaning:
     """`gpu_hours` as seconds, 3600 of them; no unit where the name does not say."""
     plain = plain_name(column)
@@ -59,6 +74,14 @@ def meaning_of(column: str) -> Meaning:
             if part.startswith(word):
                 return Meaning(unit, 1.0)
     return Meaning(None, 1.0)
+
+
+def named_for(unit: str, header: Mapping[int, str]) -> int | None:
+    """The one column of which the name says that it counts something, in whatever words; None where
+    none does, or several do. `tokens_per_step` counts no tokens."""
+    counts = {i: name for i, name in header.items() if "per" not in plain_name(name).split("_")}
+    found = [i for i, name in counts.items() if meaning_of(name).unit == unit]
+    return found[0] if len(found) == 1 else None
 
 
 def _seconds(plain: str) -> float:

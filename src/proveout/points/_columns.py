@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from proveout.points._table import refuse
 
+FLOPS_PER_PARAM_TOKEN = 6.0
+"""Training compute over params x tokens (Kaplan et al. 2020); leaves out attention's own share."""
+
+_TRACKED = re.compile(r"\A(config|params|metrics|summary|hparams|tags|args)[./](?=.)")
 _SHOWN = 5  # mistakes named at once
 
 SYNONYMS = {
-    "compute": "compute flops flop train_flops training_flops training_flop total_flops",
+    "compute": "compute flops flop train_flops training_flops training_flop total_flops total_flos",
     "params": "params parameters param_count parameter_count n_params num_params n_parameters "
     "num_parameters model_size non_embedding_params non_embedding_parameters",
     "tokens": "tokens n_tokens num_tokens token_count train_tokens training_tokens total_tokens",
@@ -23,13 +27,25 @@ SYNONYMS = {
     "seed": "seed random_seed",
     "run": "run run_id run_name",
 }
+PERPLEXITIES = "perplexity ppl val_perplexity val_ppl val_bpb log_loss"
+ERRORS = (
+    "error err error_rate val_error test_error top1_error wer cer mse rmse mae val_mse test_mse"
+)
+LOSS_WORDS, SCORE_WORDS = "loss bpb nll ppl perplexity", "accuracy acc bleu f1 auc"
+"""In a name of several words, they say what it is."""
+SCORES = (
+    "accuracy acc val_accuracy val_acc eval_accuracy test_accuracy test_acc top1 top_1 score "
+    "reward return f1 bleu rouge chrf auc auroc map r2 psnr win_rate exact_match "
+    "log_likelihood loglik"
+)
+"""More of these is better."""
 LETTERS = {"compute": "c", "params": "n", "tokens": "d t", "unique_tokens": "u", "loss": "l"}
 """Looked for only where no longer name is found: a lone T or L is as often something else."""
 
 
 def plain_name(name: str) -> str:
-    """`Training FLOPs ` as `training_flops`."""
-    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+    """`Training FLOPs ` as `training_flops`, and so `config.training_flops` of a tracker."""
+    return re.sub(r"[^a-z0-9]+", "_", _TRACKED.sub("", name.strip().lower())).strip("_")
 
 
 def named_column(path: Path, header: Sequence[str], role: str, name: str) -> int:
@@ -55,10 +71,15 @@ def by_synonym(
     role: str,
     plain: Mapping[int, str],
     tiers: Sequence[str],
+    narrowed: Callable[[list[int]], list[int]] = list,
 ) -> int | None:
-    """The column with a name among the words of the first tier that has any; None without one."""
+    """The column with a name among the words of the first tier that has any; None without one.
+
+    Where a tier has several, `narrowed` may tell by their cells which can be meant.
+    """
     for words in tiers:
         places = [i for i, name in plain.items() if name in words.split()]
+        places = narrowed(places) if len(places) > 1 else places
         if len(places) > 1:
             names = [header[i] for i in places]
             if len(set(names)) == 1:
@@ -68,6 +89,12 @@ def by_synonym(
         if places:
             return places[0]
     return None
+
+
+def of_kind(plain: Mapping[int, str], words: str) -> int | None:
+    """The one column with one of these words in its name; None where there is none, or several."""
+    found = [i for i, name in plain.items() if set(name.split("_")) & set(words.split())]
+    return found[0] if len(found) == 1 else None
 
 
 class Mistake(NamedTuple):

@@ -3,36 +3,81 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from proveout.errors import DataError, UserError
-from proveout.points._amounts import UNITS, Meaning, meaning_of, parse_amount, scale_names
-from proveout.points._columns import LETTERS, SYNONYMS, by_synonym, named_column, plain_name
+from proveout.points._amounts import (
+    SIDE_UNITS,
+    UNITS,
+    Meaning,
+    meaning_of,
+    named_for,
+    parse_amount,
+    scale_names,
+)
+from proveout.points._columns import (
+    ERRORS,
+    FLOPS_PER_PARAM_TOKEN,
+    LETTERS,
+    LOSS_WORDS,
+    PERPLEXITIES,
+    SCORE_WORDS,
+    SCORES,
+    SYNONYMS,
+    by_synonym,
+    named_column,
+    of_kind,
+    plain_name,
+)
+from proveout.points._figures import Figures, in_plain_figures
 from proveout.points._table import Row, Table, refuse
+from proveout.points._wide import Names
 
 _IDEA_NAMES = (
     "idea",
     "name method arm model optimizer optimiser variant recipe config configuration treatment "
-    "algorithm experiment condition intervention technique architecture arch",
+    "algorithm experiment condition intervention technique architecture arch system approach "
+    "strategy",
 )
-_SEED_NAMES = (SYNONYMS["seed"], "replicate rep repeat", SYNONYMS["run"])
-_LOSS_NAMES = (f"{SYNONYMS['loss']} perplexity ppl val_bpb", LETTERS["loss"])
-_GAIN_NAMES = (
-    "accuracy acc val_accuracy eval_accuracy test_accuracy score reward return f1 bleu auc"
+_SEED_NAMES = (SYNONYMS["seed"], "replicate rep repeat fold", SYNONYMS["run"])
+_LOSS_NAMES = (
+    f"{SYNONYMS['loss']} {PERPLEXITIES}",
+    ERRORS,
+    LETTERS["loss"],
 )
+_GAIN_NAMES = SCORES
+_SIZE = re.compile(r"[0-9.]+ ?[mb]( ?param(eter)?s)?")
 _FAILURE_NAMES = ("failure", "status state outcome")
 
 
+NAMES = Names(
+    idea=" ".join(_IDEA_NAMES).split(),
+    scale=" ".join(scale_names(None)).split(),
+    seed=" ".join(_SEED_NAMES).split(),
+    value=" ".join((*_LOSS_NAMES, _GAIN_NAMES)).split(),
+)
+"""What columns are called that hold something, all tiers together."""
+
+_GUESSED = "the scales in the column {} are taken as {}; say with --unit if they are not"
+
+
+class Found(NamedTuple):
+    """Where in the header the column is that holds something, and whether more of it is better."""
+
+    places: dict[str, int]
+    higher_is_better: bool
+
+
 def find_columns(
-    path: Path,
-    header: Sequence[str],
-    given: Mapping[str, str],
-    unit: str | None,
-    higher_is_better: bool,
-) -> dict[str, int]:
-    """Where in the header the column is that holds something, by what it holds."""
+    path: Path, table: Table, given: Mapping[str, str], unit: str | None, higher_is_better: bool
+) -> Found:
+    """The columns by what they hold. Where there is no loss, a score that is known by its name is
+    taken, of which more is better."""
+    header = table.header
     tiers = {
         "idea": _IDEA_NAMES,
         "scale": scale_names(unit),
@@ -46,15 +91,95 @@ def find_columns(
                         f"allowed: {', '.join(tiers)}")  # fmt: skip
     roles = {role: named_column(path, header, role, name) for role, name in given.items() if name}
     left = {i: plain_name(name) for i, name in enumerate(header) if i not in roles.values()}
+    narrow = {"idea": partial(_ideas_among, table), "scale": partial(_scales_among, path, table)}
     for role, words in tiers.items():
-        place = None if role in given else by_synonym(path, header, role, left, words)
+        known = () if role in given else words
+        place = by_synonym(path, header, role, left, known, narrow.get(role, list))
+        if place is None and role == "loss" and role not in given:
+            place = of_kind(left, LOSS_WORDS)
+        if place is None and role == "loss" and role not in given:
+            place = by_synonym(path, header, role, left, (_GAIN_NAMES,))
+            place = of_kind(left, SCORE_WORDS) if place is None else place
+            higher_is_better |= place is not None
+        if place is None and role == "scale" and role not in given:
+            place = _sizes(table, left)
         if place is not None:
             roles[role] = place
             left.pop(place)
     for role in ("idea", "scale", "loss"):
         if role not in roles:
             _missing(path, header, role)
-    return roles
+    return Found(roles, higher_is_better)
+
+
+def _cells(table: Table, place: int) -> list[str]:
+    return [row.cells[place] for row in table.rows]
+
+
+def _varied(table: Table, places: Sequence[int]) -> list[int]:
+    """Those that differ among runs, where some do: the others say nothing of a run."""
+    return [i for i in places if len(set(_cells(table, i))) > 1] or list(places)
+
+
+def _ideas_among(table: Table, places: list[int]) -> list[int]:
+    """Without columns of one word, of sizes such as 125M, or of a label of each run."""
+    kept = [i for i in _varied(table, places) if not _are_sizes(_cells(table, i))]
+    shared = [i for i in kept if len(set(_cells(table, i))) < len(table.rows)]
+    return shared or kept or places
+
+
+def _scales_among(path: Path, table: Table, places: list[int]) -> list[int]:
+    varied = _varied(table, places)
+    left = [i for i in varied if meaning_of(table.header[i]).unit not in SIDE_UNITS] or varied
+    units = dict.fromkeys(meaning_of(table.header[i]).unit for i in left)
+    if len(units) == len(left) > 1:
+        both = " (flops are 6 × params × tokens)" if {*units} == {"params", "tokens"} else ""
+        ways = ", ".join(f"--unit {unit}" for unit in (*units, *(["flops"] if both else [])))
+        refuse(path, f"has {len(left)} columns that could be the scale: "
+                      f"{', '.join(table.header[i] for i in left)}; say which the target counts, "
+                      f"with {ways}{both}")  # fmt: skip
+    return left
+
+
+def _sizes(table: Table, left: Mapping[int, str]) -> int | None:
+    """The one column left that has a unit in its name, or of which all cells are sizes such as
+    125M; None without."""
+    header = {i: table.header[i] for i in left}
+    named = (named_for(unit, header) for unit in ("flops", "params", "tokens"))
+    found = _only(place for place in named if place is not None)
+    sized = _only(i for i in left if _are_sizes(_cells(table, i)))
+    likely = found if found is not None else sized
+    return likely if likely is not None else named_for("seconds", header)
+
+
+def _only(places: Iterable[int]) -> int | None:
+    found = list(places)
+    return found[0] if len(found) == 1 else None
+
+
+def _are_sizes(cells: Sequence[str]) -> bool:
+    return all(_SIZE.fullmatch(cell.lower()) for cell in cells)
+
+
+def with_compute(path: Path, table: Table, given: Mapping[str, str]) -> Figures:
+    """The table with a column of compute, 6 x params x tokens, where it has these two alone."""
+    plain = {i: plain_name(name) for i, name in enumerate(table.header)}
+    words = (f"{' '.join(scale_names('flops')[:2])} scale", SYNONYMS["params"], SYNONYMS["tokens"])
+    compute, params, tokens = (
+        by_synonym(path, table.header, "scale", plain, (each,)) for each in words
+    )
+    if "scale" in given or compute is not None or params is None or tokens is None:
+        return Figures(table, ())
+    table, _ = in_plain_figures(table, [params, tokens], [])
+    rows = []
+    for line, cells in table.rows:
+        product = ""  # what cannot be read is told as the cell of a scale is
+        with contextlib.suppress(ValueError):
+            pair = parse_amount(cells[params]), parse_amount(cells[tokens])
+            product = f"{FLOPS_PER_PARAM_TOKEN * pair[0].value * pair[1].value:.12g}"
+        rows.append(Row(line, [*cells[: len(table.header)], product]))
+    note = f"flops are taken as 6 × {table.header[params]} × {table.header[tokens]}"
+    return Figures(table._replace(header=[*table.header, "flops"], rows=rows), (note,))
 
 
 def _missing(path: Path, header: Sequence[str], role: str) -> NoReturn:
@@ -87,11 +212,10 @@ def scales_meaning(
                         "which it is")  # fmt: skip
     if said:
         return Meaning(next(iter(said)), by_name.times), ()
+    if by_name.unit is None and _are_sizes(_cells(table, place)):
+        return Meaning("params", 1.0), (_GUESSED.format(column, "parameters"),)
     known = by_name.unit is not None or plain_name(column) == "scale"
-    guessed = (
-        f"the scales in the column {column} are taken as FLOPs; say with --unit if they are not"
-    )
-    return by_name, () if known else (guessed,)
+    return by_name, () if known else (_GUESSED.format(column, "FLOPs"),)
 
 
 def _said(rows: Sequence[Row], place: int) -> dict[str, int]:

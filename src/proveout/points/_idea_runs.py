@@ -10,14 +10,21 @@ from typing import NamedTuple
 from proveout.errors import DataError, UserError
 from proveout.points._amounts import UNITS, parse_amount
 from proveout.points._columns import Mistake, all_mistakes
-from proveout.points._idea_columns import find_columns, gain_warnings, scales_meaning
-from proveout.points._numbers import parse_any_loss
+from proveout.points._figures import in_plain_figures, size_in_name
+from proveout.points._idea_columns import (
+    NAMES,
+    find_columns,
+    gain_warnings,
+    scales_meaning,
+    with_compute,
+)
+from proveout.points._numbers import FAILED, UNFINISHED, is_number, parse_any_loss
+from proveout.points._repeats import once_each, plain_seed
 from proveout.points._table import Row, Table, read_table, refuse
+from proveout.points._wide import as_long
 from proveout.units import compact
 
 _EXAMPLE = "idea,scale,seed,loss"
-_UNFINISHED = {"", "-", "—", "na", "n/a", "none", "null"}
-_FAILED = {"diverged", "failed", "crashed", "crash", "oom", "error", "timeout", "killed"}
 _WELL = {"ok", "done", "success", "succeeded", "finished", "completed", "complete", "scored"}
 _SHORTEST_FLOPS = 1e10  # what is less is hardly the compute of a training run
 
@@ -43,6 +50,7 @@ class IdeaRuns:
         columns: the column's name in the file, by what it holds.
         ignored: the other columns.
         warnings: what a reader may have got wrong.
+        higher_is_better: whether more of the loss is better: it is a score.
     """
 
     path: Path
@@ -52,6 +60,7 @@ class IdeaRuns:
     columns: Mapping[str, str]
     ignored: tuple[str, ...]
     warnings: tuple[str, ...]
+    higher_is_better: bool = False
 
     @property
     def ideas(self) -> tuple[str, ...]:
@@ -60,7 +69,8 @@ class IdeaRuns:
 
     def amount(self, text: str) -> float:
         """A scale as a person writes it, in `unit`; `ValueError` as `parse_scale`."""
-        value, unit = parse_amount(text)
+        size = size_in_name(self.columns["scale"])
+        value, unit = parse_amount(f"{text}{size}" if is_number(f"{text}{size}") else text)
         if unit not in {None, self.unit}:
             raise ValueError(f"is {text.strip()!r}, and the runs' scales are {self.unit}; write it "
                              "in these, or say with --unit what the scales are")  # fmt: skip
@@ -81,7 +91,8 @@ def read_idea_runs(
         columns: the column that holds `idea`, `scale`, `seed`, `loss` or `failure`, where its name
             does not say so. An empty name leaves that out: `{"seed": ""}`.
         unit: of the scales; by default what the column's name or its cells say, else FLOPs.
-        higher_is_better: whether the column to look for is an accuracy or its like.
+        higher_is_better: whether the column to look for is an accuracy or its like. One that is
+            known by its name is found without, where there is no loss.
 
     Raises:
         DataError: no such file, not a table, a column missing or ambiguous, a cell that cannot be
@@ -90,21 +101,28 @@ def read_idea_runs(
     """
     if unit is not None and unit not in UNITS:
         raise UserError(f"the unit {unit!r} is not known; allowed: {', '.join(UNITS)}")
-    table = read_table(path, _EXAMPLE, "an idea, a scale and a loss")
-    found = find_columns(path, table.header, columns or {}, unit, higher_is_better)
+    table, notes = as_long(
+        read_table(path, _EXAMPLE, "an idea, a scale and a loss"), columns or {}, NAMES
+    )
+    if unit == "flops":
+        table, computed = with_compute(path, table, columns or {})
+        notes = (*notes, *computed)
+    found, higher = find_columns(path, table, columns or {}, unit, higher_is_better)
     named = {role: table.header[place] for role, place in found.items()}
+    table, more = in_plain_figures(table, [found["scale"]], [found["loss"]])
     meaning, assumed = scales_meaning(path, table, found["scale"], unit)
+    table, fewer = once_each(path, table, found)
     runs = _runs(path, table, found, meaning.times)
     _check_names(path, runs)
-    _check_twice(path, runs, "seed" in found)
-    warnings = [*assumed, *_warnings(runs), *gain_warnings(named["loss"], higher_is_better)]
+    warnings = [*notes, *more, *fewer, *assumed, *_warnings(runs)]
+    warnings += gain_warnings(named["loss"], higher)
     if "seed" not in found:
         warnings += _settings(table, found, runs)
     ignored = tuple(n for i, n in enumerate(table.header) if n and i not in found.values())
     told = meaning.unit or "flops"
     if not assumed and unit is None and told == "flops":
         warnings += _small_flops(named["scale"], runs)
-    return IdeaRuns(path, runs, told, meaning.times, named, ignored, tuple(warnings))
+    return IdeaRuns(path, runs, told, meaning.times, named, ignored, tuple(warnings), higher)
 
 
 def _runs(path: Path, table: Table, found: Mapping[str, int], times: float) -> tuple[IdeaRun, ...]:
@@ -134,13 +152,13 @@ def _run(row: Row, found: Mapping[str, int], times: float, header: Sequence[str]
         value, unit = parse_amount(cells[role])
         role = "loss"
         word = cells[role].lower()
-        loss = None if word in _UNFINISHED | _FAILED else _loss(cells[role])
+        loss = None if word in UNFINISHED | FAILED else parse_any_loss(cells[role])
     except ValueError as error:
         raise _CellError(Mistake(row.line, header[found[role]], str(error))) from None
     scale = value if unit is not None else value * times
     ended = cells.get("failure", "").lower()
-    failed = word in _FAILED or (loss is None and ended not in _UNFINISHED | _WELL)
-    return IdeaRun(row.line, idea, scale, _seed(cells.get("seed")), loss, failed)
+    failed = word in FAILED or (loss is None and ended not in UNFINISHED | _WELL)
+    return IdeaRun(row.line, idea, scale, plain_seed(cells.get("seed")), loss, failed)
 
 
 def _label(text: str) -> str:
@@ -150,41 +168,11 @@ def _label(text: str) -> str:
     return shown
 
 
-def _seed(text: str | None) -> str | None:
-    """`0.0`, as a table with gaps has it, is seed `0`."""
-    if not text:
-        return None
-    whole, dot, rest = text.partition(".")
-    return whole if dot and whole.isdigit() and not rest.strip("0") else text
-
-
-def _loss(text: str) -> float:
-    try:
-        return parse_any_loss(text)
-    except ValueError as error:
-        if text.lower().lstrip("+-") in {"nan", "inf", "infinity"}:
-            raise ValueError(f"is {text!r}; write diverged if the run failed, leave the cell empty "
-                             "if it has no loss, or take the line out") from None  # fmt: skip
-        raise error from None
-
-
 def _check_names(path: Path, runs: Sequence[IdeaRun]) -> None:
     names = list(dict.fromkeys(run.idea for run in runs))
     if len(names) < 2:
         refuse(path, f"holds runs of one idea, {names[0]!r}: there is nothing to compare it with; "
                      "add runs of another, or of the baseline")  # fmt: skip
-
-
-def _check_twice(path: Path, runs: Sequence[IdeaRun], seeds: bool) -> None:
-    seen: dict[tuple[str, float, str | None], int] = {}
-    for run in runs if seeds else ():
-        first = seen.setdefault((run.idea, run.scale, run.seed), run.line)
-        if first != run.line and run.seed is not None:
-            raise DataError(
-                f"{path}, line {run.line}: {run.idea} at {compact(run.scale)} with seed {run.seed} "
-                f"is there on line {first} already; take one out, or leave seeds out with "
-                "--columns seed= if these are other runs"
-            )
 
 
 def _warnings(runs: Sequence[IdeaRun]) -> list[str]:

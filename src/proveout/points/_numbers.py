@@ -10,6 +10,12 @@ _SMALLEST, _LARGEST = 1e-30, 1e30  # of a scale: the steepest power that is trie
 _LOSS_SMALLEST, _LOSS_LARGEST = 1e-9, 1e9  # what twelve decimals and a float's digits can show
 _NUMBER = re.compile(r"([+-]?(?:[0-9]+(?:_[0-9]+)*\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?) ?([a-z]*)")
 SUFFIXES = {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
+UNFINISHED = {"", "-", "—", "na", "n/a", "none", "null"}
+"""What stands where a run has no loss (yet)."""
+FAILED = {"diverged", "failed", "crashed", "crash", "oom", "error", "timeout", "killed", "nan",
+          "inf", "+inf", "-inf", "infinity", "-infinity"}  # fmt: skip
+"""What stands there where a run failed."""
+NO_LOSS = UNFINISHED | FAILED
 _NOTHING = {"nan", "na", "n/a", "none", "null", "inf", "+inf", "-inf", "infinity", "-infinity"}
 
 
@@ -31,8 +37,8 @@ def parse_loss(text: str) -> float:
 def parse_any_loss(text: str) -> float:
     """A loss, or its like, of any sign; `ValueError` as for a scale."""
     value = _number(text, {"": 1.0})
-    if not abs(value) <= _LOSS_LARGEST:
-        raise ValueError(f"is {text.strip()!r}; it must lie within {_LOSS_LARGEST:g} of zero")
+    if not abs(value) <= _LARGEST:
+        raise ValueError(f"is {text.strip()!r}; it must lie within {_LARGEST:g} of zero")
     return value
 
 

@@ -3,32 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 from proveout.errors import DataError, UserError
+from proveout.points._amounts import meaning_of, named_for, scale_words
 from proveout.points._columns import (
+    ERRORS,
+    FLOPS_PER_PARAM_TOKEN,
     LETTERS,
+    LOSS_WORDS,
+    PERPLEXITIES,
+    SCORES,
     SYNONYMS,
     Mistake,
     all_mistakes,
     by_synonym,
     named_column,
+    of_kind,
     plain_name,
 )
-from proveout.points._numbers import parse_loss, parse_scale, parse_weight
-from proveout.points._table import Row, read_table, refuse
+from proveout.points._figures import in_plain_figures
+from proveout.points._numbers import NO_LOSS, parse_loss, parse_scale, parse_weight
+from proveout.points._table import Row, Table, read_table, refuse
 from proveout.units import compact
-
-FLOPS_PER_PARAM_TOKEN = 6.0
-"""Training compute over params x tokens (Kaplan et al. 2020); leaves out attention's own share."""
 
 T = TypeVar("T")
 
 _SAME_SCALE = 1e-9  # relative: what rounding leaves
 _WEIGHT_SPAN, _SCALE_SPAN = 1e9, 1e25
 
+_IDEAS = {"idea", "method", "optimizer", "recipe", "variant", "arm", "treatment"}
 _SCALES = ("compute", "params", "tokens", "unique_tokens")
 
 
@@ -44,6 +50,7 @@ class Runs:
         lines: the line in the file, as an editor counts.
         columns: the column's name in the file, by what it holds.
         ignored: the other columns.
+        warnings: what was passed over, and what a reader may have got wrong.
     """
 
     path: Path
@@ -54,6 +61,18 @@ class Runs:
     lines: Sequence[int]
     columns: Mapping[str, str]
     ignored: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def stands_in(self) -> bool:
+        """Whether what laws take as compute is another scale, the only one that there is."""
+        column = self.columns.get("compute")
+        return column is not None and meaning_of(column).unit not in {None, "flops"}
+
+    @property
+    def is_of_steps(self) -> bool:
+        """Whether that scale is the steps of training."""
+        return self.stands_in and meaning_of(self.columns["compute"]).unit == "steps"
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -72,7 +91,8 @@ class Runs:
 
 
 def read_runs(path: Path, columns: Mapping[str, str] | None = None) -> Runs:
-    """Reads a table of runs: a header and a line for each; lines that begin with # are skipped.
+    """Reads a table of runs: a header and a line for each; lines that begin with # are skipped, and
+    so are runs without a loss, which is told.
 
     Args:
         path: the file.
@@ -83,9 +103,13 @@ def read_runs(path: Path, columns: Mapping[str, str] | None = None) -> Runs:
         DataError: no such file, not a table, a column missing or ambiguous, or a cell that is no
             number above zero. Names line and column, the first few mistakes at once.
     """
-    header, rows = read_table(path)
-    found = _columns(path, header, columns or {})
-    runs = _runs(path, header, found, rows)
+    table = read_table(path)
+    found = _columns(path, table.header, columns or {})
+    scales = [found[role] for role in _SCALES if role in found]
+    table, notes = in_plain_figures(table, scales, [found["loss"]])
+    rows, passed_over = _with_loss(path, table, found["loss"])
+    runs = _runs(path, table.header, found, rows)
+    runs = replace(runs, warnings=(*notes, *passed_over, *_mixed(table, found)))
     _check_weights(runs)
     _check_spread(runs)
     _check_checkpoints(runs)
@@ -124,22 +148,89 @@ def _columns(path: Path, header: Sequence[str], given: Mapping[str, str]) -> dic
     roles = {role: named_column(path, header, role, name) for role, name in given.items() if name}
     left = {i: plain_name(name) for i, name in enumerate(header) if i not in roles.values()}
     for role in SYNONYMS:
-        tiers = SYNONYMS[role], LETTERS.get(role, "")
+        tiers: tuple[str, ...] = SYNONYMS[role], LETTERS.get(role, "")
+        if role == "loss":
+            tiers = f"{SYNONYMS[role]} {PERPLEXITIES}", LETTERS[role], ERRORS, "value"
         place = None if role in given else by_synonym(path, header, role, left, tiers)
         if place is not None:
             roles[role] = place
-    there = f"the columns are {', '.join(name or '(no name)' for name in header)}"
+    left = {i: header[i] for i in left if i not in roles.values()}
+    for role, unit in (("compute", "flops"), ("params", "params"), ("tokens", "tokens")):
+        place = None if role in given or role in roles else named_for(unit, left)
+        if place is not None:
+            roles[role] = place
     if "loss" not in roles:
-        refuse(path, f"has no column that is known as the loss; {there}; "
-                      "say which it is with --loss COLUMN")  # fmt: skip
-    if "compute" not in roles and not {"params", "tokens"} <= roles.keys():
+        place = of_kind({i: plain_name(name) for i, name in left.items()}, LOSS_WORDS)
+        if place is None or "loss" in given:
+            _no_loss(path, header)
+        roles["loss"] = place
+    return _of_laws(path, header, roles, left, given)
+
+
+def _no_loss(path: Path, header: Sequence[str]) -> NoReturn:
+    there = f"the columns are {', '.join(name or '(no name)' for name in header)}"
+    score = next((name for name in header if plain_name(name) in SCORES.split()), None)
+    how = "say which it is with --loss COLUMN"
+    if score is not None:
+        how = f"laws are of what falls with scale: for {score} add a column of the error, such as "
+        how += "1 - accuracy"
+    refuse(path, f"has no column that is known as the loss; {there}; {how}")
+
+
+def _of_laws(
+    path: Path,
+    header: Sequence[str],
+    roles: dict[str, int],
+    left: Mapping[int, str],
+    given: Mapping[str, str],
+) -> dict[str, int]:
+    """The columns that laws take: params and tokens, or compute, or the one scale that there is in
+    its place."""
+    if {"params", "tokens"} <= roles.keys():
+        return roles
+    if "compute" not in roles and "compute" not in given:
+        sizes = [roles[role] for role in ("params", "tokens") if role in roles]
+        words = scale_words("examples", "steps")
+        sizes += [i for i, name in left.items() if plain_name(name) in words]
+        sizes = sizes or [i for i, name in left.items() if plain_name(name) == "scale"]
+        if len(sizes) == 1:
+            roles["compute"] = sizes[0]
+    if "compute" not in roles:
         missing = " or ".join(r for r in ("params", "tokens") if r not in roles)
+        there = f"the columns are {', '.join(name or '(no name)' for name in header)}"
         refuse(path, f"needs compute, or params and tokens, and has no column known as compute "
                       f"or {missing}; {there}; say which is which with "
-                      "--columns params=COLUMN,tokens=COLUMN")  # fmt: skip
-    if not {"params", "tokens"} <= roles.keys():
-        return {role: i for role, i in roles.items() if role not in _SCALES[1:]}
-    return roles
+                      "--columns params=COLUMN,tokens=COLUMN, or compute=COLUMN for any one scale "
+                      "alone")  # fmt: skip
+    return {role: i for role, i in roles.items() if role not in _SCALES[1:]}
+
+
+def _mixed(table: Table, found: Mapping[str, int]) -> tuple[str, ...]:
+    """Runs of several ideas have no law in common."""
+    for place, name in enumerate(table.header):
+        if plain_name(name) in _IDEAS and place not in found.values():
+            kinds = len({row.cells[place] for row in table.rows})
+            if 1 < kinds < len(table.rows):
+                return (
+                    f"runs of {kinds} kinds, by the column {name}, are fitted by one law; "
+                    "keep one kind in the file, or compare them with proveout decide",
+                )
+    return ()
+
+
+def _with_loss(path: Path, table: Table, place: int) -> tuple[list[Row], tuple[str, ...]]:
+    """The rows that hold a loss, and what to tell of the others."""
+    without = [row for row in table.rows if row.cells[place].lower() in NO_LOSS]
+    if not without:
+        return table.rows, ()
+    if len(without) == len(table.rows):
+        refuse(path, f"has no loss in its column {table.header[place]}; "
+                      "say with --loss which column holds it")  # fmt: skip
+    lines = [str(row.line) for row in without[:4]]
+    more = ", ..." * (len(without) > len(lines))
+    count = f"{len(without)} run{'s' * (len(without) > 1)} without a loss"
+    told = f"{count} (line{'s' * (len(without) > 1)} {', '.join(lines)}{more}), passed over"
+    return [row for row in table.rows if row.cells[place].lower() not in NO_LOSS], (told,)
 
 
 def _runs(path: Path, header: list[str], found: dict[str, int], rows: list[Row]) -> Runs:

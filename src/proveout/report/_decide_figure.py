@@ -19,7 +19,7 @@ from proveout.report._style import (
     styled,
 )
 from proveout.report._text import mark, probability
-from proveout.units import compact
+from proveout.units import scale_number, scale_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -134,8 +134,8 @@ def _scale_axis(axes: Axes, decision: Decision, shown: Sequence[IdeaDecision]) -
         axes.xaxis.set_major_locator(FixedLocator(_ticks(low / room, high * room)))
     elif decision.unit == "flops":
         return  # powers of ten, as they are
-    show = compact if decision.unit == "flops" else _short
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: show(value)))
+    unit = decision.unit
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: scale_number(value, unit)))
 
 
 def _ticks(low: float, high: float) -> list[float]:
@@ -145,14 +145,6 @@ def _ticks(low: float, high: float) -> list[float]:
     inside = [tick for tick in ticks if low <= tick <= high] or plain_ticks(low, high)
     few = inside if len(inside) > 1 else plain_ticks(low, high)
     return few[:: math.ceil(len(few) / 5)]
-
-
-def _short(value: float) -> str:
-    """`130M`, `1.5B`, `2T`."""
-    for size, suffix in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K")):
-        if size <= value < 1e15:
-            return f"{value / size:.3g}{suffix}"
-    return compact(value)
 
 
 def _legend(figure: Figure, decision: Decision, columns: int) -> None:
@@ -165,7 +157,7 @@ def _legend(figure: Figure, decision: Decision, columns: int) -> None:
         Line2D([], [], color=INK, label="believed gap"),
         Patch(color=INK, alpha=BAND, linewidth=0, label="80% interval"),
         Line2D([], [], color=GREY, linestyle="--", linewidth=0.8,
-               label=f"target {compact(decision.target)}"),
+               label=f"target {scale_number(decision.target, decision.unit)}"),
     ]  # fmt: skip
     figure.legend(handles=handles, loc="outside upper center", ncols=4 if columns > 2 else 2,
                   handlelength=1.6)  # fmt: skip
@@ -201,7 +193,7 @@ def _intervals(decision: Decision, loss_name: str) -> Figure:
     axes.set_ylim(len(shown) - 0.4, -0.6)
     against = label(decision.baseline or "the average of all ideas", 40)
     axes.set_xlabel(
-        f"gap to {against} at {compact(decision.target)} {decision.unit} "
+        f"gap to {against} at {scale_text(decision.target, decision.unit)} "
         f"({label(loss_name, 30)}), 80% interval{_not_drawn(decision, shown)}"
     )
     return figure

@@ -18,7 +18,7 @@ from proveout.report._text import (
     multiplier,
     probability,
 )
-from proveout.units import compact
+from proveout.units import scale_number
 
 if TYPE_CHECKING:
     from proveout.verdicts import Decision, IdeaDecision
@@ -34,7 +34,9 @@ def decision_table(decision: Decision, width: int = 80) -> RenderableType:
     digits = _digits(decision)
     columns = {
         "verdict": [verdict_word(each.verdict) for each in decision.ideas],
-        f"gap at {compact(decision.target)} [80%]": [_gap(each, digits) for each in decision.ideas],
+        f"gap at {scale_number(decision.target, decision.unit)} [80%]": [
+            _gap(each, digits) for each in decision.ideas
+        ],
         "P(helps)": [Text(probability(each.probability_helps)) for each in decision.ideas],
         "P(best)": [Text(probability(each.probability_best)) for each in decision.ideas],
         "compute": [_multiplier(each) for each in decision.ideas],

@@ -29,7 +29,8 @@ from proveout.verdicts._board import Board, Floats
 from proveout.verdicts._decision import Decision, Judged
 from proveout.verdicts._table import Table, tabulate
 
-DECADES = {"flops": 1.0, "seconds": 1.0, "tokens": 1.0, "params": 2.0}
+DECADES = {"flops": 1.0, "seconds": 1.0, "tokens": 1.0, "params": 2.0,
+           "examples": 1.0, "steps": 1.0}  # fmt: skip
 """Decades of compute that go with a decade of each unit: what is known of gaps is known per decade
 of compute, and compute grows with the square of parameters where tokens grow with them."""
 
@@ -42,6 +43,7 @@ _SURELY_SAME = 3  # runs that equal the baseline's to the last digit
 _MOST_SCALES = 64
 _FAR = 100.0  # times beyond the runs: there is no experience with gaps
 _STRAY = 20.0  # times the usual distance from the median of a scale
+_MANY_ZERO = 0.1  # of the losses
 _COMPANY = 4  # runs at a scale before one of them can stray
 _LARGEST_RATIO = 1e4  # of two losses that are in one unit
 _UNREPEATED = (
@@ -91,7 +93,9 @@ def decide(
     judged = Judged.of(board, belief, exponent, named=baseline is not None)
     ideas = [judged.decision(arm) for arm in judged.shown]
     ideas.sort(key=lambda each: (each.gap_at_target is None, each.gap_at_target or 0.0, each.idea))
-    warnings = (*table.warnings, *_far(runs, target), *_strays(board), *warnings)
+    warnings = (
+        *table.warnings, *_far(runs, target), *_at_zero(runs), *_strays(board), *warnings
+    )  # fmt: skip
     return Decision(target, unit, baseline, tuple(ideas), warnings)
 
 
@@ -236,6 +240,15 @@ def _far(runs: Sequence[Run], target: float) -> tuple[str, ...]:
     return ()
 
 
+def _at_zero(runs: Sequence[Run]) -> tuple[str, ...]:
+    """Losses that have reached the least that they can be hide what gaps there are."""
+    zero = sum(run.loss == 0 for run in runs)
+    if zero < _MANY_ZERO * len(runs) or any(run.loss < 0 for run in runs):
+        return ()
+    return (f"{zero} of {len(runs)} losses are zero, where no gap can show: gains look as if they "
+            "faded; take a loss that does not end there",)  # fmt: skip
+
+
 def _strays(board: Board) -> tuple[str, ...]:
     """Runs so far from all others at their scale that they may be broken."""
     found = []
@@ -246,6 +259,8 @@ def _strays(board: Board) -> tuple[str, ...]:
             continue
         middle = float(np.median(known))
         spread = max(float(np.median(abs(known - middle))), 0.01 * abs(middle))
+        if spread == 0:  # most losses are zero: another is no stray
+            continue
         for arm, seed in np.argwhere(abs(there - middle) > _STRAY * spread):
             others = np.delete(there[arm], seed)
             if not (abs(others - there[arm, seed]) < 5 * spread).any():
