@@ -7,7 +7,6 @@ import sqlite3
 import threading
 from pathlib import Path
 
-from proveout.errors import DataError
 from proveout.ledger._chain import ChainReader, LedgerCheck, rows_after
 from proveout.ledger._history import History, HistoryBuilder
 from proveout.ledger._ledger import (
@@ -15,6 +14,7 @@ from proveout.ledger._ledger import (
     check_version,
     entry_of,
     explained,
+    no_ledger,
     open_to_read,
 )
 
@@ -80,7 +80,7 @@ class LedgerFollower:
         """
         with self._lock:
             if not self._sequence:
-                raise DataError(f"{self._file.parent} has no ledger yet; `proveout run` starts it")
+                raise no_ledger(self._file.parent)
             return self._builder.history()
 
     def close(self) -> None:

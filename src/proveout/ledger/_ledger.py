@@ -7,6 +7,7 @@ import errno
 import fcntl
 import json
 import os
+import shlex
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -78,10 +79,10 @@ def read_entries(folder: Path) -> Iterator[Entry]:
     """
     file = folder / LEDGER_FILE
     if not file.is_file():
-        raise DataError(f"{folder} has no ledger yet; `proveout run {folder}` starts the study")
+        raise no_ledger(folder)
     with explained(file), contextlib.closing(open_to_read(file)) as connection:
         if check_version(connection, file) == 0:
-            raise DataError(f"{folder} has no ledger yet; `proveout run {folder}` starts it")
+            raise no_ledger(folder)
         yield from entries_after(connection)
 
 
@@ -207,10 +208,16 @@ def verify_ledger(folder: Path, *, noted: str = "") -> LedgerCheck:
     """
     file = folder / LEDGER_FILE
     if not file.is_file():
-        raise DataError(f"{folder} has no ledger yet; `proveout run {folder}` starts the study")
+        raise no_ledger(folder)
     with explained(file), contextlib.closing(open_to_read(file)) as connection:
         check_version(connection, file)
         return verify(file, connection, noted)
+
+
+def no_ledger(folder: Path) -> DataError:
+    """What is raised where a folder has no ledger yet."""
+    word = shlex.quote(str(folder))
+    return DataError(f"{folder} has no ledger yet; `proveout run {word}` starts the study")
 
 
 def entries_after(connection: sqlite3.Connection, sequence: int = 0) -> Iterator[Entry]:
@@ -281,7 +288,7 @@ def _take_lock(folder: Path) -> IO[str]:
         lock.close()
         raise StudyBusy(
             f"another `proveout` command (process {holder}) is at work on {folder}; watch it with "
-            f"`proveout serve {folder}`, or stop it with Ctrl-C there"
+            f"`proveout serve {shlex.quote(str(folder))}`, or stop it with Ctrl-C there"
         ) from None
     lock.truncate(0)
     lock.write(str(os.getpid()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -202,7 +203,7 @@ def _run(
     if probe.failure is not None:
         raise UserError(
             f"the run at {parameters} failed: {probe.failure.kind}: {probe.failure.sentence}; "
-            f"`proveout init --check {study.folder}` says more"
+            f"`proveout init --check {shlex.quote(str(study.folder))}` says more"
         )
     said = " ".join(f"{name}={value}" for name, value in parameters.items())
     say(f"cost: {said}: {probe.exit.wall_seconds:.2f} s")

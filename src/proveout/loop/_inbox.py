@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import time
 import uuid
 from collections.abc import Callable
@@ -92,8 +93,8 @@ def submit(study: Study, request: Request) -> str:
     inbox.mkdir(exist_ok=True)
     if sum(1 for _ in inbox.glob("*.json")) >= MOST_WAITING:
         raise UserError(
-            f"{MOST_WAITING} requests wait in {inbox} already; `proveout run {study.folder}` takes "
-            "them in"
+            f"{MOST_WAITING} requests wait in {inbox} already; `proveout run "
+            f"{shlex.quote(str(study.folder))}` takes them in"
         )
     text = request.model_dump_json(indent=1)
     if len(text.encode()) > LARGEST_REQUEST_BYTES:

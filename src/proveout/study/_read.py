@@ -71,7 +71,7 @@ def _text(file: Path) -> str:
         if (file.parent / "improve.toml").is_file():
             raise StudyError(
                 f"{file.parent} holds improvers and no study: read it with `proveout improve "
-                f"{file.parent} --status`, `proveout report` or `proveout serve`"
+                f"{shlex.quote(str(file.parent))} --status`, `proveout report` or `proveout serve`"
             ) from None
         raise StudyError(
             f"there is no {STUDY_FILE} at {file.parent}; "
