@@ -109,8 +109,10 @@ def _time(usage: Usage, reference: Reference) -> Audit | None:
         return None
     factor = usage.cpu_seconds / usual
     passed = usage.cpu_seconds <= _TIME_FACTOR * usual + _TIME_SLACK_SECONDS
-    told = f"{factor:.2f} times what the baseline used at its rung"
-    evidence = f"{usage.cpu_seconds:.1f} CPU seconds, {told}"
+    evidence = (
+        f"{usage.cpu_seconds:.1f} CPU seconds, {factor:.2f} times what the baseline used at its "
+        "rung"
+    )
     return Audit("time", passed, evidence)
 
 
