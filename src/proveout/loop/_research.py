@@ -246,7 +246,7 @@ class _Cycle:
             case ScoreForecast():
                 scored = score_forecast(study, history, action.idea)
                 if is_proven(scored):  # before it is on record: who finds the one finds the other
-                    _crown(study, history, action.idea)
+                    _point_new_baseline(study, history, action.idea)
                 record(scored)
 
     def _buy(self, buy: Buy) -> None:
@@ -311,7 +311,7 @@ NEW_BASELINE = "refs/heads/new-baseline"
 """Where the proven stack can be checked out."""
 
 
-def _crown(study: Study, history: History, idea: str) -> None:
+def _point_new_baseline(study: Study, history: History, idea: str) -> None:
     repository_of(study).point(NEW_BASELINE, history.ideas[idea].commit)
 
 
