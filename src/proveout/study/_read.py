@@ -144,7 +144,7 @@ def _unknown_key(where: Where, kind: str | int | None = None) -> str:
     ours = {"folder"} if model is Study else set()
     allowed = sorted(set(model.model_fields) - ours) if model else []
     close = difflib.get_close_matches(str(where[-1]), allowed, n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
+    hint = f"; did you mean {close[0]!r}?" if close else "."
     return f"unknown key{hint} Allowed here: {', '.join(allowed)}"
 
 
