@@ -8,15 +8,9 @@ import threading
 from pathlib import Path
 
 from proveout.ledger._chain import ChainReader, LedgerCheck, rows_after
+from proveout.ledger._faults import explained, no_ledger
 from proveout.ledger._history import History, HistoryBuilder
-from proveout.ledger._ledger import (
-    LEDGER_FILE,
-    check_version,
-    entry_of,
-    explained,
-    no_ledger,
-    open_to_read,
-)
+from proveout.ledger._ledger import LEDGER_FILE, check_version, entry_of, open_to_read
 
 
 class LedgerFollower:
