@@ -97,7 +97,7 @@ class Bench:
         `until` says so.
 
         Raises:
-            EnvironmentFailure: the machine lets us down (disk full, launcher dead). What has
+            EnvironmentFailure: the disk is full or the launcher died. What has
                 finished is in the ledger; what has not will be asked for again.
         """
         running = len(self._active)

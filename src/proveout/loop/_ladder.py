@@ -101,7 +101,7 @@ def propose_ladder(
 
     Raises:
         UserError: it cannot be told what makes a run larger, or no trial could be run.
-        EnvironmentFailure: the machine lets us down.
+        EnvironmentFailure: the disk is full or the launcher died.
     """
     size, steps = _dials(study, wanted)
     notes: list[str] = []

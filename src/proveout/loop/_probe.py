@@ -78,7 +78,7 @@ class Prober:
         """Runs and, unless it failed, measures one trial. What it leaves stays until `cleared`.
 
         Raises:
-            EnvironmentFailure: the machine lets us down.
+            EnvironmentFailure: the disk is full or the launcher died.
             DataError: the held-out data cannot be used.
         """
         trial = Trial(rung, replicate, PROBE)

@@ -100,7 +100,7 @@ def run_study(
 
     Raises:
         UserError: the study, its catalog or its ledger cannot be used; says what to do.
-        EnvironmentFailure: the machine lets us down; what has finished is in the ledger.
+        EnvironmentFailure: the disk is full or the launcher died; what has finished is on record.
     """
     watcher = watcher or Watcher()
     with (

@@ -75,11 +75,10 @@ def draw_laws(problem: Problem, *, seed: int = 0, series: bool = False) -> Draws
         seed: draws are the same for the same seed.
     """
     from scipy import special  # not at import: it takes a while
+    from scipy.stats import qmc
 
     random = np.random.default_rng(seed)
     q = len(problem.form.parameters)
-    from scipy.stats import qmc  # not at import: it takes a while
-
     sampler = qmc.Sobol(q, seed=random)
     first = _FIRST[min(q, 4) - 1]
     edge = special.ndtr(-_reach(problem))
