@@ -192,21 +192,23 @@ def test_without_a_model_the_embedded_one_answers(toy: Any) -> None:
         assert each.patch.startswith("diff --git a/train.py b/train.py\n")
 
 
+HEAD = "def improve(solution, utility, model, budget):\n"
+
+
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("body", "wall_time", "said"),
     [
-        ("def improve(solution, utility, model, budget):\n    return 7\n", "not a text"),
-        ("def improve(solution, utility, model, budget):\n    1 / 0\n", "ZeroDivisionError"),
-        ("def improve(solution, utility, model, budget):\n    while True: pass\n", "timed out"),
-        (
-            "def improve(solution, utility, model, budget):\n    return 'x = ('\n",
-            "train.py, line 1",
-        ),
+        ("return 7", "60 s", "not a text"),
+        ("1 / 0", "60 s", "ZeroDivisionError"),
+        ("while True: pass", "1 s", "timed out"),
+        ("return 'x = ('", "60 s", "train.py, line 1"),
     ],
 )
-def test_an_improver_of_ones_own_that_fails_brings_no_idea(toy: Any, text: str, said: str) -> None:
-    (toy.folder / "mine.py").write_text(text)
-    offer, _ = propose(declare(toy, 'name = "mine.py"\nwall_time = "1 s"'))
+def test_an_improver_of_ones_own_that_fails_brings_no_idea(
+    toy: Any, body: str, wall_time: str, said: str
+) -> None:
+    (toy.folder / "mine.py").write_text(f"{HEAD}    {body}\n")
+    offer, _ = propose(declare(toy, f'name = "mine.py"\nwall_time = "{wall_time}"'))
     assert not offer.proposals and said in offer.trouble
 
 
