@@ -34,7 +34,7 @@ from proveout.loop import (
 )
 from proveout.runners import LocalRunner
 from proveout.study import Study, read_study
-from proveout.trials import AUDITS
+from proveout.trials import REJECTING
 from proveout.verdicts import kept_trials
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "bigram"
@@ -119,7 +119,7 @@ def show(title: str, history: History) -> None:
     alarms = [
         (record.trial.id, f"{record.failure.kind}: {record.failure.sentence}")
         for record in history.trials.values()
-        if record.failure and record.failure.kind in AUDITS
+        if record.failure and record.failure.kind in REJECTING
     ]
     alarms += [(each.trial, each.why) for each in history.promotions.values() if not each.agrees]
     table = Table("trial", "alarm", title=title)
@@ -128,7 +128,7 @@ def show(title: str, history: History) -> None:
     console = Console(width=160)
     console.print(table)
     scored = [record for record in history.trials.values() if record.state == "scored"]
-    others = [r for r in history.trials.values() if r.failure and r.failure.kind not in AUDITS]
+    others = [r for r in history.trials.values() if r.failure and r.failure.kind not in REJECTING]
     zs = [
         (each.sealed_gap - each.search_gap) / each.standard_error
         for each in history.promotions.values()

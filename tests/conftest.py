@@ -120,7 +120,7 @@ def toy(make_toy: Callable[..., Toy]) -> Toy:
     return make_toy()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def proveout() -> Path:
     """The installed command."""
     command = shutil.which("proveout", path=str(Path(sys.executable).parent))

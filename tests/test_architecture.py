@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import re
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,13 @@ def test_every_room_in_the_table_exists_and_says_what_it_exports(room: str) -> N
 def test_no_room_is_missing_from_the_table() -> None:
     rooms = {room_of(file) for file in files()} - {"__init__", "__main__"}
     assert rooms == set(MAY_IMPORT)
+
+
+def test_the_design_says_what_each_room_holds() -> None:
+    design = (SOURCES.parents[1] / "docs" / "design.md").read_text()
+    table = [line.split("|")[1] for line in design.splitlines() if line.startswith("| `")]
+    named = {name for cell in table for name in re.findall(r"`(\w+)`", cell)}
+    assert set(MAY_IMPORT) <= named
 
 
 def test_the_core_stands_on_its_declared_dependencies_alone() -> None:

@@ -22,13 +22,11 @@ import pytest
 
 from proveout.ideas import Idea
 from proveout.ledger import IdeaAdded, Ledger, StudyEnded, StudyOpened, read_history
-from proveout.loop import run_study
-from proveout.study import read_study
 
 DONE, FAILED, USER_MISTAKE, WORK_LEFT = range(4)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def command(proveout: Path) -> Any:
     def call(*arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -45,18 +43,26 @@ def small(toy: Any) -> Any:
     return with_two_ideas(toy)
 
 
+@pytest.fixture
+def short(small: Any) -> Any:
+    """The same with the budget of a few trials: for how it begins, stops and goes on."""
+    small.edit('compute = "4e9 flops"', 'compute = "3e7 flops"')
+    return small
+
+
 @pytest.fixture(scope="session")
-def _ran(toy_in: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def run_as_typed(toy_in: Any, command: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The study of `small`, run to its end by the command, and what that printed."""
     toy = with_two_ideas(toy_in(tmp_path_factory.mktemp("ran") / "toy"))
-    run_study(read_study(toy.folder))
-    return toy
+    return toy, command("run", toy.folder)
 
 
 @pytest.fixture
-def ran(_ran: Any, tmp_path: Path) -> Any:
-    """The study of `small`, run to its end; a copy for each test."""
-    shutil.copytree(_ran.folder, tmp_path / "ran")
-    return replace(_ran, folder=tmp_path / "ran")
+def ran(run_as_typed: Any, tmp_path: Path) -> Any:
+    """That study; a copy for each test."""
+    toy, _ = run_as_typed
+    shutil.copytree(toy.folder, tmp_path / "ran")
+    return replace(toy, folder=tmp_path / "ran")
 
 
 def with_two_ideas(toy: Any) -> Any:
@@ -90,55 +96,57 @@ def test_doctor_attacks_every_level_and_says_what_held(command: Any) -> None:
     assert 'isolation = "E" in [run]' in done.stdout
 
 
-def test_a_study_from_run_to_report(small: Any, command: Any, typed: Any) -> None:
-    ran = command("run", small.folder)
-    assert ran.returncode == DONE, ran.stderr
-    assert "surer" in ran.stdout
-    assert "→ surer-r1-s1  first look at surer at 2e6" in ran.stdout
-    assert "holds" in ran.stdout
-    assert "broken" in ran.stdout
-    assert "boom" in ran.stdout
-    assert "Forecast for surer" in ran.stdout
-    report = small.folder / "report.html"
-    assert f"report: {report}" in ran.stdout
+def test_a_study_runs_to_its_report(run_as_typed: Any) -> None:
+    toy, done = run_as_typed
+    assert done.returncode == DONE, done.stderr
+    assert "surer" in done.stdout
+    assert "→ surer-r1-s1  first look at surer at 2e6" in done.stdout
+    assert "holds" in done.stdout
+    assert "broken" in done.stdout
+    assert "boom" in done.stdout
+    assert "Forecast for surer" in done.stdout
+    report = toy.folder / "report.html"
+    assert f"report: {report}" in done.stdout
     assert report.read_text().startswith("<!")
 
-    verdicts = json.loads(typed("verdicts", small.folder, "--json").stdout)
+
+def test_a_study_that_was_run_is_read_in_every_way(ran: Any, typed: Any) -> None:
+    verdicts = json.loads(typed("verdicts", ran.folder, "--json").stdout)
     found = {each["idea"]: each for each in verdicts["verdicts"]}
     assert found["surer"]["verdict"] == "holds"
     assert found["crash"]["gap_at_target"] is None
-    assert "surer" in typed("verdicts", small.folder).stdout
+    assert "surer" in typed("verdicts", ran.folder).stdout
 
-    status = json.loads(typed("status", small.folder, "--json").stdout)
+    status = json.loads(typed("status", ran.folder, "--json").stdout)
     assert status["account"]["reserved"] == 0
-    assert "charged" in typed("status", small.folder).stdout
+    assert "charged" in typed("status", ran.folder).stdout
 
-    shown = typed("show", small.folder, "surer")
+    shown = typed("show", ran.folder, "surer")
     assert "+FORGET = 0.001" in shown.stdout
-    page = json.loads(typed("show", small.folder, "surer", "--json").stdout)
+    page = json.loads(typed("show", ran.folder, "surer", "--json").stdout)
     assert "+FORGET = 0.001" in page["diff"]
     assert page["verdict"]["verdict"] == "holds"
     assert page["trials"]
 
-    listed = json.loads(typed("ideas", "list", small.folder, "--json").stdout)
+    listed = json.loads(typed("ideas", "list", ran.folder, "--json").stdout)
     assert {each["name"] for each in listed["ideas"]} >= {"baseline", "surer", "crash"}
-    assert "crash" in typed("ideas", "list", small.folder).stdout
+    assert "crash" in typed("ideas", "list", ran.folder).stdout
 
-    assert json.loads(typed("report", small.folder, "--json").stdout)["ideas"]
-    written = typed("report", small.folder, "--notebook", small.folder / "notes",
-                      "--traces", small.folder / "traces.jsonl")  # fmt: skip
+    assert json.loads(typed("report", ran.folder, "--json").stdout)["ideas"]
+    written = typed("report", ran.folder, "--notebook", ran.folder / "notes",
+                      "--traces", ran.folder / "traces.jsonl")  # fmt: skip
     assert written.returncode == DONE, written.stderr
-    assert "surer" in (small.folder / "notes" / "surer.md").read_text()
-    lines = (small.folder / "traces.jsonl").read_text().splitlines()
+    assert "surer" in (ran.folder / "notes" / "surer.md").read_text()
+    lines = (ran.folder / "traces.jsonl").read_text().splitlines()
     traces = {trace["idea"]: trace for trace in map(json.loads, lines)}
     assert "+FORGET = 0.001" in traces["surer"]["change"]["diff"]
     assert traces["surer"]["forecast"]["measured_gap"] is not None
     assert all(bought["why"] for bought in traces["surer"]["purchases"])
     for format, written in (("md", "report.md"), ("json", "report.json"), ("svg", "figures")):
-        done = typed("report", small.folder, "--format", format)
+        done = typed("report", ran.folder, "--format", format)
         assert done.returncode == DONE, done.stderr
-        assert (small.folder / written).exists() or format == "json"
-    again = typed("run", small.folder)
+        assert (ran.folder / written).exists() or format == "json"
+    again = typed("run", ran.folder)
     assert again.returncode == DONE
     assert "new baseline" in again.stdout
 
@@ -188,24 +196,24 @@ def test_a_second_run_on_a_live_study_says_so_and_exits(small: Any, command: Any
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_ends_cleanly_and_says_how_to_go_on(
-    number: int, small: Any, proveout: Path, typed: Any
+    number: int, short: Any, proveout: Path, typed: Any
 ) -> None:
     slow = "    args = parse()\n    import time; time.sleep(0.5)\n"
-    small.idea("slow", ("    args = parse()\n", slow))
+    short.idea("slow", ("    args = parse()\n", slow))
     process = subprocess.Popen(
-        [proveout, "run", small.folder], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [proveout, "run", short.folder], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     deadline = time.monotonic() + 60
-    while not list(small.folder.glob("trials/slow-r1-s1/out")) and time.monotonic() < deadline:
+    while not list(short.folder.glob("trials/slow-r1-s1/out")) and time.monotonic() < deadline:
         time.sleep(0.02)
     process.send_signal(number)
     out, err = process.communicate(timeout=60)
     assert process.returncode == WORK_LEFT, err
-    assert f"proveout run {small.folder}" in out
+    assert f"proveout run {short.folder}" in out
     assert "Traceback" not in err
-    status = json.loads(typed("status", small.folder, "--json").stdout)
+    status = json.loads(typed("status", short.folder, "--json").stdout)
     assert status["account"]["reserved"] == 0
-    assert typed("run", small.folder).returncode == DONE
+    assert typed("run", short.folder).returncode == DONE
 
 
 def test_at_a_terminal_the_study_is_seen_as_it_goes(small: Any, proveout: Path) -> None:
@@ -272,17 +280,17 @@ def rest_of(controller: int) -> str:
     return shown.decode()
 
 
-def test_a_reader_that_goes_away_costs_no_trial(small: Any, proveout: Path, typed: Any) -> None:
+def test_a_reader_that_goes_away_costs_no_trial(short: Any, proveout: Path, typed: Any) -> None:
     piped = subprocess.run(
-        f"{proveout} run {small.folder} | head -2", shell=True, capture_output=True, timeout=120
+        f"{proveout} run {short.folder} | head -2", shell=True, capture_output=True, timeout=120
     )
     assert b"Traceback" not in piped.stderr
-    history = read_history(small.folder)
+    history = read_history(short.folder)
     settled = [r for r in history.trials.values() if r.state in {"scored", "failed"}]
     assert history.account.reserved == 0
     assert history.account.charged == sum(record.charged for record in settled)
     assert {r.trial.idea for r in settled if r.state == "failed"} <= {"crash"}
-    assert typed("run", small.folder).returncode == DONE
+    assert typed("run", short.folder).returncode == DONE
 
 
 def test_an_edited_rule_is_read_at_once_and_an_edited_ladder_refused(ran: Any, typed: Any) -> None:
@@ -341,14 +349,14 @@ def test_a_read_only_study_is_said_so_and_can_still_be_read(ran: Any, proveout: 
 
 
 def test_a_full_disk_is_said_so_and_nothing_is_lost(
-    small: Any, proveout: Path, tmp_path: Path, typed: Any
+    short: Any, proveout: Path, tmp_path: Path, typed: Any
 ) -> None:
     if shutil.which("unshare") is None:
         pytest.skip("no unshare on this machine")
     disk, kept = tmp_path / "disk", tmp_path / "kept"
     disk.mkdir()
     done = in_a_mount(
-        f"mount -t tmpfs -o size=24m none {disk} && cp -r {small.folder} {disk}/study && "
+        f"mount -t tmpfs -o size=24m none {disk} && cp -r {short.folder} {disk}/study && "
         f"dd if=/dev/zero of={disk}/fill bs=1M count=8 2>/dev/null; "
         f"{proveout} run {disk}/study; code=$?; rm -f {disk}/fill; cp -r {disk}/study {kept}; "
         "exit $code"

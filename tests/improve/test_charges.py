@@ -28,10 +28,10 @@ from proveout.improve import (
     run_improvement,
 )
 from proveout.improve._attempts import Counts
-from proveout.improve._session import Offer, Session
+from proveout.improve._session import Given, Session
 
 STAGES = ("before the charge", "after the charge", "after the sample", "after the settling")
-OFFER = Offer("", "", lambda candidate: 0.0, "luck")
+GIVEN = Given("", "", lambda candidate: 0.0, "luck")
 
 
 class Killed(BaseException):
@@ -104,7 +104,7 @@ def live(
                 try:
                     for fate.request, (count, prompt) in enumerate(requests):
                         frame = {"prompt": prompt, "count": count, "temperature": 0.5}
-                        reply = session._sample(frame, OFFER)
+                        reply = session._sample(frame, GIVEN)
                         got.append((reply["kind"], reply.get("texts")))
                         used = session.meter
                         assert used.samples <= budget.samples

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import signal
 import sqlite3
 import subprocess
@@ -202,9 +204,13 @@ def test_a_trial_is_settled_once(tmp_path: Path) -> None:
 
 
 def test_a_file_without_any_event_is_no_ledger_yet(tmp_path: Path) -> None:
-    (tmp_path / "ledger.sqlite").touch()
-    with pytest.raises(DataError, match="no ledger yet"):
-        read_history(tmp_path)
+    study = tmp_path / "my study"
+    study.mkdir()
+    (study / "ledger.sqlite").touch()
+    with pytest.raises(DataError, match="no ledger yet") as raised:
+        read_history(study)
+    (command,) = re.findall("`(.*)`", str(raised.value))
+    assert shlex.split(command) == ["proveout", "run", str(study)]  # as it is pasted
 
 
 def test_a_second_writer_is_told_who_the_first_is(tmp_path: Path) -> None:

@@ -67,16 +67,20 @@ def slow_toy(toy: Any) -> Any:
     return toy
 
 
-def buy(toy: Any, *wanted: Trial, audits: bool = False) -> History:
+def buy(toy: Any, *wanted: Trial, audits: bool = False, side_by_side: bool = False) -> History:
     """Runs these trials, one after another, the baseline's at both rungs before them."""
     trials = [Trial(0, 0, BASELINE), Trial(1, 0, BASELINE), *wanted]
 
     def plan(study: Study, history: History, slots: int) -> Buy | Wait | Stop:
         done = {t for t, r in history.trials.items() if r.state in {"scored", "failed"}}
         if left := [trial for trial in trials if trial not in done]:
-            running = any(r.state == "running" for r in history.trials.values())
+            running = {t for t, r in history.trials.items() if r.state == "running"}
             audit = audits and left[0] in wanted
-            return Wait("") if running else Buy((Purchase(left[0], "a test", audit),))
+            if side_by_side and left[0] in wanted:
+                new = [trial for trial in left if trial not in running][:slots]
+            else:
+                new = [] if running else left[:1]
+            return Buy(tuple(Purchase(each, "a test", audit) for each in new)) if new else Wait("")
         return Stop("all done")
 
     return run_study(read_study(toy.folder), policy=plan).history
@@ -112,7 +116,7 @@ def test_a_trial_that_diverges_slowly_is_ended_and_charged_for_what_it_did(slow_
 def test_others_run_to_their_end(slow_toy: Any) -> None:
     """A good one, one without a curve, one of which nobody knows yet what its curve means."""
     trials = [Trial(0, 0, name) for name in ("good", "silent", "smoothed", "worse")]
-    history = buy(slow_toy, *trials)
+    history = buy(slow_toy, *trials, side_by_side=True)
     assert all(history.trials[trial].measurement for trial in trials)
 
 

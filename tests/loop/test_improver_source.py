@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,72 +19,12 @@ from proveout.study import read_study
 from proveout.verdicts import yields
 
 FENCE = "`" * 3
-BYTE_LM = Path(__file__).parents[2] / "programs" / "byte_lm"
-SMALL = """
-[score]
-kind = "language-model"
-held_out = "corpus/held_out.bin"
-serve = "train.py:load"
-context = 64
-items = 32
-
-[ladder]
-target = "4e8 flops"
-target_parameters = { size = 2 }
-
-[[ladder.rung]]
-compute = "1e8 flops"
-parameters = { size = 2 }
-
-[[ladder.rung]]
-compute = "2e8 flops"
-parameters = { size = 2 }
-
-[budget]
-compute = "8e9 flops"
-
-[seeds]
-per_rung = [2, 2]
-"""
+BYTE_LM = Path(__file__).parents[2] / "programs" / "byte_lm" / "train.py"
 SURER = ("surer", "FORGET = 0.2", "FORGET = 0.001")
 CRASH = ("crash", "    counts = np.full", "    raise RuntimeError('boom')\n    counts = np.full")
 COMMENT = ("comment", "    np.add.at", "    # Count each pair.\n    np.add.at")
 BROKEN = ("broken", "def main", "def main(:\n")
-REMARK = (
-    "remark",
-    "    optimizers = make_optimizers",
-    "    # All.\n    optimizers = make_optimizers",
-)
-SMALLER = ("smaller", "max(4, args.size)", "max(2, args.size)")  # batches: twice the steps
-
-
-@dataclass(frozen=True)
-class ByteLm:
-    """The reference program's study at the least compute that trains it at all."""
-
-    folder: Path
-    train: str
-
-    @property
-    def file(self) -> Path:
-        return self.folder / "study.toml"
-
-
-@pytest.fixture
-def byte_lm(tmp_path: Path) -> ByteLm:
-    pytest.importorskip("torch")
-    folder = tmp_path / "byte_lm"
-    (folder / "program").mkdir(parents=True)
-    (folder / "corpus").mkdir()
-    train = (BYTE_LM / "train.py").read_text()
-    (folder / "program" / "train.py").write_text(train)
-    (folder / "corpus" / "train.bin").write_text(train)
-    (folder / "corpus" / "held_out.bin").write_bytes((BYTE_LM / "prepare.py").read_bytes())
-    declared = (BYTE_LM / "study.toml").read_text().split("[program.parameters]")
-    parameters = declared[1].split("[score]")[0]
-    text = f"{declared[0]}[program.parameters]{parameters}{SMALL}"
-    (folder / "study.toml").write_text(text)
-    return ByteLm(folder, train)
+SMALLER = ("smaller", "max(4, args.size)", "max(2, args.size)")
 
 
 def declare(toy: Any, improver: str, server: Any = None, **model: Any) -> Any:
@@ -129,20 +69,20 @@ def propose(toy: Any, count: int = 1, ask: int = 1) -> tuple[Offer, CallAccount 
 
 
 def test_its_ideas_become_verdicts_and_its_yield_stands_in_the_table(
-    byte_lm: Any, chat_server: Any
+    toy: Any, chat_server: Any
 ) -> None:
-    declare(byte_lm, 'name = "best_of_n"\nsamples = 4\nmost = 1', chat_server)
-    chat_server.script = [writing(byte_lm, chat_server, REMARK, BROKEN, SMALLER)]
-    study = read_study(byte_lm.folder)
+    declare(toy, 'name = "best_of_n"\nsamples = 4\nmost = 1', chat_server)
+    chat_server.script = [writing(toy, chat_server, COMMENT, BROKEN, SURER)]
+    study = read_study(toy.folder)
     assert run_study(study).finished
-    history = read_history(byte_lm.folder)
+    history = read_history(toy.folder)
     assert history.verdicts is not None
     found = {each.idea: each for each in history.verdicts.verdicts}
-    assert found["improver-smaller"].verdict == "holds"
-    idea = history.ideas["improver-smaller"]
+    assert found["improver-surer"].verdict == "holds"
+    idea = history.ideas["improver-surer"]
     assert (idea.origin, idea.source) == ("improver", "improver best_of_n with toy")
-    assert (idea.hypothesis, idea.predicts) == ("smaller mends a flaw", "steady - it is a flaw")
-    repository = ProgramRepository(byte_lm.folder / "program.git")
+    assert (idea.hypothesis, idea.predicts) == ("surer mends a flaw", "steady - it is a flaw")
+    repository = ProgramRepository(toy.folder / "program.git")
     patch = repository.diff(history.baseline.commit, idea.commit, settings=False)
     assert sum(line[0] in "+-" for line in patch.splitlines()[4:]) == 2  # one line, and no other
     rows = {row.source: row for row in yields(study, history, history.verdicts)}
@@ -150,6 +90,17 @@ def test_its_ideas_become_verdicts_and_its_yield_stands_in_the_table(
     assert (row.ideas, row.holds, row.calls) == (1, 1, 4)
     assert row.usd == pytest.approx(4 * (1000 * 1.0 + 500 * 2.0) / 1e6)
     assert row.gain > 0 and row.share is not None
+
+
+def test_the_reference_program_is_one_that_it_can_change(toy: Any, chat_server: Any) -> None:
+    declare(toy, 'name = "best_of_n"\nsamples = 1', chat_server)
+    byte_lm = SimpleNamespace(folder=toy.folder, train=BYTE_LM.read_text())
+    chat_server.script = [writing(byte_lm, chat_server, SMALLER)]
+    offer, _ = propose(byte_lm)
+    (idea,) = offer.proposals
+    assert idea.name == "improver-smaller"
+    changed = [line for line in idea.patch.splitlines()[4:] if line[0] in "+-"]
+    assert len(changed) == 2 and all("args.size)" in line for line in changed)
 
 
 def test_what_changes_nothing_or_was_tried_is_no_idea(toy: Any, chat_server: Any) -> None:
@@ -241,21 +192,23 @@ def test_without_a_model_the_embedded_one_answers(toy: Any) -> None:
         assert each.patch.startswith("diff --git a/train.py b/train.py\n")
 
 
+HEAD = "def improve(solution, utility, model, budget):\n"
+
+
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("body", "wall_time", "said"),
     [
-        ("def improve(solution, utility, model, budget):\n    return 7\n", "not a text"),
-        ("def improve(solution, utility, model, budget):\n    1 / 0\n", "ZeroDivisionError"),
-        ("def improve(solution, utility, model, budget):\n    while True: pass\n", "timed out"),
-        (
-            "def improve(solution, utility, model, budget):\n    return 'x = ('\n",
-            "train.py, line 1",
-        ),
+        ("return 7", "60 s", "not a text"),
+        ("1 / 0", "60 s", "ZeroDivisionError"),
+        ("while True: pass", "1 s", "timed out"),
+        ("return 'x = ('", "60 s", "train.py, line 1"),
     ],
 )
-def test_an_improver_of_ones_own_that_fails_brings_no_idea(toy: Any, text: str, said: str) -> None:
-    (toy.folder / "mine.py").write_text(text)
-    offer, _ = propose(declare(toy, 'name = "mine.py"\nwall_time = "1 s"'))
+def test_an_improver_of_ones_own_that_fails_brings_no_idea(
+    toy: Any, body: str, wall_time: str, said: str
+) -> None:
+    (toy.folder / "mine.py").write_text(f"{HEAD}    {body}\n")
+    offer, _ = propose(declare(toy, f'name = "mine.py"\nwall_time = "{wall_time}"'))
     assert not offer.proposals and said in offer.trouble
 
 

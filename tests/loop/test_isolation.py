@@ -35,11 +35,10 @@ def accept(toy: Any, level: str) -> None:
     toy.edit("[run]", f'[run]\nisolation = "{level}"')
 
 
-def test_measurements_carry_the_level_that_they_were_made_at(small: Any) -> None:
+def test_measurements_carry_the_level_that_they_were_made_at(surer_ran: Any) -> None:
     with LocalRunner(slots=1, preload=("numpy",)) as runner:
         level = runner.isolation
-    run_study(read_study(small.folder))
-    assert levels(small.folder) == {level}
+    assert levels(surer_ran.folder) == {level}
 
 
 def test_without_isolation_nothing_runs(small: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,19 +63,18 @@ def test_what_is_measured_without_isolation_never_holds(
 
 
 def test_a_study_does_not_go_on_at_a_lower_level_unasked(
-    small: Any, monkeypatch: pytest.MonkeyPatch
+    surer_ran: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with LocalRunner(slots=1, preload=()) as runner:
         if runner.isolation not in "AB":
             pytest.skip("there is only one level here")
-    run_study(read_study(small.folder))
-    small.idea("cooler", ("TEMPERATURE = 1.3", "TEMPERATURE = 1.0"))
+    surer_ran.idea("cooler", ("TEMPERATURE = 1.3", "TEMPERATURE = 1.0"))
     monkeypatch.setenv(_VARIABLE, "C")
     with pytest.raises(NotIsolated, match=r"ran at isolation level [AB] so far"):
-        run_study(read_study(small.folder))
-    accept(small, "C")
-    run_study(read_study(small.folder))
-    assert levels(small.folder) > {"C"}
+        run_study(read_study(surer_ran.folder))
+    accept(surer_ran, "C")
+    run_study(read_study(surer_ran.folder))
+    assert levels(surer_ran.folder) > {"C"}
 
 
 def test_a_study_where_every_trial_could_read_it(
@@ -98,6 +96,7 @@ def test_what_the_held_out_data_was_copied_from_is_hidden_or_nothing_runs(small:
     with pytest.raises(StudyError, match="lists nothing"):
         run_study(read_study(small.folder))
     (small.folder / "copies.txt").write_text("# a module\npython3.*/this.py\n")
+    small.edit('compute = "4e9 flops"', 'compute = "2e7 flops"')  # a few trials
     study = read_study(small.folder)
     with LocalRunner(slots=1, preload=("numpy",)) as open_to_all:
         if open_to_all.isolation == "E":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -123,7 +124,7 @@ def _stoppable(command: str) -> Iterator[None]:
 def _run(spec: Improvement, folder: Path, as_json: bool) -> None:
     from proveout.improve import run_improvement
 
-    with _stoppable(f": proveout improve {folder}"):
+    with _stoppable(f": proveout improve {shlex.quote(str(folder))}"):
         why, left = run_improvement(spec, _quiet if as_json else _say)
     if not as_json:
         print()
@@ -279,7 +280,7 @@ def _init(folder: Path, key: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     drawn_from = f"key = {json.dumps(key)}\n" if key else ""
     file.write_text(drawn_from + STARTING_POINT, encoding="utf-8")
-    print(f"{file}\nrun it with: proveout improve {folder}")
+    print(f"{file}\nrun it with: proveout improve {shlex.quote(str(folder))}")
 
 
 def report_improvement(folder: Path, out: Path | None, format: str, as_json: bool) -> None:

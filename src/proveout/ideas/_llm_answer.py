@@ -223,13 +223,12 @@ def replaced(text: str | None, old: str, new: str, path: str, number: int) -> st
     Raises:
         IdeaError: the passage is not there, or more than once.
     """
-    if text is None or not old.strip():
-        if text is None and not old.strip():
-            return new
-        raise IdeaError(
-            f"block {number}: there is no file {path}" if text is None
-            else f"block {number} for {path} searches for nothing"
-        )  # fmt: skip
+    if text is None:
+        if old.strip():
+            raise IdeaError(f"block {number}: there is no file {path}")
+        return new  # nothing of no file: a new one
+    if not old.strip():
+        raise IdeaError(f"block {number} for {path} searches for nothing")
     found = text.count(old)
     if found == 1:
         return text.replace(old, new)

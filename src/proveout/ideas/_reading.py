@@ -11,12 +11,11 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from proveout.errors import EnvironmentFailure, IdeaError
-from proveout.ideas._repository import ProgramRepository
+from proveout.ideas._repository import NOT_CODE, ProgramRepository
 from proveout.ideas._texts import LARGEST_FILE_BYTES, check_path
 
 _OURS = ".proveout"
 _MOST_FILES = 5000
-_NOT_CODE = frozenset({".git", "__pycache__", ".venv", ".pytest_cache", ".DS_Store"})
 
 
 def texts_at(repository: ProgramRepository, commit: str) -> dict[str, str]:
@@ -33,11 +32,7 @@ def texts_at(repository: ProgramRepository, commit: str) -> dict[str, str]:
 
 def changed_texts(repository: ProgramRepository, parent: str, commit: str) -> dict[str, str | None]:
     """The text files that a commit changes, as they are there; None for those it removes."""
-    before, after = texts_at(repository, parent), texts_at(repository, commit)
-    changed: dict[str, str | None] = {
-        path: text for path, text in after.items() if before.get(path) != text
-    }
-    return changed | dict.fromkeys(before.keys() - after.keys())
+    return _difference(texts_at(repository, parent), texts_at(repository, commit))
 
 
 def branch_texts(program: Path, branch: str) -> dict[str, str]:
@@ -67,10 +62,10 @@ def folder_texts(folder: Path) -> dict[str, str]:
     """
     texts: dict[str, str] = {}
     for here, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if name not in _NOT_CODE)
+        folders[:] = sorted(name for name in folders if name not in NOT_CODE)
         for name in sorted(names):
             path = Path(here, name)
-            if path.is_symlink() or not path.is_file() or name in _NOT_CODE:
+            if path.is_symlink() or not path.is_file() or name in NOT_CODE:
                 continue
             if path.stat().st_size > LARGEST_FILE_BYTES:
                 continue  # data, or a binary: no text that an idea could change
@@ -83,14 +78,17 @@ def folder_texts(folder: Path) -> dict[str, str]:
 
 def edited(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, str | None]:
     """What differs between two states of a program, for `patch_between`."""
-    changed: dict[str, str | None] = {
-        path: text for path, text in after.items() if before.get(path) != text
-    }
-    gone = [path for path in before if path not in after]
-    changed |= dict.fromkeys(gone)
+    changed = _difference(before, after)
     for path in changed:
         check_path(path)
     return changed
+
+
+def _difference(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, str | None]:
+    changed: dict[str, str | None] = {
+        path: text for path, text in after.items() if before.get(path) != text
+    }
+    return changed | dict.fromkeys(path for path in before if path not in after)
 
 
 def _texts_in(archive: bytes) -> dict[str, str]:

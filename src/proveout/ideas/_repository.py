@@ -21,6 +21,9 @@ _OVERRIDES = ".proveout/parameters"
 """Parameter overrides live in the tree, a file each, so that git merges them like code."""
 
 _LARGEST_PROGRAM_BYTES = 200_000_000
+NOT_CODE = frozenset({".git", "__pycache__", ".venv", ".pytest_cache", ".DS_Store"})
+_NO_PART_OF_IT = (".log", ".pyc", ".swp", "~")
+"""Endings of files that a run or an editor leaves."""
 
 
 class ProgramRepository:
@@ -284,13 +287,13 @@ def _program_files(program: Path, leave_out: Sequence[Path]) -> list[str]:
     for folder, folders, files in os.walk(program):
         here = Path(folder)
         wanted = [
-            name for name in folders if name not in _NEVER and not _is_in(here / name, unwanted)
+            name for name in folders if name not in NOT_CODE and not _is_in(here / name, unwanted)
         ]
         folders[:] = sorted(name for name in wanted if not (here / name).is_symlink())
         links = [name for name in wanted if (here / name).is_symlink()]
         for name in sorted([*files, *links]):
             file = here / name
-            if name in _NEVER or name.endswith(_JUNK) or _is_in(file, unwanted):
+            if name in NOT_CODE or name.endswith(_NO_PART_OF_IT) or _is_in(file, unwanted):
                 continue  # of a submodule `.git` is a file
             if not (file.is_symlink() or file.is_file()):
                 continue
@@ -304,10 +307,6 @@ def _program_files(program: Path, leave_out: Sequence[Path]) -> list[str]:
                 "code. List its data under program.data, or move what is not code elsewhere"
             )
     return names
-
-
-_NEVER = frozenset({".git", "__pycache__", ".venv", ".pytest_cache", ".DS_Store"})
-_JUNK = (".log", ".pyc", ".swp", "~")
 
 
 def _is_in(path: Path, unwanted: set[Path]) -> bool:

@@ -23,7 +23,7 @@ from proveout.ideas._idea import Proposal
 from proveout.ideas._source import Evidence, Offer, Source, Tried, free_name
 from proveout.study import Range, Sampler, Study, Value
 
-_DRAWS = 32  # candidates for one idea, of which one that is new and feasible is taken
+_DRAWS = 32  # candidates for one idea, of which one that is new and feasible is taken: 2^k
 _MODEL_DRAWS = 12  # of a model, which take longer and are chosen well already
 _WIDTH = 0.2  # of the kernel that says how far a failure reaches, in parts of a range
 _PRIOR_RUNS = 1.0  # a point far from all others is believed to fail as if one run in...
@@ -165,9 +165,7 @@ class Space:
         sequence = qmc.Sobol(len(self.names), scramble=True, rng=np.random.default_rng(key))
         if number:
             sequence.fast_forward(number)
-        return [self.from_unit(unit) for unit in sequence.random_base2(5)] if not number else [
-            self.from_unit(sequence.random(1)[0]) for _ in range(_DRAWS)
-        ]  # fmt: skip
+        return [self.from_unit(unit) for unit in sequence.random(_DRAWS)]
 
     def asker(
         self, method: Literal["tpe", "cmaes", "sobol"], points: list[Point], seed: int

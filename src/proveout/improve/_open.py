@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import platform
 import secrets
+import shlex
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -76,7 +77,7 @@ def read_archive(folder: Path) -> Archive:
         DataError: nothing was run there, or the file is no ledger.
     """
     if not (folder / LEDGER_FILE).is_file():
-        raise DataError(f"nothing was run in {folder} yet: `proveout improve {folder}` does")
+        raise DataError(_not_run(folder))
     return Archive.of(read_entries(folder))
 
 
@@ -164,7 +165,7 @@ def _settle(spec: Improvement, name: str, event_of: Callable[[str], Event]) -> s
 def _book(spec: Improvement) -> Iterator[Book]:
     """The book of a folder that has one."""
     if not (spec.folder / LEDGER_FILE).is_file():
-        raise UserError(f"nothing was run in {spec.folder} yet: `proveout improve {spec.folder}`")
+        raise UserError(_not_run(spec.folder))
     with Book(spec.folder, spec.ends) as book:
         yield book
 
@@ -216,6 +217,11 @@ def model_of(spec: Improvement, name: str) -> Model:
     replay = declared.cached_only or "replay" in (name, spec.model)
     calls = spec.folder / "sources" / ("llm" if own else f"llm-{name}")
     return ChatModel(declared.model_copy(update={"cached_only": replay}), calls)
+
+
+def _not_run(folder: Path) -> str:
+    word = shlex.quote(str(folder))
+    return f"nothing was run in {folder} yet: `proveout improve {word}` does"
 
 
 def _rehearse(task: Task, shop: Workshop) -> None:

@@ -7,6 +7,7 @@ where it was, and goes on.
 
 from __future__ import annotations
 
+import shlex
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -70,7 +71,7 @@ class Recursion:
                 name = self.archive.waiting
                 raise Ended(
                     f"{name} passed its gate and waits for a person: `proveout improve "
-                    f"{self.spec.folder} --approve {name}`, or --decline {name}",
+                    f"{shlex.quote(str(self.spec.folder))} --approve {name}`, or --decline {name}",
                     left=True,
                 )
         why = f"all {self.spec.generations} generations were made"

@@ -37,7 +37,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Offer:
+class Given:
     """What an improver is given."""
 
     solution: str
@@ -68,8 +68,8 @@ class Session:
         """Nothing is used yet."""
         self.meter = Meter(self.budget)
 
-    def hold(self, source: str, offer: Offer) -> Outcome:
-        """Runs an improver's text on what it is offered.
+    def run_improver(self, source: str, given: Given) -> Outcome:
+        """Runs an improver's text on what it is given.
 
         Raises:
             Ended: a hard end of the whole folder was reached, or somebody asked to stop.
@@ -83,7 +83,7 @@ class Session:
         )
         process = self.place.start(walls)
         try:
-            ended, why, returned = self._converse(process, source, offer)
+            ended, why, returned = self._converse(process, source, given)
         finally:
             left = process.end()
         if left.ended_by == "processes":
@@ -91,12 +91,12 @@ class Session:
         wall_seconds = time.monotonic() - began
         return Outcome(ended, why[:500], returned, left.cpu_seconds, wall_seconds)
 
-    def _converse(self, process: Process, source: str, offer: Offer) -> tuple[str, str, str | None]:
+    def _converse(self, process: Process, source: str, given: Given) -> tuple[str, str, str | None]:
         start = {
             "source": source,
-            "solution": offer.solution,
-            "description": offer.description,
-            "seed": luck_of(offer.luck, "improver"),
+            "solution": given.solution,
+            "description": given.description,
+            "seed": luck_of(given.luck, "improver"),
             "budget": self._left(),
         }
         try:
@@ -105,7 +105,7 @@ class Session:
                 frame = self._next(process)
                 if frame is None:
                     return self._silence(process)
-                if (end := self._take(process, frame, offer)) is not None:
+                if (end := self._take(process, frame, given)) is not None:
                     return end
         except Closed as closed:
             return "crashed", str(closed), None
@@ -128,15 +128,15 @@ class Session:
         return "crashed", "its process ended before it returned", None
 
     def _take(
-        self, process: Process, frame: dict[str, Any], offer: Offer
+        self, process: Process, frame: dict[str, Any], given: Given
     ) -> tuple[str, str, str | None] | None:
         match frame["kind"]:
             case "note":
                 keep(self.seen, Seen.told(frame))
             case "model":
-                process.send(self._sample(frame, offer))
+                process.send(self._sample(frame, given))
             case "utility":
-                process.send(self._score(frame, offer))
+                process.send(self._score(frame, given))
             case "returned" if isinstance(solution := frame.get("solution"), str):
                 if len(solution.encode(errors="replace")) > LONGEST_PROGRAM_BYTES:
                     return "too long", f"a program of {len(solution)} characters", None
@@ -151,17 +151,17 @@ class Session:
                 raise WrongFrame(f"a frame of the kind {kind[:40]!r}")
         return None
 
-    def _score(self, frame: dict[str, Any], offer: Offer) -> dict[str, Any]:
+    def _score(self, frame: dict[str, Any], given: Given) -> dict[str, Any]:
         candidate = frame.get("candidate")
         if not isinstance(candidate, str):
             raise WrongFrame("a candidate that is no text")
         if self.meter.utility_calls >= self.budget.utility_calls:
             return self._refusal("no utility calls are left")
         self.meter.utility_calls += 1
-        score = offer.utility(candidate)
+        score = given.utility(candidate)
         return {"kind": "score", "score": score, "budget": self._left()}
 
-    def _sample(self, frame: dict[str, Any], offer: Offer) -> dict[str, Any]:
+    def _sample(self, frame: dict[str, Any], given: Given) -> dict[str, Any]:
         prompt, count, temperature = (frame.get(k) for k in ("prompt", "count", "temperature"))
         if not isinstance(prompt, str) or type(count) is not int or type(temperature) is not float:
             raise WrongFrame("a request for samples that has not the form of one")
@@ -178,7 +178,7 @@ class Session:
         self.book.charge(self.run, self._calls, request, count, most)
         self.meter.charge(count, most)
         try:
-            seed = luck_of(offer.luck, self._calls)
+            seed = luck_of(given.luck, self._calls)
             got = self.model.sample(prompt, count, temperature, seed)
         except SolutionFailed as failed:
             raise EnvironmentFailure(

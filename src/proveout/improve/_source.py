@@ -36,8 +36,7 @@ from proveout.improve._meter import Budget
 from proveout.improve._model import Model, Most, Samples
 from proveout.improve._place import Place
 from proveout.improve._program import LONGEST_PROGRAM_BYTES, fenced_programs
-from proveout.improve._session import Offer as Given
-from proveout.improve._session import Session
+from proveout.improve._session import Given, Session
 from proveout.improve._strategies import strategies
 from proveout.study import Improver, Study
 
@@ -125,7 +124,9 @@ class ImproverSource(Source):
         luck = f"{self._study.seeds.key}/{self._study.name}/{run}"
         look.begin()
         try:
-            outcome = session.hold(self._source, Given(look.solution, description, look, luck))
+            outcome = session.run_improver(
+                self._source, Given(look.solution, description, look, luck)
+            )
         except EnvironmentFailure as failure:  # of the model, as a rule; what came before stands
             returned, why = look.best, str(failure)
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -206,7 +207,8 @@ def read_improvement(folder: Path) -> Improvement:
         declared = tomllib.loads(text)
     except FileNotFoundError:
         raise UserError(
-            f"there is no {IMPROVE_FILE} in {folder}; `proveout improve {folder} --init` writes "
+            f"there is no {IMPROVE_FILE} in {folder}; `proveout improve "
+            f"{shlex.quote(str(folder))} --init` writes "
             "one to start from"
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

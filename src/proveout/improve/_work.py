@@ -22,7 +22,7 @@ from proveout.improve._meter import Budget
 from proveout.improve._model import Model
 from proveout.improve._own_code import finished
 from proveout.improve._place import Place
-from proveout.improve._session import Offer, Outcome, Session, luck_of
+from proveout.improve._session import Given, Outcome, Session, luck_of
 from proveout.improve._solution import Host, Solution
 from proveout.improve._task import Task
 from proveout.ledger import Attempted, ImproverRan
@@ -70,7 +70,9 @@ class Workshop:
                     scores[candidate] = self._score(host, task, candidate, visible, seed, counts)
                 return scores[candidate]
 
-            outcome = session.hold(source, Offer(task.baseline, _described(task), utility, luck))
+            outcome = session.run_improver(
+                source, Given(task.baseline, _described(task), utility, luck)
+            )
         returned = task.baseline if outcome.returned is None else outcome.returned
         score = given
         if returned != task.baseline:
@@ -102,7 +104,7 @@ class Workshop:
         session = Session(self.place, self.book, self.model, run, budget, counts)
         description = META.format(samples=meta.budget.samples, calls=meta.budget.utility_calls)
         luck = f"{self.key}/improver/{seed}"
-        outcome = session.hold(source, Offer(given, description, utility, luck))
+        outcome = session.run_improver(source, Given(given, description, utility, luck))
         ran = _record(session, outcome, run, name, "improver", seed)
         none = {"gain": None, "score": None, "given_score": None}
         returned = outcome.returned or ""

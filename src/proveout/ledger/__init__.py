@@ -35,6 +35,7 @@ from proveout.ledger._events import (
     TrialScored,
     TrialStarted,
 )
+from proveout.ledger._faults import explain
 from proveout.ledger._follow import LedgerFollower
 from proveout.ledger._history import History, HistoryBuilder
 from proveout.ledger._improvement import (
@@ -57,7 +58,6 @@ from proveout.ledger._improvement import (
 from proveout.ledger._ledger import (
     LEDGER_FILE,
     Ledger,
-    explain,
     is_at_work,
     read_entries,
     read_history,

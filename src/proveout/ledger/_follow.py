@@ -7,16 +7,10 @@ import sqlite3
 import threading
 from pathlib import Path
 
-from proveout.errors import DataError
 from proveout.ledger._chain import ChainReader, LedgerCheck, rows_after
+from proveout.ledger._faults import explained, no_ledger
 from proveout.ledger._history import History, HistoryBuilder
-from proveout.ledger._ledger import (
-    LEDGER_FILE,
-    check_version,
-    entry_of,
-    explained,
-    open_to_read,
-)
+from proveout.ledger._ledger import LEDGER_FILE, check_version, entry_of, open_to_read
 
 
 class LedgerFollower:
@@ -80,7 +74,7 @@ class LedgerFollower:
         """
         with self._lock:
             if not self._sequence:
-                raise DataError(f"{self._file.parent} has no ledger yet; `proveout run` starts it")
+                raise no_ledger(self._file.parent)
             return self._builder.history()
 
     def close(self) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import json
 import os
+import shlex
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -40,6 +40,7 @@ from proveout.ledger._events import (
     TrialScored,
     TrialStarted,
 )
+from proveout.ledger._faults import explain, explained, no_ledger
 from proveout.ledger._history import History, HistoryBuilder
 from proveout.ledger._records import TrialRecord
 
@@ -78,10 +79,10 @@ def read_entries(folder: Path) -> Iterator[Entry]:
     """
     file = folder / LEDGER_FILE
     if not file.is_file():
-        raise DataError(f"{folder} has no ledger yet; `proveout run {folder}` starts the study")
+        raise no_ledger(folder)
     with explained(file), contextlib.closing(open_to_read(file)) as connection:
         if check_version(connection, file) == 0:
-            raise DataError(f"{folder} has no ledger yet; `proveout run {folder}` starts it")
+            raise no_ledger(folder)
         yield from entries_after(connection)
 
 
@@ -207,7 +208,7 @@ def verify_ledger(folder: Path, *, noted: str = "") -> LedgerCheck:
     """
     file = folder / LEDGER_FILE
     if not file.is_file():
-        raise DataError(f"{folder} has no ledger yet; `proveout run {folder}` starts the study")
+        raise no_ledger(folder)
     with explained(file), contextlib.closing(open_to_read(file)) as connection:
         check_version(connection, file)
         return verify(file, connection, noted)
@@ -281,7 +282,7 @@ def _take_lock(folder: Path) -> IO[str]:
         lock.close()
         raise StudyBusy(
             f"another `proveout` command (process {holder}) is at work on {folder}; watch it with "
-            f"`proveout serve {folder}`, or stop it with Ctrl-C there"
+            f"`proveout serve {shlex.quote(str(folder))}`, or stop it with Ctrl-C there"
         ) from None
     lock.truncate(0)
     lock.write(str(os.getpid()))
@@ -303,42 +304,3 @@ def is_at_work(folder: Path) -> bool:
     except OSError:
         return False
     return False
-
-
-@contextlib.contextmanager
-def explained(file: Path) -> Iterator[None]:
-    """SQLite's errors in our words."""
-    try:
-        yield
-    except sqlite3.DatabaseError as error:
-        code = getattr(error, "sqlite_errorname", "")
-        if code.startswith(("SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_FSYNC")):
-            raise EnvironmentFailure(_disk_full(file)) from None
-        if code.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
-            raise EnvironmentFailure(_read_only(file)) from None
-        if code.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
-            raise DataError(f"{file} is damaged or not a ledger: {error}") from None
-        if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-            raise EnvironmentFailure(
-                f"another program holds {file}; close it and run again"
-            ) from None
-        raise EnvironmentFailure(f"{file}: {error}") from None
-    except (KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{file} holds an entry that cannot be read: {error!r}") from None
-
-
-def explain(error: OSError, place: Path) -> str:
-    """An operating-system error as a sentence with a remedy."""
-    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return _disk_full(place)
-    if error.errno in {errno.EROFS, errno.EACCES, errno.EPERM}:
-        return _read_only(place)
-    return f"{place}: {error.strerror or error}"
-
-
-def _disk_full(place: Path) -> str:
-    return f"the disk that holds {place} is full; free some and run again: nothing is lost"
-
-
-def _read_only(place: Path) -> str:
-    return f"{place} cannot be written; make its folder writable, or copy the study elsewhere"

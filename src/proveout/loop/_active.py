@@ -9,6 +9,10 @@ from proveout.scoring import Evaluator, Scored, Split, evaluator_of
 from proveout.study import Study
 from proveout.trials import Audit, Exit, Failure, Trial
 
+POLL_SECONDS = 0.25
+MOST_TIMES_LOST = 3
+"""How often a job may end with the process that watches it before it is said to have crashed."""
+
 
 @dataclass
 class Active:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from proveout.errors import IdeaError
 from proveout.ideas import BASELINE, Idea, Proposal, changed_texts, fingerprint, texts_at
 from proveout.ledger import History, IdeaAdded, IdeaRefused
-from proveout.loop._open import add_idea, repository_of
+from proveout.loop._open import add_idea, changed_lines, repository_of
 from proveout.study import Study
 
 _TRUSTED_TO_REPEAT = frozenset({"catalog", "people"})
@@ -35,7 +35,7 @@ def admit(
 def _made(study: Study, history: History, proposal: Proposal) -> IdeaAdded | IdeaRefused:
     if proposal.merges:
         return _merged(study, history, proposal)
-    return add_idea(study, history.ideas.get(BASELINE), proposal)
+    return add_idea(study, history.baseline, proposal)
 
 
 def _merged(study: Study, history: History, proposal: Proposal) -> IdeaAdded:
@@ -51,7 +51,6 @@ def _merged(study: Study, history: History, proposal: Proposal) -> IdeaAdded:
         dict.fromkeys(m for name in proposal.merges for m in _members(history.ideas[name]))
     )
     diff = repository.diff(baseline.commit, commit)
-    changed = [line for line in diff.splitlines() if line[:1] in "+-" and line[:3] not in _HEADS]
     return IdeaAdded(
         Idea(
             name=proposal.name,
@@ -68,11 +67,8 @@ def _merged(study: Study, history: History, proposal: Proposal) -> IdeaAdded:
             origin=proposal.origin,
             parents=proposal.merges,
         ),
-        diff_lines=len(changed),
+        diff_lines=changed_lines(diff),
     )
-
-
-_HEADS = frozenset({"+++", "---"})
 
 
 def _members(idea: Idea) -> tuple[str, ...]:
@@ -90,10 +86,11 @@ def known_as(study: Study, history: History, idea: Idea) -> str:
 
 
 _FINGERPRINTS: dict[tuple[str, str], str] = {}
+"""By study and commit: commits never change, so each is looked at once."""
 
 
 def fingerprint_of(study: Study, history: History, idea: Idea) -> str:
-    """What an idea changes, as one word; commits never change, so each is looked at once."""
+    """What an idea changes, as a hash: the same for two that change the same."""
     at = (str(study.folder), idea.commit)
     if at not in _FINGERPRINTS:
         repository, baseline = repository_of(study), history.baseline.commit

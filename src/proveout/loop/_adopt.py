@@ -73,7 +73,7 @@ def adopt_program(
 
     Raises:
         UserError: no program is found, something must be said of it, or `folder` is in use.
-        EnvironmentFailure: the machine lets us down.
+        EnvironmentFailure: the disk is full or the launcher died.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         word = shlex.quote(str(folder))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 
 from proveout.errors import ScoringFailed
@@ -20,7 +20,7 @@ from proveout.ledger import (
     TrialScored,
     TrialStarted,
 )
-from proveout.loop._active import Active, evaluator_for
+from proveout.loop._active import MOST_TIMES_LOST, POLL_SECONDS, Active, evaluator_for
 from proveout.loop._audits import Auditor
 from proveout.loop._endings import Endings
 from proveout.loop._formula import over_formula
@@ -54,11 +54,6 @@ _LEAST_CHARGE = 0.05
 """A trial that did not run to its end is charged what it reported, and at least this share of its
 grant."""
 
-_MOST_LOSSES = 3
-"""How often a trial may be lost with its launcher before it is said to have crashed."""
-
-_POLL_SECONDS = 0.25
-
 
 class Bench:
     """Where trials run and are scored. Every start and every end goes through the ledger."""
@@ -82,7 +77,7 @@ class Bench:
         self._auditor = Auditor(study)
         self._promotions = Promotions(study, self._evaluator, self._trees, runner, record, tick)
         self._active: dict[str, Active] = {}
-        self._losses: dict[Trial, int] = {}
+        self._times_lost: Counter[Trial] = Counter()
         self._devices = deque(study.run.devices)
         self._endings = Endings(study)
         self._isolation: Isolation | None = None
@@ -102,12 +97,12 @@ class Bench:
         `until` says so.
 
         Raises:
-            EnvironmentFailure: the machine lets us down (disk full, launcher dead). What has
+            EnvironmentFailure: the disk is full or the launcher died. What has
                 finished is in the ledger; what has not will be asked for again.
         """
         running = len(self._active)
         while self._active and len(self._active) == running and not until():
-            for ended in self._runner.poll(_POLL_SECONDS):
+            for ended in self._runner.poll(POLL_SECONDS):
                 self._advance(ended)
             self._end_hopeless()
             self._tick()
@@ -132,10 +127,6 @@ class Bench:
         """
         device = self._devices[0] if self._devices else None
         self._promotions.read(trials, self._ledger.history, device, instead)
-
-    def _is_hopeless(self, trial: Trial) -> bool:
-        self._losses[trial] = self._losses.get(trial, 0) + 1
-        return self._losses[trial] >= _MOST_LOSSES
 
     def close(self) -> None:
         """Removes what was kept for the next trial."""
@@ -284,9 +275,10 @@ class Bench:
     def _lost(self, active: Active, ended: Exit) -> None:
         """Gives a trial back that ended with what watched it; it will be asked for again."""
         trial = active.trial
-        if self._is_hopeless(trial):
+        self._times_lost[trial] += 1
+        if self._times_lost[trial] >= MOST_TIMES_LOST:
             active.trained = active.trained or ended
-            times = f"{_MOST_LOSSES} times the process that watches it ended with it"
+            times = f"{MOST_TIMES_LOST} times the process that watches it ended with it"
             self._fail(active, Failure("crashed", times))
             return
         self._record(TrialInterrupted(trial.id, "the process that watches it ended"))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import shlex
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
 
 from proveout.errors import UserError
 from proveout.loop._probe import Prober
@@ -14,6 +16,7 @@ from proveout.units import Compute
 _MARGIN = 1.25
 """Declared device-seconds over those expected: a trial is not to be ended for a slow moment."""
 _LONGEST_START = 7.0
+"""Seconds of a start that its allowance of ten covers."""
 _LONGER = 4
 _LONGEST = 16
 """A run is made four times longer again, until the clock can tell, if it is no longer than this."""
@@ -83,7 +86,7 @@ class Costs:
 
     def _formula(self, size: float, steps: float) -> float:
         assert self.study.program.flops is not None
-        values = {**self.study.program.parameters, **self.study.rungs[0].parameters}
+        values = self.study.parameters_at(self.study.rungs[0])
         if self.size is not None:
             values[self.size] = size
         if self.steps is not None:
@@ -93,10 +96,23 @@ class Costs:
 
 @dataclass(frozen=True)
 class _Ran:
+    """One run, and what it came to."""
+
     size: float
     steps: float
     compute: float | None
+    """As the program reported it, if it did."""
     seconds: float
+
+
+class _Runs(NamedTuple):
+    """The runs that costs are read off."""
+
+    base: _Ran
+    longer: _Ran
+    """With more steps; the first one again where there are none to vary."""
+    larger: _Ran
+    """As long, of twice the size; the longer one again where there is no size."""
 
 
 def measure_costs(
@@ -108,18 +124,33 @@ def measure_costs(
         UserError: one of them fails; says why.
     """
     study = ours.study
-    values = {**study.program.parameters, **study.rungs[0].parameters}
+    rung = study.rungs[0]
+    whole = steps is not None and isinstance(study.parameters_at(rung)[steps], int)
+    given = Costs("given", 0.0, 2.0, 0.0, 0.0, study, size, steps, whole)
+    if "compute" in study.program.placeholders and steps is None:
+        base = _run(ours, dict(rung.parameters), 1.0, 1.0, say)
+        return replace(given, seconds_per_compute=base.seconds / rung.compute.amount)
+    runs = _run_all(ours, size, steps, whole, say)
+    if study.budget.compute.unit == "device-seconds":
+        return _from_time(given, runs)
+    if study.program.flops is not None:
+        return _from_formula(given, runs)
+    return _from_reports(given, runs)
+
+
+def _run_all(
+    ours: Prober, size: str | None, steps: str | None, whole: bool, say: Callable[[str], None]
+) -> _Runs:
+    rung = ours.study.rungs[0]
+    values = ours.study.parameters_at(rung)
     first_size = float(values[size]) if size is not None else 1.0
     first_steps = float(values[steps]) if steps is not None else 1.0
-    whole = steps is not None and isinstance(values[steps], int)
-    if "compute" in study.program.placeholders and steps is None:
-        return _given(ours, say, size, first_size)
 
     def run(size_factor: float, steps_factor: float) -> _Ran:
         at_size, at_steps = first_size * size_factor, first_steps * steps_factor
-        parameters = dict(study.rungs[0].parameters)
+        parameters = dict(rung.parameters)
         if size is not None:
-            parameters[size] = int(at_size) if at_size == int(at_size) else at_size
+            parameters[size] = as_value(at_size)
         if steps is not None:
             parameters[steps] = int(at_steps) if whole else at_steps
         return _run(ours, parameters, at_size, at_steps, say)
@@ -129,37 +160,46 @@ def measure_costs(
     while steps is not None and factor <= _LONGEST and not _is_longer(longer, base):
         factor *= _LONGER
         longer = run(1, factor)
-    larger = run(2, factor) if size is not None else longer
-    per_step, start = _line(base, longer)
-    if size is not None and steps is not None:
-        large_step = max(larger.seconds - start, 1e-6) / larger.steps
-        exponent = _log_ratio(large_step, per_step, 2.0)
-    elif size is not None:
-        exponent = _log_ratio(larger.seconds, base.seconds, 2.0)
-        per_step, start = base.seconds, 0.0
-    else:
-        exponent = 0.0
-    reports = None not in (base.compute, longer.compute, larger.compute)
-    rate = base.seconds / base.compute if base.compute else 0.0
-    if study.budget.compute.unit == "device-seconds":
-        return Costs("measured", per_step / first_size**exponent, exponent, start, 1.0, study, size,
-                     steps, whole)  # fmt: skip
-    if study.program.flops is not None:
-        amount = study.rungs[0].compute.amount
-        rate = max(base.seconds - start, 1e-9) / amount
-        draft = Costs("formula", 0.0, 0.0, start, rate, study, size, steps, whole)
-        grown = _log_ratio(draft.of_step(2 * first_size), draft.of_step(first_size), 2.0)
-        return Costs("formula", 0.0, grown, start, rate, study, size, steps, whole)
-    if not reports or base.compute is None or larger.compute is None:
+    return _Runs(base, longer, run(2, factor) if size is not None else longer)
+
+
+def _from_time(given: Costs, runs: _Runs) -> Costs:
+    """Costs where compute is time."""
+    per_step, start = _line(runs.base, runs.longer)
+    large_step = max(runs.larger.seconds - start, 1e-6) / runs.larger.steps
+    exponent = _log_ratio(large_step, per_step) if given.size is not None else 0.0
+    return replace(
+        given, source="measured", step_cost=per_step / runs.base.size**exponent,
+        size_exponent=exponent, start_seconds=start, seconds_per_compute=1.0,
+    )  # fmt: skip
+
+
+def _from_formula(given: Costs, runs: _Runs) -> Costs:
+    """Costs where the study declares arithmetic."""
+    _, start = _line(runs.base, runs.longer)
+    amount = given.study.rungs[0].compute.amount
+    rate = max(runs.base.seconds - start, 1e-9) / amount
+    costs = replace(given, source="formula", start_seconds=start, seconds_per_compute=rate)
+    size = runs.base.size
+    return replace(costs, size_exponent=_log_ratio(costs.of_step(2 * size), costs.of_step(size)))
+
+
+def _from_reports(given: Costs, runs: _Runs) -> Costs:
+    """Costs as the program reports them."""
+    base, longer, larger = runs
+    if base.compute is None or longer.compute is None or larger.compute is None:
         raise UserError(
             "the study counts FLOPs, and the program neither takes {compute}, nor reports `flops` "
             "in its curve, nor is there program.flops: count in device-seconds, or declare it"
         )
-    step = base.compute / first_steps
-    grown = _log_ratio(larger.compute / larger.steps, step, 2.0) if size is not None else 0.0
-    return Costs(
-        "reported", step / first_size**grown, grown, start, rate, study, size, steps, whole
-    )
+    _, start = _line(base, longer)
+    step = base.compute / base.steps
+    exponent = _log_ratio(larger.compute / larger.steps, step) if given.size is not None else 0.0
+    return replace(
+        given, source="reported", step_cost=step / base.size**exponent, size_exponent=exponent,
+        start_seconds=start,
+        seconds_per_compute=base.seconds / base.compute if base.compute else 0.0,
+    )  # fmt: skip
 
 
 def gone_along(
@@ -181,13 +221,6 @@ def _is_longer(longer: _Ran, base: _Ran) -> bool:
     return longer.seconds > max(1.3 * base.seconds, base.seconds + 0.2)
 
 
-def _given(ours: Prober, say: Callable[[str], None], size: str | None, first_size: float) -> Costs:
-    rung = ours.study.rungs[0]
-    base = _run(ours, dict(rung.parameters), first_size, 1.0, say)
-    return Costs("given", 0.0, 2.0, 0.0, base.seconds / rung.compute.amount, ours.study, size, None,
-                 False)  # fmt: skip
-
-
 def _run(
     ours: Prober, parameters: dict[str, Value], size: float, steps: float,
     say: Callable[[str], None],
@@ -202,7 +235,7 @@ def _run(
     if probe.failure is not None:
         raise UserError(
             f"the run at {parameters} failed: {probe.failure.kind}: {probe.failure.sentence}; "
-            f"`proveout init --check {study.folder}` says more"
+            f"`proveout init --check {shlex.quote(str(study.folder))}` says more"
         )
     said = " ".join(f"{name}={value}" for name, value in parameters.items())
     say(f"cost: {said}: {probe.exit.wall_seconds:.2f} s")
@@ -218,10 +251,13 @@ def _line(base: _Ran, longer: _Ran) -> tuple[float, float]:
     return per_step, max(base.seconds - base.steps * per_step, 0.0)
 
 
-def _log_ratio(above: float, below: float, factor: float) -> float:
-    """The power with which a cost grows; between none and the cube."""
-    import math
-
+def _log_ratio(above: float, below: float) -> float:
+    """The power with which a cost grows as the size doubles; between none and the cube."""
     if above <= 0 or below <= 0:
         return 0.0
-    return min(3.0, max(0.0, math.log(above / below) / math.log(factor)))
+    return min(3.0, max(0.0, math.log2(above / below)))
+
+
+def as_value(number: float) -> Value:
+    """A whole number as one."""
+    return int(number) if number == int(number) else number

@@ -44,7 +44,8 @@ from proveout.verdicts import judge, origin_of, room_for_ideas, source_shares, s
 _LOOKS_SHARE = 0.25
 """While the ladder is climbed, first runs of sources' ideas may be so much of what is spent."""
 _MOST_AT_ONCE = 4
-_MENDED = 2
+_MOST_MENDED = 2
+"""How often one idea may be mended."""
 _MENDABLE = frozenset({"crashed", "diverged", "unscorable", "timed out", "out of memory"})
 _END_SECONDS = 5.0
 
@@ -159,27 +160,25 @@ class Desk:
     def _asks_ahead(self, history: History) -> bool:
         if history.compounding or self._asking is not None or _unstarted(history):
             return False
-        cheapest = min(rung.compute.amount for rung in self._study.rungs)
         mine = set(self._sources)
         looks = sum(origin_of(idea) in mine for idea in history.ideas.values())
         spent = history.account.charged + history.account.reserved
-        return cheapest * (looks + 1) <= _LOOKS_SHARE * spent
+        return self._cheapest * (looks + 1) <= _LOOKS_SHARE * spent
 
     def _choose(self, history: History) -> Source | None:
         """The source that lags most behind its share, of those that may be asked.
 
         While a slow one is at work, another is asked only if that keeps it within its share.
         """
-        cheapest = min(rung.compute.amount for rung in self._study.rungs)
         hopeless = bool(history.failures(BASELINE)) and not history.losses(BASELINE, 0)
-        if hopeless or room_for_ideas(self._study, history) < cheapest:
+        if hopeless or room_for_ideas(self._study, history) < self._cheapest:
             return None
         able = [source for source in self._sources.values() if self._is_able(history, source)]
         if not able:
             return None
         given = source_shares(self._study, history, judge(self._study, history))
         spent = spent_on_sources(self._study, history)
-        total = sum(spent.values()) + cheapest / self._study.budget.compute.amount
+        total = sum(spent.values()) + self._cheapest / self._study.budget.compute.amount
         behind = {each.name: given[each.name] * total - spent[each.name] for each in able}
         first = max(able, key=lambda source: behind[source.name])
         if self._asking is not None and (first.slow or behind[first.name] < 0):
@@ -189,25 +188,33 @@ class Desk:
     def _is_able(self, history: History, source: Source) -> bool:
         if self._asking is not None and self._asking.asked.source == source.name:
             return False
+        return self._may_bring(history, source) > 0 and not _is_dry(history, source.name)
+
+    @property
+    def _cheapest(self) -> float:
+        """What a first run costs."""
+        return min(rung.compute.amount for rung in self._study.rungs)
+
+    def _may_bring(self, history: History, source: Source) -> int:
+        """How many more ideas a source may hand in."""
         ideas = sum(origin_of(idea) == source.name for idea in history.ideas.values())
-        return ideas < source.most and not _is_dry(history, source.name)
+        return source.most - ideas
 
     def _count(self, history: History) -> int:
-        cheapest = min(rung.compute.amount for rung in self._study.rungs)
-        room = room_for_ideas(self._study, history) / cheapest
+        """How many ideas are asked for at once: as many as there is room and slots for."""
+        room = room_for_ideas(self._study, history) / self._cheapest
         return max(1, min(_MOST_AT_ONCE, int(room), self._study.run.slots or _MOST_AT_ONCE))
 
     def _mend(self) -> None:
         """Has the newest failed idea of a source that can mend it made anew."""
-        history = self._ledger.history()
-        cheapest = min(rung.compute.amount for rung in self._study.rungs)
         if self._asking is not None:
             return
+        history = self._ledger.history()
         for name, idea in history.ideas.items():
             source = self._sources.get(origin_of(idea))
-            mendable = isinstance(source, Repairing) and idea.repairs < _MENDED
+            mendable = isinstance(source, Repairing) and idea.repairs < _MOST_MENDED
             failed = mendable and name not in history.withdrawn and _failed_first(history, name)
-            if failed and room_for_ideas(self._study, history) >= cheapest:
+            if failed and room_for_ideas(self._study, history) >= self._cheapest:
                 assert source is not None
                 self._record(IdeaWithdrawn(name, "failed in its smallest run; it is being mended"))
                 self._ask(source, 1, f"{name} failed in its smallest run", repairs=name)
@@ -215,8 +222,7 @@ class Desk:
 
     def _ask(self, source: Source, count: int, why: str, repairs: str = "") -> None:
         history = self._ledger.history()
-        ideas = sum(origin_of(idea) == source.name for idea in history.ideas.values())
-        count = max(1, min(count, source.most - ideas))
+        count = max(1, min(count, self._may_bring(history, source)))
         asked = SourceAsked(len(history.asks) + 1, source.name, count, why, repairs)
         self._record(asked)
         self._start(source, asked)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import time
 import uuid
 from collections.abc import Callable
@@ -41,9 +42,10 @@ from proveout.verdicts import is_broken
 
 LARGEST_REQUEST_BYTES = 2_000_000
 MOST_WAITING = 100
-MOST_OF_DRIVERS = 200
-MOST_UNTRIED = 10
+_MOST_FROM_MCP, _MOST_UNTRIED_FROM_MCP = 200, 10
+"""Ideas through `proveout mcp`: in all, and that wait for their first run."""
 _AT_ONCE = 20
+"""Requests that are taken in before the loop goes on."""
 
 
 class Request(BaseModel):
@@ -92,8 +94,8 @@ def submit(study: Study, request: Request) -> str:
     inbox.mkdir(exist_ok=True)
     if sum(1 for _ in inbox.glob("*.json")) >= MOST_WAITING:
         raise UserError(
-            f"{MOST_WAITING} requests wait in {inbox} already; `proveout run {study.folder}` takes "
-            "them in"
+            f"{MOST_WAITING} requests wait in {inbox} already; `proveout run "
+            f"{shlex.quote(str(study.folder))}` takes them in"
         )
     text = request.model_dump_json(indent=1)
     if len(text.encode()) > LARGEST_REQUEST_BYTES:
@@ -157,7 +159,7 @@ def _answer(study: Study, history: History, file: Path, live: bool) -> Event:
         request = _read(file)
         match request.kind:
             case "add":
-                _check_driver(history, request)
+                _check_mcp(history, request)
                 return admit(study, history, request.proposal(), file.stem)
             case "withdraw":
                 return _withdraw(history, request, file.stem)
@@ -171,16 +173,16 @@ def _answer(study: Study, history: History, file: Path, live: bool) -> Event:
         return RequestDeclined(file.stem, str(error))
 
 
-def _check_driver(history: History, request: Request) -> None:
-    """A program that hands ideas in may not flood the study: each costs a first run."""
+def _check_mcp(history: History, request: Request) -> None:
+    """An agent may not flood the study with ideas: each costs a first run."""
     if request.origin != "mcp":
         return
     mine = [name for name, idea in history.ideas.items() if idea.origin == "mcp"]
     started = {trial.idea for trial in history.trials}
     wait = [name for name in mine if name not in started and name not in history.withdrawn]
-    if len(mine) >= MOST_OF_DRIVERS:
+    if len(mine) >= _MOST_FROM_MCP:
         raise IdeaError(f"{len(mine)} ideas came through `proveout mcp`, and that is the most")
-    if len(wait) >= MOST_UNTRIED:
+    if len(wait) >= _MOST_UNTRIED_FROM_MCP:
         raise IdeaError(f"{len(wait)} ideas from `proveout mcp` wait for a first run; wait for it")
 
 
@@ -217,14 +219,14 @@ def _steer(history: History, request: Request, at: str, live: bool) -> Event:
     return StudyPaused(why, at) if request.kind == "pause" else StudyResumed(why, at)
 
 
-def _idea(history: History, name: str) -> None:
+def _check_is_idea(history: History, name: str) -> None:
     idea = history.ideas.get(name)
     if idea is None or idea.kind != "idea":
         raise IdeaError(f"there is no idea {name!r}")
 
 
 def _withdraw(history: History, request: Request, at: str) -> Event:
-    _idea(history, request.name)
+    _check_is_idea(history, request.name)
     if request.name in history.withdrawn:
         raise IdeaError(f"{request.name!r} is withdrawn already")
     return IdeaWithdrawn(request.name, request.why or "by a person", at)
@@ -235,13 +237,11 @@ def _retry(study: Study, history: History, request: Request, at: str) -> Event:
     refused = any(each.name == name for each in history.refused)
     if name in history.withdrawn or (refused and name not in history.ideas):
         return IdeaRestored(name, why, at)
-    _idea(history, name)
-    failed = history.failures(name)
-    if not failed or not (
-        is_broken(study, history, name) or not any(
-            record.measurement for trial, record in history.trials.items() if trial.idea == name
-        )
-    ):  # fmt: skip
+    _check_is_idea(history, name)
+    scored = any(
+        record.measurement for trial, record in history.trials.items() if trial.idea == name
+    )
+    if not history.failures(name) or (scored and not is_broken(study, history, name)):
         raise IdeaError(f"{name!r} was neither withdrawn nor refused, and is not broken")
     number = 2
     while (again := f"{name[:56]}-{number}") in history.ideas:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import reduce
 
 from proveout.errors import UserError
-from proveout.loop._costs import Costs, gone_along, measure_costs
+from proveout.loop._costs import Costs, as_value, gone_along, measure_costs
 from proveout.loop._price import offered_ideas, price_of
 from proveout.loop._probe import Prober, prober
 from proveout.runners import Runner
@@ -101,7 +101,7 @@ def propose_ladder(
 
     Raises:
         UserError: it cannot be told what makes a run larger, or no trial could be run.
-        EnvironmentFailure: the machine lets us down.
+        EnvironmentFailure: the disk is full or the launcher died.
     """
     size, steps = _dials(study, wanted)
     notes: list[str] = []
@@ -127,7 +127,7 @@ def propose_ladder(
 
 def _dials(study: Study, wanted: Wanted) -> tuple[str | None, str | None]:
     """The size and the steps: as said, or the parameters that differ from rung to rung."""
-    values = {**study.program.parameters, **study.rungs[0].parameters}
+    values = study.parameters_at(study.rungs[0])
     for name in (wanted.size, wanted.steps):
         if name is not None and name not in values:
             raise UserError(f"the study has no parameter {name!r}; it has: {', '.join(values)}")
@@ -163,7 +163,7 @@ def _sweeps(
         notes.append("only one parameter makes a run larger, so no sizes could be compared at one "
                      "compute")  # fmt: skip
         return []
-    first = _number({**study.program.parameters, **study.rungs[0].parameters}[size])
+    first = _number(study.parameters_at(study.rungs[0])[size])
     whole = isinstance(study.rungs[0].parameters.get(size, 0), int)
     sizes = wanted.sizes or tuple(
         dict.fromkeys(max(1, round(first * f)) if whole else first * f for f in (0.5, 1, 2, 4))
@@ -229,7 +229,7 @@ def _as_measured(
     study: Study, costs: Costs, rung: Rung, size: str | None, steps: str | None
 ) -> float:
     """What a rung of the study costs: as it says, or where time was only estimated as measured."""
-    values = {**study.program.parameters, **rung.parameters}
+    values = study.parameters_at(rung)
     if costs.source != "measured" or steps is None or steps not in values:
         return rung.compute.amount
     at = _number(values[size]) if size is not None and size in values else 1.0
@@ -261,7 +261,7 @@ class _Builder:
         """The study's own target, with its cost as measured."""
         rung, costs = self.study.target, self.costs
         amount = _as_measured(self.study, costs, rung, self.size, self.steps)
-        values = {**self.study.program.parameters, **rung.parameters}
+        values = self.study.parameters_at(rung)
         size = _number(values[self.size]) if self.size in values else 1.0
         seconds = costs.seconds(amount, size, values.get(self.steps or ""))
         return ProposedRung(Compute(amount, rung.compute.unit), dict(rung.parameters), seconds)
@@ -323,8 +323,3 @@ def _increasing(
 
 def _number(value: object) -> float:
     return float(value)  # type: ignore[arg-type]
-
-
-def as_value(number: float) -> Value:
-    """A whole number as one."""
-    return int(number) if number == int(number) else number

@@ -32,16 +32,16 @@ from proveout.trackers import TRACKERS
 from proveout.trials import remove
 
 REPOSITORY = "program.git"
-TREES = "trials/.trees"
-_SCORE = "trials/.score"
-
-_REPORTS = ("report.html", "report.md", "report.json", "figures")
-_LEDGER_FILES = tuple(LEDGER_FILE + suffix for suffix in ("", "-wal", "-shm"))
 INBOX = "inbox"
 SOURCES = "sources"
+_TREES = "trials/.trees"
+_SCORE = "trials/.score"
+_REPORTS = ("report.html", "report.md", "report.json", "figures")
+_LEDGER_FILES = tuple(LEDGER_FILE + suffix for suffix in ("", "-wal", "-shm"))
 _OWN_FILES = (
     STUDY_FILE, REPOSITORY, "trials", "lock", INBOX, SOURCES, TRACKERS, *_REPORTS, *_LEDGER_FILES,
 )  # fmt: skip
+"""What a study keeps in its folder, which may be the program's too."""
 
 _MAY_CHANGE = frozenset(
     {"name", "question", "budget", "ideas", "llm", "policy", "limits", "run", "tracker"}
@@ -72,7 +72,7 @@ def open_study(study: Study, ledger: Ledger, record: Record) -> None:
     _declare(study, history, record)
     if history.split is None and (split := make_split(study)) is not None:
         record(SplitMade(split.search_items, split.sealed_items, split.near, split.seen))
-    for left in (TREES, _SCORE):
+    for left in (_TREES, _SCORE):
         remove(study.folder / left)
     if BASELINE in history.ideas:
         _check_program(study, history.baseline)
@@ -92,12 +92,11 @@ def add_ideas(study: Study, ledger: Ledger, record: Record) -> None:
     known = history.ideas.keys() | {refused.name for refused in history.refused}
     for proposal in read_catalog(study.folder / study.ideas.catalog, study.ideas.only):
         if proposal.name not in known:
-            record(add_idea(study, history.ideas.get(BASELINE), proposal))
+            record(add_idea(study, history.baseline, proposal))
 
 
-def add_idea(study: Study, parent: Idea | None, proposal: Proposal) -> IdeaAdded | IdeaRefused:
+def add_idea(study: Study, parent: Idea, proposal: Proposal) -> IdeaAdded | IdeaRefused:
     """The event that makes a proposal an idea, or says why it is refused."""
-    assert parent is not None, "the baseline is added first"
     repository = repository_of(study)
     try:
         commit = repository.add(
@@ -120,18 +119,21 @@ def add_idea(study: Study, parent: Idea | None, proposal: Proposal) -> IdeaAdded
         parents=proposal.parents,
         repairs=proposal.repairs,
     )
-    changed = [line for line in proposal.patch.splitlines() if _is_change(line)]
-    return IdeaAdded(idea, diff_lines=len(changed) + len(proposal.parameters))
+    return IdeaAdded(idea, diff_lines=changed_lines(proposal.patch) + len(proposal.parameters))
 
 
-def _is_change(line: str) -> bool:
-    return line[:1] in {"+", "-"} and not line.startswith(("+++", "---"))
+def changed_lines(diff: str) -> int:
+    """How many lines a unified diff adds and takes away."""
+    heads = ("+++", "---")
+    return sum(line.startswith(("+", "-")) and not line.startswith(heads)
+               for line in diff.splitlines())  # fmt: skip
 
 
 def _declare(study: Study, history: History, record: Record) -> None:
     text = (study.folder / STUDY_FILE).read_text(encoding="utf-8")
     data = {
-        name: fingerprint(study.folder / name) for name in (*study.program.data, *study.score.fixed)
+        name: _content_hash(study.folder / name)
+        for name in (*study.program.data, *study.score.fixed)
     }
     if history.opened is not None:
         _check_change(study, history.opened, text, data)
@@ -186,7 +188,7 @@ def _check_change(study: Study, opened: StudyOpened, text: str, data: dict[str, 
             )
 
 
-def fingerprint(path: Path) -> str:
+def _content_hash(path: Path) -> str:
     """A hash of names, sizes and, up to 256 MB in all, contents of a file or a folder."""
     digest = hashlib.sha256()
     files = sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
@@ -290,7 +292,7 @@ class Trees:
 
     def of(self, idea: Idea) -> Path:
         """The files of an idea's commit. Trials copy them; nobody writes here."""
-        folder = self.study.folder / TREES / idea.commit
+        folder = self.study.folder / _TREES / idea.commit
         if not folder.exists():
             partial = folder.with_suffix(".partial")
             shutil.rmtree(partial, ignore_errors=True)
@@ -300,5 +302,5 @@ class Trees:
 
     def close(self) -> None:
         """Removes them."""
-        for left in (TREES, _SCORE):
+        for left in (_TREES, _SCORE):
             shutil.rmtree(self.study.folder / left, ignore_errors=True)

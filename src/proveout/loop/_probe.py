@@ -86,7 +86,7 @@ class Prober:
         `parameters` are set as an idea would set them.
 
         Raises:
-            EnvironmentFailure: the machine lets us down.
+            EnvironmentFailure: the disk is full or the launcher died.
             DataError: the held-out data cannot be used.
         """
         trial = Trial(rung, replicate, PROBE)

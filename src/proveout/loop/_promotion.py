@@ -9,15 +9,13 @@ from dataclasses import dataclass, replace
 from proveout.errors import ScoringFailed
 from proveout.ideas import BASELINE, Idea
 from proveout.ledger import Event, History, PromotionRead, RestsOn
+from proveout.loop._active import MOST_TIMES_LOST, POLL_SECONDS
 from proveout.loop._open import Trees
 from proveout.runners import Runner
 from proveout.scoring import Evaluator, Scored, compare_tiers, items_file, keep_items, kept_items
 from proveout.study import Study
 from proveout.trials import Exit, Trial, remove, trial_folder
 from proveout.verdicts import borne_out, kept_trials
-
-_POLL_SECONDS = 0.25
-_MOST_LOSSES = 3
 
 
 @dataclass(frozen=True)
@@ -85,10 +83,10 @@ class Promotions:
             self.submit(trial, ideas[trial.idea], device)
         try:
             while waiting:
-                for ended in self.runner.poll(_POLL_SECONDS):
+                for ended in self.runner.poll(POLL_SECONDS):
                     trial = waiting[ended.job]
                     lost[trial] += ended.ended_by == "lost"
-                    if ended.ended_by == "lost" and lost[trial] < _MOST_LOSSES:
+                    if ended.ended_by == "lost" and lost[trial] < MOST_TIMES_LOST:
                         self.submit(trial, ideas[trial.idea], device)
                     else:
                         exits[waiting.pop(ended.job)] = ended

@@ -42,7 +42,7 @@ def prove_study(study: Study, runner: Runner | None = None) -> Proof:
 
     Raises:
         IdeaError: the program cannot be imported.
-        EnvironmentFailure: the machine lets us down.
+        EnvironmentFailure: the disk is full or the launcher died.
         DataError: the held-out data cannot be used.
     """
     with prober(study, runner) as ours:

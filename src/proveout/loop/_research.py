@@ -100,7 +100,7 @@ def run_study(
 
     Raises:
         UserError: the study, its catalog or its ledger cannot be used; says what to do.
-        EnvironmentFailure: the machine lets us down; what has finished is in the ledger.
+        EnvironmentFailure: the disk is full or the launcher died; what has finished is on record.
     """
     watcher = watcher or Watcher()
     with (
@@ -246,7 +246,7 @@ class _Cycle:
             case ScoreForecast():
                 scored = score_forecast(study, history, action.idea)
                 if is_proven(scored):  # before it is on record: who finds the one finds the other
-                    _crown(study, history, action.idea)
+                    _point_new_baseline(study, history, action.idea)
                 record(scored)
 
     def _buy(self, buy: Buy) -> None:
@@ -311,7 +311,7 @@ NEW_BASELINE = "refs/heads/new-baseline"
 """Where the proven stack can be checked out."""
 
 
-def _crown(study: Study, history: History, idea: str) -> None:
+def _point_new_baseline(study: Study, history: History, idea: str) -> None:
     repository_of(study).point(NEW_BASELINE, history.ideas[idea].commit)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from proveout.errors import ProveoutError, UserError
-from proveout.mcp._desk import StudyView
+from proveout.mcp._view import StudyView
 from proveout.study import Study, Value
 
 if TYPE_CHECKING:

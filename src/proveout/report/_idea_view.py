@@ -15,7 +15,6 @@ from proveout.report._facts import metric_name, rung_name, seed_gaps
 from proveout.report._parts import diff_shown, idea_facts, lineage
 from proveout.report._snapshot import Snapshot
 from proveout.report._trust import evidence_lines
-from proveout.report._views import look_of
 from proveout.units import compact, duration
 from proveout.verdicts import is_broken
 
@@ -47,7 +46,7 @@ def idea_view(
         "is_baseline": idea == BASELINE,
         "word": "" if idea == BASELINE else row.word,
         "sign": text.mark(row.word).sign,
-        "look": look_of(row.word),
+        "look": text.look_of(row.word),
         "why": text.clean(verdict.why, 1000) if verdict else "",
         "numbers": _numbers(snapshot, verdict),
         "facts": [f for f in idea_facts(row.record) if f[0] != "hypothesis"] if row.record else [],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 
 from rich.console import Group, RenderableType
@@ -136,8 +137,9 @@ def _standing(archive: Archive, folder: str) -> list[str]:
     charges, opened = archive.charges, archive.opened
     lines = [f"present improver: {archive.present or DASH}"]
     if archive.waiting:
-        lines.append(f"{archive.waiting} passed its gate: proveout improve {folder} --approve "
-                     f"{archive.waiting}, or --decline {archive.waiting}")  # fmt: skip
+        lines.append(f"{archive.waiting} passed its gate: proveout improve "
+                     f"{shlex.quote(str(folder))} --approve {archive.waiting}, or "
+                     f"--decline {archive.waiting}")  # fmt: skip
     money = f", {charges.usd:.4f} USD" if charges.usd else ""
     lines.append(
         f"charged: {charges.samples} samples, {charges.tokens} tokens{money} in "

@@ -9,7 +9,7 @@ from proveout.ledger import TrialRecord
 from proveout.report import _text as text
 from proveout.report._facts import Row, count_trials, rung_name, seed_gap
 from proveout.report._snapshot import Snapshot
-from proveout.report._views import SORTS, Asked, asked_rows, look_of
+from proveout.report._views import SORTS, Asked, asked_rows
 
 
 def ladder_view(snapshot: Snapshot, asked: Asked) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def _ladder_row(snapshot: Snapshot, row: Row, rungs: range) -> dict[str, Any]:
         "shown": text.clean(row.idea, 60),
         "word": row.word if row.idea != BASELINE else "",
         "sign": text.mark(row.word).sign,
-        "look": look_of(row.word),
+        "look": text.look_of(row.word),
         "cells": [cells[rung] for rung in rungs],
     }
 

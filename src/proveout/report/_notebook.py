@@ -17,7 +17,7 @@ from proveout.report._files import write_whole
 from proveout.report._meanings import VERDICTS
 from proveout.report._notebook_cards import cards_file, cards_text
 from proveout.report._notebook_files import Folder, Page, key_of
-from proveout.report._notebook_pages import Desk, idea_note, papers_of
+from proveout.report._notebook_pages import Notebook, idea_note, papers_of
 from proveout.report._notebook_text import plain, section, table, tag
 from proveout.report._snapshot import Snapshot
 from proveout.report._trust import trust_lines
@@ -43,40 +43,40 @@ def write_notebook(
     snapshot = Snapshot(study, history, 0.0)
     verdicts = [row.verdict for row in snapshot.rows if row.verdict]
     place = Folder(folder, told.study_id, study.name)
-    desk = Desk(snapshot, told, diffs, place, text.gap_decimals(verdicts))
-    _name_all(desk)
-    written = place.write(_pages(desk))
-    return written + _write_cards(desk, folder)
+    book = Notebook(snapshot, told, diffs, place, text.gap_decimals(verdicts))
+    _name_all(book)
+    written = place.write(_pages(book))
+    return written + _write_cards(book, folder)
 
 
-def _name_all(desk: Desk) -> None:
+def _name_all(book: Notebook) -> None:
     """Names in one order, so that a page has the same name whichever page mentions it first."""
-    snapshot = desk.snapshot
-    desk.study()
+    snapshot = book.snapshot
+    book.study()
     for kind, names in (
-        ("idea", snapshot.row_of), ("day", desk.told.days), ("verdict", [*VERDICTS, UNJUDGED]),
+        ("idea", snapshot.row_of), ("day", book.told.days), ("verdict", [*VERDICTS, UNJUDGED]),
         ("paper", _papers(snapshot)), ("source", _sources(snapshot)),
     ):  # fmt: skip
         for name in names:
-            desk.folder.name(kind, name)
+            book.folder.name(kind, name)
 
 
-def _pages(desk: Desk) -> Iterator[Page]:
-    snapshot = desk.snapshot
-    yield _study_note(desk)
+def _pages(book: Notebook) -> Iterator[Page]:
+    snapshot = book.snapshot
+    yield _study_note(book)
     for name in snapshot.history.ideas:
-        yield idea_note(desk, name)
+        yield idea_note(book, name)
     by_word: dict[str, list[Row]] = {word: [] for word in [*VERDICTS, UNJUDGED]}
     for row in snapshot.rows:
         by_word.setdefault(row.word, []).append(row)
     for word, rows in by_word.items():
-        yield _verdict_note(desk, word, rows)
-    for date, day in desk.told.days.items():
-        yield _day_note(desk, date, day)
+        yield _verdict_note(book, word, rows)
+    for date, day in book.told.days.items():
+        yield _day_note(book, date, day)
     for paper, names in _papers(snapshot).items():
-        yield _from_note(desk, "paper", paper, names)
+        yield _from_note(book, "paper", paper, names)
     for source, names in _sources(snapshot).items():
-        yield _from_note(desk, "source", source, names)
+        yield _from_note(book, "source", source, names)
 
 
 def _papers(snapshot: Snapshot) -> dict[str, list[str]]:
@@ -97,8 +97,8 @@ def _sources(snapshot: Snapshot) -> dict[str, list[str]]:
     return found
 
 
-def _study_note(desk: Desk) -> Page:
-    snapshot, history = desk.snapshot, desk.snapshot.history
+def _study_note(book: Notebook) -> Page:
+    snapshot, history = book.snapshot, book.snapshot.history
     study = snapshot.study
     counts = Counter(row.word for row in snapshot.rows)
     account, unit = history.account, study.budget.compute.unit
@@ -106,13 +106,13 @@ def _study_note(desk: Desk) -> Page:
     lines += [*(f"- {plain(sentence, 1000)}" for sentence in answer(study, history)), ""]
     lines += [f"- {compact(account.charged)} of {compact(account.budget)} {unit} charged, "
               f"{history.finished_trials} trials finished", ""]  # fmt: skip
-    lines += section("Ideas", _ideas_table(desk, snapshot.rows))
-    lines += section("Verdicts", [f"- {desk.verdict(w)}: {counts[w]}" for w in counts])
-    lines += section("Days", [f"- {desk.link('day', date)}" for date in desk.told.days])
-    papers = [f"- {desk.link('paper', each)}: {desk.ideas(names)}"
+    lines += section("Ideas", _ideas_table(book, snapshot.rows))
+    lines += section("Verdicts", [f"- {book.verdict(w)}: {counts[w]}" for w in counts])
+    lines += section("Days", [f"- {book.link('day', date)}" for date in book.told.days])
+    papers = [f"- {book.link('paper', each)}: {book.ideas(names)}"
               for each, names in _papers(snapshot).items()]  # fmt: skip
     lines += section("Papers", papers)
-    sources = [f"- {desk.link('source', each)}: {len(names)} ideas"
+    sources = [f"- {book.link('source', each)}: {len(names)} ideas"
                for each, names in _sources(snapshot).items()]  # fmt: skip
     lines += section("Handed in by", sources)
     refused = [f"- {plain(each.name, 60)}: {plain(each.reason)}" for each in history.refused]
@@ -120,77 +120,77 @@ def _study_note(desk: Desk) -> Page:
     lines += section(
         "How far to trust this", [f"- {plain(each, 1000)}" for each in trust_lines(study, history)]
     )
-    title = f"Study {plain(desk.study_name)}"
-    tags = (tag("study"), tag("study", desk.study_name))
-    return Page(key_of("study", study.name), title, lines, {"study": desk.study_name}, tags)
+    title = f"Study {plain(book.study_name)}"
+    tags = (tag("study"), tag("study", book.study_name))
+    return Page(key_of("study", study.name), title, lines, {"study": book.study_name}, tags)
 
 
-def _ideas_table(desk: Desk, rows: Iterable[Row]) -> list[str]:
-    study = desk.snapshot.study
+def _ideas_table(book: Notebook, rows: Iterable[Row]) -> list[str]:
+    study = book.snapshot.study
     cells = []
     for row in rows:
         verdict = row.verdict
-        gap = text.gap_with_interval(verdict, desk.digits) if verdict else text.DASH
+        gap = text.gap_with_interval(verdict, book.digits) if verdict else text.DASH
         factor = text.multiplier_with_interval(verdict) if verdict else text.DASH
         why = plain(verdict.why, 300) if verdict else text.DASH
-        cells.append((desk.idea(row.idea), desk.verdict(row.word), gap, factor, why))
+        cells.append((book.idea(row.idea), book.verdict(row.word), gap, factor, why))
     head = ("idea", "verdict", f"gap at {plain(str(study.ladder.target))} (80%)",
             "compute multiplier (80%)", "why")  # fmt: skip
     return table(head, cells) if cells else []
 
 
-def _verdict_note(desk: Desk, word: str, rows: list[Row]) -> Page:
+def _verdict_note(book: Notebook, word: str, rows: list[Row]) -> Page:
     meaning = VERDICTS.get(word, "no verdict has been put on record yet")
-    lines = [f"{plain(meaning)}.", "", *section(f"In {desk.study()}", _ideas_table(desk, rows))]
+    lines = [f"{plain(meaning)}.", "", *section(f"In {book.study()}", _ideas_table(book, rows))]
     title = f"{text.mark(word).sign} {plain(word, 20)}"
-    properties = {"study": desk.study_name}
+    properties = {"study": book.study_name}
     return Page(key_of("verdict", word), title, lines, properties, (tag("verdict"), tag(word)))
 
 
-def _from_note(desk: Desk, kind: str, told: str, names: list[str]) -> Page:
+def _from_note(book: Notebook, kind: str, told: str, names: list[str]) -> Page:
     """A paper or whatever else an idea names as its source, or who handed ideas in."""
-    rows = [desk.snapshot.row_of[name] for name in names if name in desk.snapshot.row_of]
+    rows = [book.snapshot.row_of[name] for name in names if name in book.snapshot.row_of]
     lead = {"paper": "What ideas of {} name as their source.",
             "source": "A source of ideas of {}."}[kind]  # fmt: skip
-    lines = [lead.format(desk.study()), ""]
+    lines = [lead.format(book.study()), ""]
     if kind == "paper" and (found := _ARXIV.search(told[:1000])):
         lines += [f"<https://arxiv.org/abs/{found[1]}>", ""]
-    lines += section("Ideas", _ideas_table(desk, [row for row in rows if row.idea != BASELINE]))
-    properties: dict[str, object] = {"study": desk.study_name}
-    if kind == "paper" and (whole := text.clean(told, 400)) != desk.folder.name(kind, told):
+    lines += section("Ideas", _ideas_table(book, [row for row in rows if row.idea != BASELINE]))
+    properties: dict[str, object] = {"study": book.study_name}
+    if kind == "paper" and (whole := text.clean(told, 400)) != book.folder.name(kind, told):
         properties["aliases"] = [whole]
     return Page(key_of(kind, told), plain(told), lines, properties, (tag(kind),))
 
 
-def _day_note(desk: Desk, date: str, day: Day) -> Page:
-    unit = desk.snapshot.study.budget.compute.unit
+def _day_note(book: Notebook, date: str, day: Day) -> Page:
+    unit = book.snapshot.study.budget.compute.unit
     trials = [
-        (desk.idea(name), *(str(counted[how]) for how in ("scored", "failed", "interrupted")))
+        (book.idea(name), *(str(counted[how]) for how in ("scored", "failed", "interrupted")))
         for name, counted in day.trials.items()
     ]
     courses: dict[str, list[str]] = {}
     for each in day.changes:
         course = courses.setdefault(each.idea, [plain(each.before)])
-        course.append(desk.verdict(each.after))
-    changes = [f"- {desk.idea(name)}: {' → '.join(course)}" for name, course in courses.items()]
-    lines = [f"In {desk.study()}: {compact(day.charged)} {unit} charged.", ""]
+        course.append(book.verdict(each.after))
+    changes = [f"- {book.idea(name)}: {' → '.join(course)}" for name, course in courses.items()]
+    lines = [f"In {book.study()}: {compact(day.charged)} {unit} charged.", ""]
     lines += section("Verdicts that changed", changes[-_DAY_LINES:])
-    lines += section("Ideas that came", [f"- {desk.idea(name)}" for name in day.came[:_DAY_LINES]])
-    forecasts = [f"- forecast made for {desk.idea(name)}" for name in day.forecasts]
-    forecasts += [f"- forecast for {desk.idea(name)} scored" for name in day.measured]
+    lines += section("Ideas that came", [f"- {book.idea(name)}" for name in day.came[:_DAY_LINES]])
+    forecasts = [f"- forecast made for {book.idea(name)}" for name in day.forecasts]
+    forecasts += [f"- forecast for {book.idea(name)} scored" for name in day.measured]
     lines += section("Forecasts", forecasts)
     lines += section("What was decided", [f"- {plain(each)}" for each in day.said[-_DAY_LINES:]])
     head = ("idea", "trials scored", "failed", "interrupted")
     lines += section("Trials", table(head, trials) if trials else [])
-    properties = {"study": desk.study_name}
+    properties = {"study": book.study_name}
     return Page(key_of("day", date), date, lines, properties, (tag("day"),))
 
 
-def _write_cards(desk: Desk, folder: Path) -> int:
+def _write_cards(book: Notebook, folder: Path) -> int:
     """The cards lie beside the pages; of a second study in the folder, under its own name."""
-    name = desk.folder.name("study", desk.snapshot.study.name)
-    path = cards_file(folder, name, desk.told.study_id)
-    made = cards_text(desk.snapshot, desk.told.study_id, desk.digits).encode(errors="replace")
+    name = book.folder.name("study", book.snapshot.study.name)
+    path = cards_file(folder, name, book.told.study_id)
+    made = cards_text(book.snapshot, book.told.study_id, book.digits).encode(errors="replace")
     if path.is_file() and path.read_bytes() == made:
         return 0
     write_whole(path, made)

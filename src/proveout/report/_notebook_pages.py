@@ -24,7 +24,7 @@ _SHOWN_LINKS = 300
 
 
 @dataclass(frozen=True)
-class Desk:
+class Notebook:
     """All that pages are made of, and the names that they link each other by."""
 
     snapshot: Snapshot
@@ -85,20 +85,20 @@ def papers_of(idea: Idea) -> list[str]:
     return list(dict.fromkeys(filter(None, map(str.strip, idea.source.split(";")))))
 
 
-def idea_note(desk: Desk, name: str) -> Page:
+def idea_note(book: Notebook, name: str) -> Page:
     """One idea."""
-    row = desk.snapshot.row_of[name]
+    row = book.snapshot.row_of[name]
     verdict, record = row.verdict, row.record
-    lines = [*_headline(desk, row), ""]
-    lines += _facts(desk, name)
-    lines += section("Measured", _measured(desk, row))
-    lines += section("Verdicts", _changes(desk, name))
-    lines += section("Forecast", _forecast(desk, name))
-    lines += section("Trials", _trials(desk, desk.snapshot.trials_of(name)))
-    evidence = evidence_lines(desk.snapshot.history, name)
+    lines = [*_headline(book, row), ""]
+    lines += _facts(book, name)
+    lines += section("Measured", _measured(book, row))
+    lines += section("Verdicts", _changes(book, name))
+    lines += section("Forecast", _forecast(book, name))
+    lines += section("Trials", _trials(book, book.snapshot.trials_of(name)))
+    evidence = evidence_lines(book.snapshot.history, name)
     lines += section("Evidence of the audits", [f"- {plain(each, 1000)}" for each in evidence])
-    lines += section("Change", diff_block(desk.diffs.get(name, "")))
-    properties: dict[str, object] = {"study": desk.study_name}
+    lines += section("Change", diff_block(book.diffs.get(name, "")))
+    properties: dict[str, object] = {"study": book.study_name}
     if name != BASELINE:
         properties["verdict"] = text.clean(row.word, 20)
     if verdict and text.known(verdict.gap_at_target):
@@ -106,22 +106,22 @@ def idea_note(desk: Desk, name: str) -> Page:
     if verdict and text.known(verdict.compute_multiplier):
         properties["compute-multiplier"] = verdict.compute_multiplier
     kind = record.kind if record else "idea"
-    tags = [tag(kind), tag("study", desk.study_name)]
+    tags = [tag(kind), tag("study", book.study_name)]
     tags += [tag(row.word)] if name != BASELINE else []
     tags += [tag("about", record.category)] if record and record.category else []
     return Page(key_of("idea", name), plain(name, 120), lines, properties, tuple(tags))
 
 
-def _headline(desk: Desk, row: Row) -> list[str]:
-    study, verdict = desk.snapshot.study, row.verdict
+def _headline(book: Notebook, row: Row) -> list[str]:
+    study, verdict = book.snapshot.study, row.verdict
     if row.idea == BASELINE:
-        return [f"What every idea of {desk.study()} is held against."]
+        return [f"What every idea of {book.study()} is held against."]
     if verdict is None:
-        return [f"An idea of {desk.study()}, {desk.verdict(UNJUDGED)} yet."]
-    lines = [f"{desk.verdict(row.word)} at {plain(str(study.ladder.target))} in {desk.study()}: "
+        return [f"An idea of {book.study()}, {book.verdict(UNJUDGED)} yet."]
+    lines = [f"{book.verdict(row.word)} at {plain(str(study.ladder.target))} in {book.study()}: "
              f"{plain(verdict.why, 1000)}"]  # fmt: skip
     if verdict.gap_at_target is not None:
-        gap = text.gap_with_interval(verdict, desk.digits)
+        gap = text.gap_with_interval(verdict, book.digits)
         lines += [
             "",
             f"- gap: {gap} {plain(metric_name(study))}"
@@ -132,29 +132,29 @@ def _headline(desk: Desk, row: Row) -> list[str]:
     return lines
 
 
-def _facts(desk: Desk, name: str) -> list[str]:
-    record = desk.snapshot.history.ideas.get(name)
+def _facts(book: Notebook, name: str) -> list[str]:
+    record = book.snapshot.history.ideas.get(name)
     if record is None:
         return []
     told = {what: plain(said, 4000) for what, said in idea_facts(record)}
     told |= {"because": plain(record.reason, 4000)} if record.reason else {}
-    papers = ", ".join(desk.link("paper", each) for each in papers_of(record))
+    papers = ", ".join(book.link("paper", each) for each in papers_of(record))
     told |= {"source": papers} if papers else {}
-    told |= {"handed in by": desk.link("source", record.origin)} if record.origin else {}
-    told |= {"merges": desk.ideas(list(record.members))} if record.members else {}
-    told |= {"made from": desk.ideas(list(record.parents))} if record.parents else {}
-    told |= {how: desk.ideas(names) for how, names in lineage(desk.snapshot, name)}
-    withdrawn = desk.snapshot.history.withdrawn.get(name)
+    told |= {"handed in by": book.link("source", record.origin)} if record.origin else {}
+    told |= {"merges": book.ideas(list(record.members))} if record.members else {}
+    told |= {"made from": book.ideas(list(record.parents))} if record.parents else {}
+    told |= {how: book.ideas(names) for how, names in lineage(book.snapshot, name)}
+    withdrawn = book.snapshot.history.withdrawn.get(name)
     told |= {"withdrawn": plain(withdrawn)} if withdrawn else {}
-    came = desk.told.came.get(name)
-    told |= {"came on": desk.link("day", day_of(came.at))} if came else {}
-    dates = desk.days_of.get(name, [])
-    told |= {"days": desk.days(dates)} if dates else {}
+    came = book.told.came.get(name)
+    told |= {"came on": book.link("day", day_of(came.at))} if came else {}
+    dates = book.days_of.get(name, [])
+    told |= {"days": book.days(dates)} if dates else {}
     return [*(f"- {what}: {said}" for what, said in told.items()), ""]
 
 
-def _measured(desk: Desk, row: Row) -> list[str]:
-    study, history = desk.snapshot.study, desk.snapshot.history
+def _measured(book: Notebook, row: Row) -> list[str]:
+    study, history = book.snapshot.study, book.snapshot.history
     recorded = {point[0]: point for point in row.verdict.measured} if row.verdict else {}
     rows = []
     for rung in rungs_used(study, history):
@@ -174,15 +174,15 @@ def _measured(desk: Desk, row: Row) -> list[str]:
     return table(head, rows) if rows else []
 
 
-def _changes(desk: Desk, name: str) -> list[str]:
+def _changes(book: Notebook, name: str) -> list[str]:
     return [
-        f"- {desk.link('day', day_of(each.at))}: {plain(each.before)} → {desk.verdict(each.after)}"
-        for each in desk.told.changes.get(name, [])
+        f"- {book.link('day', day_of(each.at))}: {plain(each.before)} → {book.verdict(each.after)}"
+        for each in book.told.changes.get(name, [])
     ]
 
 
-def _forecast(desk: Desk, name: str) -> list[str]:
-    study, history = desk.snapshot.study, desk.snapshot.history
+def _forecast(book: Notebook, name: str) -> list[str]:
+    study, history = book.snapshot.study, book.snapshot.history
     made = history.forecasts.get(name)
     if made is None:
         return []
@@ -194,16 +194,16 @@ def _forecast(desk: Desk, name: str) -> list[str]:
             f"{cells['inside']} the interval"]  # fmt: skip
 
 
-def _trials(desk: Desk, records: list[TrialRecord]) -> list[str]:
-    rows = [_trial(desk, record) for record in records[:_SHOWN_TRIALS]]
-    head = ("trial", "came to", f"charged ({desk.snapshot.study.budget.compute.unit})",
+def _trials(book: Notebook, records: list[TrialRecord]) -> list[str]:
+    rows = [_trial(book, record) for record in records[:_SHOWN_TRIALS]]
+    head = ("trial", "came to", f"charged ({book.snapshot.study.budget.compute.unit})",
             "trust, isolation", "bought for", "day")  # fmt: skip
     left_out = len(records) - len(rows)
     more = [f"{left_out} more trials are not shown.", ""] if left_out > 0 else []
     return [*table(head, rows), *more] if rows else []
 
 
-def _trial(desk: Desk, record: TrialRecord) -> tuple[str, ...]:
+def _trial(book: Notebook, record: TrialRecord) -> tuple[str, ...]:
     measured, failure = record.measurement, record.failure
     came_to = f"{text.loss(measured.value)} {plain(measured.unit, 30)}" if measured else ""
     if failure:
@@ -216,5 +216,5 @@ def _trial(desk: Desk, record: TrialRecord) -> tuple[str, ...]:
         compact(record.charged) if record.finished_at is not None else text.DASH,
         f"{measured.trust}, {measured.isolation}" if measured else text.DASH,
         plain(record.why, 200) or text.DASH,
-        desk.link("day", date) if date in desk.told.days else date,
+        book.link("day", date) if date in book.told.days else date,
     )

@@ -47,7 +47,7 @@ def table_line(study: Study, row: Row, digits: int) -> TableLine:
         anchor=anchor_of(row.idea),
         word=text.clean(row.word, 20),
         sign=text.mark(row.word).sign,
-        look=row.word.replace(" ", "-") if row.word in text.MARKS else "none",
+        look=text.look_of(row.word),
         gap=text.gap_with_interval(verdict, digits) if verdict else text.DASH,
         multiplier=text.multiplier_with_interval(verdict) if verdict else text.DASH,
         helps=text.probability(verdict.probability_helps) if verdict else text.DASH,

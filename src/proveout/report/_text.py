@@ -47,6 +47,11 @@ def mark(verdict: str | None) -> Mark:
     return MARKS.get(verdict or "", _PENDING)
 
 
+def look_of(verdict: str) -> str:
+    """The class of a verdict in style sheets."""
+    return verdict.replace(" ", "-") if verdict in MARKS else "none"
+
+
 def known(value: float | None) -> bool:
     """Whether there is a number at all."""
     return value is not None and math.isfinite(value)

@@ -25,7 +25,7 @@ from proveout.report._facts import (
 from proveout.report._meanings import ACTIONS, VERDICTS
 from proveout.report._parts import table_line
 from proveout.report._snapshot import Snapshot
-from proveout.trials import AUDITS
+from proveout.trials import REJECTING
 from proveout.units import compact, duration
 
 PAGE_ROWS = 50
@@ -176,7 +176,7 @@ def overview_view(snapshot: Snapshot, asked: Asked) -> dict[str, Any]:
         "asked": asked,
         "part": part,
         "lines": [table_line(study, row, digits) for row in part.rows],
-        "words": [(text.mark(w).sign, w, words[w], look_of(w)) for w in _in_order(words)],
+        "words": [(text.mark(w).sign, w, words[w], text.look_of(w)) for w in _in_order(words)],
         "meanings": [(text.mark(word).sign, word, told) for word, told in VERDICTS.items()],
         "early": snapshot.early,
         "judged_at": snapshot.verdicts.trials_finished if snapshot.verdicts else None,
@@ -193,11 +193,6 @@ def overview_view(snapshot: Snapshot, asked: Asked) -> dict[str, Any]:
 
 def _in_order(words: Mapping[str, int]) -> list[str]:
     return [*(w for w in text.MARKS if w in words), *sorted(set(words) - set(text.MARKS))]
-
-
-def look_of(word: str) -> str:
-    """The class of a verdict in style sheets."""
-    return word.replace(" ", "-") if word in text.MARKS else "none"
 
 
 def _running(snapshot: Snapshot, record: TrialRecord) -> dict[str, Any]:
@@ -262,7 +257,7 @@ def smells(snapshot: Snapshot) -> list[str]:
     if snapshot.fault:
         found.append(f"the ledger was changed after it was written: {text.clean(snapshot.fault)}")
     kinds = failures_by_kind(history)
-    audits = {r.trial.idea for kind in AUDITS for r in kinds.get(kind, [])}
+    audits = {r.trial.idea for kind in REJECTING for r in kinds.get(kind, [])}
     if audits:
         found.append(f"{len(audits)} rejected by an audit: {_names(sorted(audits))}")
     finished = history.finished_trials

@@ -23,7 +23,6 @@ from proveout.sandbox._records import Level, ProcessStart
 
 _FIRST_JOB_UID = 1_500_000_000
 _JOB_UIDS = 1 << 22
-_NOBODY = 65534
 
 
 @dataclass
@@ -83,7 +82,7 @@ class Cell:
         try:
             # It inherits that the ends of its children are ignored: so none becomes a zombie.
             before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-            self.first = self._sleeper.start(0, signal.SIGCHLD)
+            self.first = self._sleeper.start()
             signal.signal(signal.SIGCHLD, before)
         except OSError:
             self.forked()

@@ -7,19 +7,20 @@ import fcntl
 import mmap
 import os
 import platform
+import signal
 import socket
 import struct
 from dataclasses import dataclass
 
-CLONE_VM = 0x100
+_CLONE_VM = 0x100
 NEW_MOUNTS, NEW_CGROUP, NEW_HOST_NAME, NEW_IPC = 0x20000, 0x2000000, 0x4000000, 0x8000000
 NEW_USER, NEW_PROCESSES, NEW_NETWORK = 0x10000000, 0x20000000, 0x40000000
 
 READ_ONLY, NO_SET_UID, NO_DEVICES, NO_EXEC = 1, 2, 4, 8
 _MS_BIND, _MS_RECURSIVE, _MS_PRIVATE = 4096, 16384, 1 << 18
-_DETACH, _RECURSIVE_ATTRIBUTES, _NO_FOLLOW = 2, 0x8000, 8
+_DETACH, _RECURSIVE_ATTRIBUTES = 2, 0x8000
 
-_SET_PARENT_DEATH_SIGNAL, _SET_DUMPABLE, _KEEP_CAPABILITIES = 1, 4, 8
+_SET_DUMPABLE, _KEEP_CAPABILITIES = 4, 8
 _SET_SECCOMP, _DROP_BOUND, _NO_NEW_PRIVILEGES, _AMBIENT = 22, 24, 38, 47
 _CAPABILITIES_V3 = 0x20080522
 DAC_READ_SEARCH, SYS_ADMIN = 2, 21
@@ -157,9 +158,9 @@ class Sleeper:
         self._stack = ctypes.create_string_buffer(self._STACK_BYTES)
         self._top = (ctypes.addressof(self._stack) + self._STACK_BYTES) & ~15
 
-    def start(self, namespaces: int, exit_signal: int) -> int:
+    def start(self) -> int:
         """Its process id, as seen from here. SIGCHLD should be ignored meanwhile."""
-        flags = ctypes.c_int(CLONE_VM | namespaces | exit_signal)
+        flags = ctypes.c_int(_CLONE_VM | signal.SIGCHLD)
         pid = _libc.clone(
             ctypes.c_void_p(self._entry), ctypes.c_void_p(self._top), flags, ctypes.c_void_p(0)
         )

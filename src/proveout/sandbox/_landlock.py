@@ -59,17 +59,19 @@ def restrict(
     known = _known(abi)
     tcp = 0 if network or abi < 4 else _BIND_AND_CONNECT_TCP
     scopes = _SIGNALS | _ABSTRACT_SOCKETS if abi >= 6 else 0
-    attributes = struct.pack("<QQQ", known, tcp, scopes)[
-        : 24 if abi >= 6 else 16 if abi >= 4 else 8
-    ]
     granted = ((reads, _READS & known), (writes, _WRITES & known), (devices, _USES & known))
-    _enforce(attributes, granted)
+    _enforce(_attributes(abi, known, tcp, scopes), granted)
 
 
 def restrict_reading(abi: int, reads: Iterable[str]) -> None:
     """Let this process read the content of files at and below `reads` alone, and do all else."""
-    attributes = struct.pack("<QQQ", _READ_FILE, 0, 0)
-    _enforce(attributes[: 24 if abi >= 6 else 16 if abi >= 4 else 8], ((reads, _READ_FILE),))
+    _enforce(_attributes(abi, _READ_FILE), ((reads, _READ_FILE),))
+
+
+def _attributes(abi: int, files: int, tcp: int = 0, scopes: int = 0) -> bytes:
+    """`struct landlock_ruleset_attr`, as long as the kernel's version of it is."""
+    known_bytes = 24 if abi >= 6 else 16 if abi >= 4 else 8
+    return struct.pack("<QQQ", files, tcp, scopes)[:known_bytes]
 
 
 def _enforce(attributes: bytes, granted: Iterable[tuple[Iterable[str], int]]) -> None:

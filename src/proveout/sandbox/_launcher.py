@@ -151,33 +151,37 @@ class Launcher:
     @property
     def preloaded(self) -> tuple[str, ...]:
         """What it has imported of what it was asked to; waits until it has."""
-        while self._loaded is None:
-            self._exchange(None)
-        return self._loaded
+        return self._wait_until_ready()
 
     @property
     def isolation(self) -> Level:
         """The level that everything it starts runs at: the highest whose attacks were all held."""
-        self.preloaded  # noqa: B018 - waits
+        self._wait_until_ready()
         return self._level
 
     @property
     def attempts(self) -> tuple[Attempt, ...]:
         """How it went at each level that was tried, the highest first."""
-        self.preloaded  # noqa: B018 - waits
+        self._wait_until_ready()
         return self._attempts
 
     @property
     def shown(self) -> tuple[str, ...]:
         """Folders and files of the system and the interpreter that everything can read."""
-        self.preloaded  # noqa: B018 - waits
+        self._wait_until_ready()
         return self._shown
 
     @property
     def hidden(self) -> tuple[str, ...]:
         """What of that nothing can read, at every level but E."""
-        self.preloaded  # noqa: B018 - waits
+        self._wait_until_ready()
         return self._hidden
+
+    def _wait_until_ready(self) -> tuple[str, ...]:
+        """Until it has said what it imported and at which level it runs; returns the former."""
+        while self._loaded is None:
+            self._exchange(None)
+        return self._loaded
 
     def fileno(self) -> int:
         """Readable when `poll` has something to return."""

@@ -96,7 +96,10 @@ def _with_library(runtime: _view.Runtime, targets: Targets) -> _view.Runtime:
 def _run(
     start: ProcessStart, level: Level, runtime: _view.Runtime, home: _cgroup.Home | None
 ) -> str | None:
-    """One job by a supervisor of its own; what went wrong, if anything did."""
+    """One job by a supervisor of its own; what went wrong, None if nothing did.
+
+    Empty where the job could not be shut in: its log says why.
+    """
     ours, theirs = socket.socketpair()
     pid = os.fork()
     if pid == 0:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from proveout.sandbox import _hide, _kernel
-from proveout.sandbox._hide import is_below as _is_below
+from proveout.sandbox._hide import is_below
 
 _SYSTEM = (
     "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store", "/gnu/store",
@@ -46,7 +46,7 @@ class Runtime:
         """The paths, and what they lead to, that are not shown already."""
         roots = [*self.paths, *(path for path, _ in self.links)]
         both = [each for path in paths for each in (path, os.path.realpath(path))]
-        return [path for path in both if not any(_is_below(path, root) for root in roots)]
+        return [path for path in both if not any(is_below(path, root) for root in roots)]
 
 
 def find_runtime(hides: Sequence[str] = ()) -> Runtime:
@@ -84,7 +84,7 @@ def is_source_of_ours(folder: str) -> bool:
 def _holds_a_home(path: str) -> bool:
     """The root and folders above a home are never shown as a whole."""
     home = os.path.expanduser("~")
-    return _is_below(home, path) and path != "/usr"
+    return is_below(home, path) and path != "/usr"
 
 
 def tools(command: str, environment: Mapping[str, str]) -> list[str]:
@@ -229,6 +229,6 @@ def _outermost(paths: Iterable[str]) -> tuple[str, ...]:
     """Without those that lie below others."""
     kept: list[str] = []
     for path in sorted({os.path.normpath(path) for path in paths}):
-        if not any(_is_below(path, other) for other in kept):
+        if not any(is_below(path, other) for other in kept):
             kept.append(path)
     return tuple(kept)

@@ -12,7 +12,7 @@ beyond the largest run is taken as Student's t with
 absolute value), `decades` how many powers of ten the target lies beyond the runs. The constants
 are learnt by maximum likelihood from forecasts of the largest runs of public suites by the
 smaller ones; `share` is this study's own, from how well its laws forecast its largest runs when
-those those are held back. There are three tables in `discrepancy.toml`, which
+those are held back. There are three tables in `discrepancy.toml`, which
 `benchmarks/scaling.py --relearn` writes: for models over parameters and tokens (or any two inputs
 and more), for models over compute alone, and for learning curves.
 """

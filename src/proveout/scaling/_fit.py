@@ -12,7 +12,7 @@ from proveout.scaling._checks import Floats, Numbers
 from proveout.scaling._forms import Form
 from proveout.scaling._points import Points, check_inputs, compute_of
 from proveout.scaling._projection import Problem
-from proveout.scaling._search import Laws, Loss, descend, linearise, polish, sweep
+from proveout.scaling._search import Loss, Optima, descend, linearise, polish, sweep
 
 HUBER = 1e-3  # of log loss (Hoffmann et al. 2022)
 _AT_BOUND = 0.02  # spreads from the end of the search
@@ -44,7 +44,7 @@ class Fit:
     residuals: Floats
     warnings: tuple[str, ...]
     problem: Problem
-    laws: Laws
+    laws: Optima
     huber: float
 
     def at(self, inputs: Mapping[str, Numbers]) -> Floats:
@@ -58,7 +58,7 @@ class Bootstrap:
     """Laws fitted to runs drawn with replacement; its spread is parameter doubt and no more."""
 
     problem: Problem
-    laws: Laws
+    laws: Optima
 
     def losses(self, inputs: Mapping[str, Numbers]) -> Floats:
         """Each law's losses at `inputs` of m settings, [count, m]."""
@@ -133,7 +133,7 @@ def natural(problem: Problem, at: Floats) -> Floats:
     return values
 
 
-def _standard_errors(problem: Problem, laws: Laws, huber: float) -> list[float | None]:
+def _standard_errors(problem: Problem, laws: Optima, huber: float) -> list[float | None]:
     """From the curvature at the optimum and the runs' robust spread about the law.
 
     Where most residuals count linearly the estimator is that of least absolute deviations, whose
@@ -162,7 +162,7 @@ def _standard_errors(problem: Problem, laws: Laws, huber: float) -> list[float |
     return [float(e) if np.isfinite(e) else None for e in errors]
 
 
-def _warnings(problem: Problem, laws: Laws, huber: float) -> tuple[str, ...]:
+def _warnings(problem: Problem, laws: Optima, huber: float) -> tuple[str, ...]:
     form, k = problem.form, len(problem.form.terms)
     said = []
     size = k + len(form.parameters)
@@ -178,7 +178,7 @@ def _warnings(problem: Problem, laws: Laws, huber: float) -> tuple[str, ...]:
     return tuple(said)
 
 
-def _floor_warning(problem: Problem, laws: Laws, huber: float) -> list[str]:
+def _floor_warning(problem: Problem, laws: Optima, huber: float) -> list[str]:
     """A floor that could as well be zero: the best law without one fits about as well."""
     where = problem.form.terms.index(str(problem.form.floor))
     floor = float(np.exp(laws.at[0, where])) * problem.level

@@ -96,6 +96,7 @@ def forecast(
 
 
 def mix(weights: Floats, parts: Sequence[Predictive]) -> Predictive:
+    """One distribution of several, each as likely as its weight [k] says."""
     return Predictive(
         np.concatenate([p.centres for p in parts]),
         np.concatenate([p.scales for p in parts]),

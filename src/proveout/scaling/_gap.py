@@ -236,7 +236,7 @@ def _fit(
     if not (scale > 0 and math.isfinite(scale) and math.isfinite(centre)):
         raise ValueError(f"scale must be above zero and centre finite, got {scale} and {centre}")
     shape = gap_kernel(x, x, centre, prior)
-    believed, cross = _told(x, centre, prior)
+    believed, cross = _line_prior(x, centre, prior)
     parts, logs, means, covariances = [], [], [], []
     for size, weight in zip(prior.sizes, prior.size_weights, strict=True):
         size2 = (size * scale) ** 2
@@ -292,7 +292,7 @@ def _bend(x: Floats, other: Floats, centre: float, prior: GapPrior) -> Floats:
     return prior.drift_sd_per_decade**2 * bend
 
 
-def _told(x: Floats, centre: float, prior: GapPrior) -> tuple[Floats, Floats]:
+def _line_prior(x: Floats, centre: float, prior: GapPrior) -> tuple[Floats, Floats]:
     """Of (level, slope, curvature) for size 1: prior covariance [3, 3], that with gaps [3, n]."""
     three = _ends_and_middle(x, centre)
     second = np.array([1.0, -2.0, 1.0]) / (three[1] - three[0]) ** 2

@@ -75,11 +75,10 @@ def draw_laws(problem: Problem, *, seed: int = 0, series: bool = False) -> Draws
         seed: draws are the same for the same seed.
     """
     from scipy import special  # not at import: it takes a while
+    from scipy.stats import qmc
 
     random = np.random.default_rng(seed)
     q = len(problem.form.parameters)
-    from scipy.stats import qmc  # not at import: it takes a while
-
     sampler = qmc.Sobol(q, seed=random)
     first = _FIRST[min(q, 4) - 1]
     edge = special.ndtr(-_reach(problem))
@@ -199,7 +198,7 @@ def _adapt(sample: _Sample, target: Floats, parts: list[_Component]) -> _Compone
     least = 8.0 * (q + 1)
     temper = 1.0
     for _ in range(40):  # few draws carry the weight at first: flatten until enough do
-        weight = _normalised(temper * logs)
+        weight = normalised(temper * logs)
         if 1 / (weight**2).sum() >= least:
             break
         temper *= 0.8
@@ -232,8 +231,6 @@ def _scrambled(uniform: Floats) -> Floats:
 
 def _log_proposal(z: Floats, parts: list[_Component]) -> Floats:
     """Log density of the mixture that all draws came from, [b]."""
-    from scipy import special  # not at import: it takes a while
-
     total = sum(part.size for part in parts)
     q = z.shape[1]
     logs = []
@@ -247,11 +244,12 @@ def _log_proposal(z: Floats, parts: list[_Component]) -> Floats:
             log = log - q / 2 * math.log(_TAIL_DOF * math.pi) - np.log(np.diag(part.root)).sum()
             log = log - (_TAIL_DOF + q) / 2 * np.log1p(square / _TAIL_DOF)
         logs.append(log + math.log(part.size / total))
-    mixed: Floats = special.logsumexp(np.stack(logs), axis=0)
+    mixed: Floats = np.logaddexp.reduce(logs, axis=0)
     return mixed
 
 
-def _normalised(logs: Floats) -> Floats:
+def normalised(logs: Floats) -> Floats:
+    """Weights that add up to 1, from their logs but for a constant."""
     weight = np.exp(logs - logs.max())
     normalised: Floats = weight / weight.sum()
     return normalised
@@ -261,7 +259,7 @@ def _with_coefficients(
     problem: Problem, sample: _Sample, logs: Floats, seen: _Seen, random: np.random.Generator
 ) -> Draws:
     """Draw noise and coefficients for the likely z, and make the draws equally likely."""
-    chosen = _systematic(_normalised(logs), 4 * _KEPT, random)
+    chosen = _systematic(normalised(logs), 4 * _KEPT, random)
     at = Projected(*(array[chosen] for array in vars_of(sample.at)))
     k = at.shares.shape[1]
     dof = max(seen.dof - k, 0.5)
@@ -271,9 +269,9 @@ def _with_coefficients(
     change = fits - (at.free_misfit - at.misfit) / (2 * variance)
     if change.max() < _LOST:
         shares, change = at.shares, np.zeros_like(change)
-    weights = _normalised(change)
+    weights = normalised(change)
     kept = _systematic(weights, _KEPT, random)
-    effective = min(1 / float((_normalised(logs) ** 2).sum()), 1 / float((weights**2).sum()))
+    effective = min(1 / float((normalised(logs) ** 2).sum()), 1 / float((weights**2).sum()))
     noise = np.sqrt(variance * seen.alike)[kept]
     return Draws(
         problem, sample.z[chosen][kept], shares[kept], noise, seen.log_likelihood, effective

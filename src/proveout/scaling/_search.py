@@ -23,7 +23,7 @@ _STEP = 1e-6  # in spreads, of the forward difference by a parameter
 _STUDENT_DOF = 2.0
 
 
-class Laws(NamedTuple):
+class Optima(NamedTuple):
     """Laws of one form by search coordinates: log shares [b, k] and z [b, q], side by side."""
 
     at: Floats
@@ -99,7 +99,7 @@ def sweep(problem: Problem, weight: Floats, *, starts: int = _STARTS, seed: int 
 
 def descend(
     problem: Problem, start: Floats, weight: Floats, loss: Loss, *, steps: int = 40
-) -> Laws:
+) -> Optima:
     """Damped Gauss-Newton from each start [b, k + q] under the weights [b, n] (or [n])."""
     weights = np.broadcast_to(weight, (len(start), problem.log_loss.size))
     terms = len(problem.form.terms)
@@ -123,7 +123,7 @@ def descend(
         total = loss.total(residual, weights, scale)
         if not (gained | (~better & (damping < 1e3))).any():
             break
-    return Laws(at, total, residual)
+    return Optima(at, total, residual)
 
 
 def linearise(problem: Problem, at: Floats) -> tuple[Floats, Floats]:
@@ -164,7 +164,7 @@ def _inside(problem: Problem, at: Floats, terms: int) -> Floats:
     return np.concatenate([shares, np.clip(at[:, terms:], -reach, reach)], axis=1)
 
 
-def polish(problem: Problem, start: Floats, weight: Floats, loss: Loss) -> Laws:
+def polish(problem: Problem, start: Floats, weight: Floats, loss: Loss) -> Optima:
     """The last digits from one start [k + q], by L-BFGS: Huber's loss bends too sharply for less.
 
     `loss` must be Huber's.
@@ -185,4 +185,4 @@ def polish(problem: Problem, start: Floats, weight: Floats, loss: Loss) -> Laws:
     bounds = [(least, 50.0)] * len(problem.form.terms) + [(-r, r) for r in reach]
     found = minimize(objective, start, jac=True, method="L-BFGS-B", bounds=bounds)
     at = np.asarray(found.x)[None]
-    return Laws(at, np.array([found.fun]), linearise(problem, at)[0])
+    return Optima(at, np.array([found.fun]), linearise(problem, at)[0])

@@ -13,6 +13,7 @@ from proveout.scaling._discrepancy import Discrepancy
 from proveout.scaling._forecast import Member, Reading, draw_members, overshoot
 from proveout.scaling._forms import Form
 from proveout.scaling._points import Points
+from proveout.scaling._posterior import normalised
 
 _HELD_BACK = (2.2, 4.6, 10.0, 30.0)  # the largest runs by these factors of compute
 _EACH_COUNTS = 0.5  # of a distance's log score: all distances share the largest runs
@@ -101,11 +102,9 @@ def log_prior(members: Sequence[Member], *, curves: bool = False) -> Floats:
 
 def weigh(log_prior: Floats, held: Sequence[HeldBack], table: Discrepancy) -> tuple[Floats, float]:
     """The forms' weights [k], and by how much the study's own misses scale the table's variance."""
-    from scipy import special  # not at import: it takes a while
-
     scored = [standardise(h, table) for h in held]
     logs = log_prior + _EACH_COUNTS * sum((s.score for s in scored), np.zeros(log_prior.size))
-    weights = np.exp(logs - special.logsumexp(logs))
+    weights = normalised(logs)
     squares = sum(float(weights @ s.square) for s in scored)
     share = (table.own_runs + squares) / (table.own_runs + len(scored))
     return weights, share

@@ -28,7 +28,7 @@ _ALIKE = (0.7, 3.0)
 _LEAST_POINTS = 5
 _CONTRADICTS = 0.4
 """Of the training loss that a program reports at its end, the least share that its score can be.
-The least that an honest idea had is 0.73: label smoothing, whose training loss counts the
+The least that an honest idea had is 0.72: label smoothing, whose training loss counts the
 smoothing."""
 _NOTABLE_GAIN, _NEAR = 0.2, 2.0
 """A gain is out of the ordinary above this share of the baseline's loss, and above so many times
@@ -109,8 +109,10 @@ def _time(usage: Usage, reference: Reference) -> Audit | None:
         return None
     factor = usage.cpu_seconds / usual
     passed = usage.cpu_seconds <= _TIME_FACTOR * usual + _TIME_SLACK_SECONDS
-    told = f"{factor:.2f} times what the baseline used at its rung"
-    evidence = f"{usage.cpu_seconds:.1f} CPU seconds, {told}"
+    evidence = (
+        f"{usage.cpu_seconds:.1f} CPU seconds, {factor:.2f} times what the baseline used at its "
+        "rung"
+    )
     return Audit("time", passed, evidence)
 
 

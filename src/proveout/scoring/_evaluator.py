@@ -169,15 +169,19 @@ class Evaluator(ABC):
 
 @dataclass(frozen=True)
 class Request:
-    """What a score server is asked: see `_serve.py`. `items` are counted by the controller."""
+    """What a score server is asked: see `_serve.py`."""
 
     serve: str
     items: int
+    """Counted by the controller, never by the server."""
     batch: int
     shape: tuple[int, ...]
+    """Of one item's prediction."""
     dtype: str
     cast: bool = False
+    """Whether any float type will do."""
     one_position: bool = False
+    """Whether one place of each item's prediction is asked for, and not all of it."""
 
     @property
     def reply_shape(self) -> tuple[int, ...]:

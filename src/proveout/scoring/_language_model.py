@@ -35,8 +35,15 @@ from proveout.scoring._evaluator import (
     means_without,
     read_into,
 )
-from proveout.scoring._split import Prefixes, Split, make_split, pad, sealed_prefixes
-from proveout.study import LanguageModelScore, Study
+from proveout.scoring._split import (
+    Prefixes,
+    Split,
+    make_split,
+    pad,
+    sealed_prefixes,
+    text_score,
+)
+from proveout.study import Study
 from proveout.trials import Exit, Job, Measurement, Trial, remove, trial_folder, trial_seed
 
 VOCABULARY = 256
@@ -68,7 +75,7 @@ def read_held_out(study: Study) -> HeldOut:
     Raises:
         DataError: the file cannot be read or is too short.
     """
-    score = _score(study)
+    score = text_score(study)
     windows, _ = _windows_of(study, _read_text(study))
     assert windows.shape == (score.items, score.context + 1)
     return HeldOut(inputs=windows[:, :-1].copy(), targets=windows[:, 1:].copy())
@@ -84,13 +91,8 @@ def split_held_out(study: Study) -> Split:
     return make_split(study, text, *_windows_of(study, text))
 
 
-def _score(study: Study) -> LanguageModelScore:
-    assert isinstance(study.score, LanguageModelScore), study.score.kind
-    return study.score
-
-
 def _read_text(study: Study) -> NDArray[np.uint8]:
-    file = study.folder / _score(study).held_out
+    file = study.folder / text_score(study).held_out
     try:
         return np.fromfile(file, dtype=np.uint8)
     except OSError as error:
@@ -101,7 +103,7 @@ def _windows_of(
     study: Study, text: NDArray[np.uint8]
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Windows of a context and the byte after it, and where they start."""
-    score = _score(study)
+    score = text_score(study)
     needed = score.items * (score.context + 1)
     if len(text) < needed:
         raise DataError(
@@ -187,18 +189,20 @@ class LanguageModelEvaluator(Evaluator):
             check_ended(ended, scratch / "log.txt")
             with self._request(tier).open_reply(scratch) as stream:
                 if tier == "search":
-                    return self._of_windows(self._score(stream))
+                    return self._of_windows(self._window_nats(stream))
                 return self._of_prefixes(trial, stream)
         finally:
             remove(scratch)
 
     def _request(self, tier: Tier) -> Request:
-        score = _score(self._study)
+        score = text_score(self._study)
         items = len(self._inputs)
         if tier == "promotion":
             items = len(self._held_out.inputs) + len(self._sealed.inputs)
         shape = (score.context, VOCABULARY)
-        return Request(score.serve, items, _BATCH, shape, "float32", True, tier == "promotion")
+        one_position = tier == "promotion"
+        return Request(score.serve, items, _BATCH, shape, "float32", cast=True,
+                       one_position=one_position)  # fmt: skip
 
     def _of_windows(self, nats: NDArray[np.float64]) -> Scored:
         bits = nats / math.log(2.0)
@@ -247,7 +251,7 @@ class LanguageModelEvaluator(Evaluator):
         )
         return asked, rng.permutation(len(asked.targets))
 
-    def _score(self, stream: FileIO) -> NDArray[np.float64]:
+    def _window_nats(self, stream: FileIO) -> NDArray[np.float64]:
         """Nats [items, context] of the held-out windows, once the probes have been passed."""
         own, probes = self._held_out, self._probes
         items, context = own.inputs.shape
@@ -260,17 +264,17 @@ class LanguageModelEvaluator(Evaluator):
             if (mine := numbers < items).any():
                 rows, targets = logits[mine].reshape(-1, VOCABULARY), own.targets[numbers[mine]]
                 nats[numbers[mine]] = row_nats(rows, targets.reshape(-1)).reshape(targets.shape)
-            for row, asked in enumerate(numbers.tolist()):
-                probe = probe_of.get(asked) if asked < items else asked - items
+            for row, number in enumerate(numbers.tolist()):
+                probe = probe_of.get(number) if number < items else number - items
                 if probe is None:
                     continue
-                told = logits[row, : int(probes.cuts[probe]) + 1]
-                if not np.isfinite(told).all():
+                prefix = logits[row, : int(probes.cuts[probe]) + 1]
+                if not np.isfinite(prefix).all():
                     raise ScoringFailed("diverged", "the model's logits are not finite")
                 if probe in kept:
-                    _check_causal(kept.pop(probe), told)
+                    _check_causal(kept.pop(probe), prefix)
                 else:
-                    kept[probe] = told.copy()
+                    kept[probe] = prefix.copy()
             start += len(logits)
         return nats
 
@@ -302,15 +306,15 @@ def row_nats(logits: NDArray[np.float32], targets: NDArray[np.uint8]) -> NDArray
     return nats
 
 
-def _check_causal(told: NDArray[np.float32], again: NDArray[np.float32]) -> None:
+def _check_causal(one: NDArray[np.float32], other: NDArray[np.float32]) -> None:
     """Logits [time, 256] of one prefix, followed by different bytes, must be the same.
 
     They are held against each other as predictions, to which a constant adds nothing: were more
     allowed where logits are large, a constant would hide that they differ.
     """
-    if (np.abs(_below_the_largest(told) - _below_the_largest(again)) <= _ROUNDING).all():
+    if (np.abs(_below_the_largest(one) - _below_the_largest(other)) <= _ROUNDING).all():
         return
-    largest = float(np.abs(told.max(axis=1)).max())
+    largest = float(np.abs(one.max(axis=1)).max())
     if 4 * _FLOAT32_STEP * largest > _ROUNDING:
         raise ScoringFailed(
             "unscorable", f"its logits reach {largest:.3g}, where float32 cannot tell them apart"

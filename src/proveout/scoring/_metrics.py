@@ -47,12 +47,12 @@ def metric_values(
     assert isinstance(score, PredictionsScore)
     own = split_function(score.metric)
     if own is not None:
-        told, why = _own_values(study.folder / own[0], own[1], predictions, targets, keep)
+        values, why = _own_values(study.folder / own[0], own[1], predictions, targets, keep)
         if why and is_baseline:
             raise UserError(why)
         if why:
             raise ScoringFailed("unscorable", why)
-        return [as_number(value, own[1]) for value in told]
+        return [as_number(value, own[1]) for value in values]
     (wanted,) = targets.values()
     with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is no measurement
         losses = _losses(score, predictions, wanted)

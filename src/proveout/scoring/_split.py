@@ -72,7 +72,7 @@ def make_split(study: Study, text: Bytes, search: Bytes, starts: NDArray[np.int6
     Raises:
         DataError: too little is left for a sealed part.
     """
-    score = _score(study)
+    score = text_score(study)
     begins, lengths = _candidates(score, text, starts)
     near = _near_copies(text, begins, lengths, search)
     seen = _seen(text, begins, lengths, training_chunks(study)) - near
@@ -89,7 +89,7 @@ def make_split(study: Study, text: Bytes, search: Bytes, starts: NDArray[np.int6
 
 def sealed_prefixes(study: Study, text: Bytes, starts: NDArray[np.int64], split: Split) -> Prefixes:
     """The sealed part as it was split."""
-    score = _score(study)
+    score = text_score(study)
     begins, lengths = _candidates(score, text, starts)
     kept = np.setdiff1d(np.arange(len(begins)), [*split.near, *split.seen])
     begins, positions = begins[kept], lengths[kept] - 2
@@ -99,8 +99,9 @@ def sealed_prefixes(study: Study, text: Bytes, starts: NDArray[np.int64], split:
     return Prefixes(inputs, positions, text[begins + positions + 1])
 
 
-def _score(study: Study) -> LanguageModelScore:
-    assert isinstance(study.score, LanguageModelScore), "only text is split this way"
+def text_score(study: Study) -> LanguageModelScore:
+    """What a study of held-out text declares."""
+    assert isinstance(study.score, LanguageModelScore), study.score.kind
     return study.score
 
 

@@ -66,12 +66,12 @@ def compare_tiers(
         jackknife(search.without - base_search.without),
         jackknife(sealed.without - base_sealed.without),
     )
-    told = (
-        f"a gap in the loss of {gap:.4g} on the search part and of {sealed_gap:.4g} on the sealed"
-    )
-    told += f" part (standard error of the difference {error:.2g})"
     agrees = sealed_gap - gap <= _SURE * error + 1e-9 * abs(ours)
-    why = f"the tiers {'agree' if agrees else 'disagree'}: {told}"
+    why = (
+        f"the tiers {'agree' if agrees else 'disagree'}: a gap in the loss of {gap:.4g} on the "
+        f"search part and of {sealed_gap:.4g} on the sealed part (standard error of the "
+        f"difference {error:.2g})"
+    )
     return TierCheck(agrees, why, gap, sealed_gap, error if math.isfinite(error) else None)
 
 
@@ -103,8 +103,8 @@ def _looks_ahead(search: Scored, sealed: Scored) -> str:
     if "nats" not in search.details or "nats" not in sealed.details:
         return ""
     positions = sealed.details["position"].astype(np.int64)
-    told = search.details["nats"][np.arange(len(positions)), positions]
-    lost = sealed.details["nats"].astype(np.float64) - told
+    before = search.details["nats"][np.arange(len(positions)), positions]
+    lost = sealed.details["nats"].astype(np.float64) - before
     error = float(lost.std(ddof=1)) / math.sqrt(len(lost)) if len(lost) > 1 else 0.0
     many = int((lost > _LARGEST_NATS).sum())
     if not many and lost.mean() - _SURE * error <= _MEAN_NATS:

@@ -71,7 +71,7 @@ def _text(file: Path) -> str:
         if (file.parent / "improve.toml").is_file():
             raise StudyError(
                 f"{file.parent} holds improvers and no study: read it with `proveout improve "
-                f"{file.parent} --status`, `proveout report` or `proveout serve`"
+                f"{shlex.quote(str(file.parent))} --status`, `proveout report` or `proveout serve`"
             ) from None
         raise StudyError(
             f"there is no {STUDY_FILE} at {file.parent}; "
@@ -144,7 +144,7 @@ def _unknown_key(where: Where, kind: str | int | None = None) -> str:
     ours = {"folder"} if model is Study else set()
     allowed = sorted(set(model.model_fields) - ours) if model else []
     close = difflib.get_close_matches(str(where[-1]), allowed, n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
+    hint = f"; did you mean {close[0]!r}?" if close else "."
     return f"unknown key{hint} Allowed here: {', '.join(allowed)}"
 
 

@@ -8,14 +8,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from proveout.study._part import Bytes, Seconds, with_unit
-from proveout.study._part import Part as _Part
+from proveout.study._part import Bytes, Part, Seconds, with_unit
 from proveout.units import parse_usd
 
 Usd = Annotated[float, with_unit(parse_usd)]
 
 
-class Range(_Part):
+class Range(Part):
     """What one program parameter may be: between two numbers, or one of a list."""
 
     low: float | None = None
@@ -43,7 +42,7 @@ class Range(_Part):
         return self
 
 
-class Sampler(_Part):
+class Sampler(Part):
     """A numeric sampler over program parameters."""
 
     method: Literal["tpe", "cmaes", "sobol"] = "tpe"
@@ -53,13 +52,13 @@ class Sampler(_Part):
     """Ideas that it may hand in, in all."""
 
 
-class Recombination(_Part):
+class Recombination(Part):
     """Merges of promising ideas, and one idea's settings made stronger or weaker."""
 
     most: int = Field(default=32, ge=1)
 
 
-class AgentCommand(_Part):
+class AgentCommand(Part):
     """A coding agent: any command that edits the files of the folder it is started in."""
 
     command: str
@@ -97,7 +96,7 @@ class AgentCommand(_Part):
         return self
 
 
-class Improver(_Part):
+class Improver(Part):
     """A program that improves programs, run on the one under research; its model is `[llm]`'s."""
 
     name: str
@@ -111,14 +110,14 @@ class Improver(_Part):
     most: int = Field(default=32, ge=1)
 
 
-class TokenPrice(_Part):
+class TokenPrice(Part):
     """USD for a million tokens."""
 
     input: float = Field(ge=0)
     output: float = Field(ge=0)
 
 
-class LanguageModel(_Part):
+class LanguageModel(Part):
     """A language model as a source of ideas, with an account of its own."""
 
     model: str

@@ -1,4 +1,4 @@
-"""What a study declares, as frozen models. Cross-field rules live in `_check`."""
+"""What a study declares, as frozen models. Rules across tables are checked in `_read`."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from proveout.study._formula import Formula
-from proveout.study._part import Bytes, Seconds, with_unit
-from proveout.study._part import Part as _Part
+from proveout.study._part import Bytes, Part, Seconds, with_unit
 from proveout.study._score import Score
 from proveout.study._settings import CurveSource, SettingsFile, Value, as_formula
 from proveout.study._sources import (
@@ -42,7 +41,7 @@ PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 ComputeAmount = Annotated[Compute, with_unit(parse_compute)]
 
 
-class Program(_Part):
+class Program(Part):
     """The training code under research."""
 
     path: str = "."
@@ -102,7 +101,7 @@ class Program(_Part):
         return frozenset(name for text in texts for name in PLACEHOLDER.findall(text))
 
 
-class Rung(_Part):
+class Rung(Part):
     """One compute scale and the program parameters that spend it well."""
 
     compute: ComputeAmount
@@ -114,7 +113,7 @@ class Rung(_Part):
         return compact(self.compute.amount)
 
 
-class Ladder(_Part):
+class Ladder(Part):
     """The scales an idea climbs, and the one the user cares about."""
 
     rung: tuple[Rung, ...] = Field(min_length=1)
@@ -123,7 +122,7 @@ class Ladder(_Part):
     """Parameters of a run at the target; needed only where the rungs have parameters."""
 
 
-class Budget(_Part):
+class Budget(Part):
     """What the study may spend on trials in all: never overspent."""
 
     compute: ComputeAmount
@@ -132,7 +131,7 @@ class Budget(_Part):
     counts, and gains no more than the baseline would in that time."""
 
 
-class Seeds(_Part):
+class Seeds(Part):
     """Replicates: the same seeds for the baseline and for every idea."""
 
     per_rung: tuple[int, int] = (2, 4)
@@ -153,7 +152,7 @@ class Seeds(_Part):
         return bounds
 
 
-class Ideas(_Part):
+class Ideas(Part):
     """Where ideas come from."""
 
     catalog: str | None = None
@@ -176,7 +175,7 @@ class Ideas(_Part):
         return {"name": declared} if isinstance(declared, str) else declared
 
 
-class Policy(_Part):
+class Policy(Part):
     """What chooses the next trials."""
 
     name: PolicyName = "information"
@@ -189,7 +188,7 @@ class Policy(_Part):
     """How sure one must be that an idea helps at the target to say that it holds."""
 
 
-class Limits(_Part):
+class Limits(Part):
     """What one trial may use before it is ended from outside."""
 
     wall_time: Seconds = 600.0
@@ -203,7 +202,7 @@ class Limits(_Part):
     """In its folder, the program and its folders included."""
 
 
-class Execution(_Part):
+class Execution(Part):
     """Where and how trials run."""
 
     slots: int | None = Field(default=None, ge=1)
@@ -222,7 +221,7 @@ class Execution(_Part):
     files that the held-out data was copied from."""
 
 
-class Study(_Part):
+class Study(Part):
     """A research question: a program, a score, a ladder, a budget."""
 
     name: str = "study"
@@ -282,8 +281,12 @@ class Study(_Part):
         """
         if self.program.flops is None:
             return None
-        values = {**self.program.parameters, **self.rung(index).parameters, **parameters}
+        values = self.parameters_at(self.rung(index)) | parameters
         return Formula(self.program.flops).value(values)
+
+    def parameters_at(self, rung: Rung) -> dict[str, Value]:
+        """The program's parameters, with those of a rung in their place."""
+        return {**self.program.parameters, **rung.parameters}
 
     def rung(self, index: int) -> Rung:
         """The rung of a trial: `index` counts from 0, the target comes after the last."""

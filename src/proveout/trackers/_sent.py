@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import re
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -123,7 +124,8 @@ class TrackerState:
 
     def line(self, folder: Path) -> str:
         """For people, with what to do."""
-        send, total = f"proveout report {folder} --to {self.kind}", self.sent + self.waiting
+        send = f"proveout report {shlex.quote(str(folder))} --to {self.kind}"
+        total = self.sent + self.waiting
         if self.trouble and self.waiting:
             return (
                 f"{self.kind}: {self.waiting} of {total} trials not written to {self.place} "

@@ -16,7 +16,7 @@ from proveout.trials._job import EndedBy, Exit, Job, Limits
 from proveout.trials._pattern import search_lines
 from proveout.trials._quote import clean, clean_lines, quote, quote_numbers
 from proveout.trials._trial import (
-    AUDITS,
+    REJECTING,
     Audit,
     Failure,
     FailureKind,
@@ -43,7 +43,7 @@ from proveout.trials._workspace import (
 )
 
 __all__ = [
-    "AUDITS",
+    "REJECTING",
     "Audit",
     "Curve",
     "EndedBy",

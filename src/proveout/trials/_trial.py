@@ -83,10 +83,10 @@ FailureKind = Literal[
     "ended early",
 ]
 
-AUDITS: frozenset[FailureKind] = frozenset(
+REJECTING: frozenset[FailureKind] = frozenset(
     {"over budget", "not causal", "not confirmed", "implausible"}
 )
-"""Failures of honesty rather than of health: the idea is rejected, whatever else it shows."""
+"""Failures for which an idea is rejected, whatever else it shows: it was not honest."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,7 +109,7 @@ def prepare_trial(
     (folder.path / "tmp").mkdir()
     copy_program(study, tree, folder.work)
     values = trial_values(study, trial, idea, folder)
-    argv = _settle(study, folder, values)
+    argv = _put_values(study, folder, values)
     spec = {
         "trial": trial.id,
         "idea": idea.name,
@@ -139,7 +139,7 @@ def prepare_trial(
     )
 
 
-def _settle(study: Study, folder: TrialFolder, values: Mapping[str, Value]) -> tuple[str, ...]:
+def _put_values(study: Study, folder: TrialFolder, values: Mapping[str, Value]) -> tuple[str, ...]:
     """Puts the values where the program looks for them and returns its command.
 
     Where an idea has changed what is to be replaced the command says so and fails: that is the
@@ -152,6 +152,11 @@ def _settle(study: Study, folder: TrialFolder, values: Mapping[str, Value]) -> t
             write_config(study, _config_file(study, folder), values)
     except SettingsFailure as failure:
         return (sys.executable, "-c", f"import sys; sys.exit({str(failure)!r})")
+    return _command(study, values)
+
+
+def _command(study: Study, values: Mapping[str, Value]) -> tuple[str, ...]:
+    """Each word is filled in by itself, so no value can split one."""
     return tuple(fill(word, values) for word in shlex.split(study.program.train))
 
 
@@ -192,7 +197,7 @@ def copy_program(study: Study, tree: Path, destination: Path, with_data: bool = 
 def trial_values(study: Study, trial: Trial, idea: Idea, folder: TrialFolder) -> dict[str, Value]:
     """What each placeholder of a trial stands for."""
     rung = study.rung(trial.rung)
-    values: dict[str, Value] = {**study.program.parameters, **rung.parameters, **idea.parameters}
+    values = study.parameters_at(rung) | dict(idea.parameters)
     values["compute"] = _plain_number(rung.compute.amount)
     values["seed"] = trial_seed(study, trial)
     values["out"] = str(folder.out)
@@ -208,9 +213,8 @@ def _config_file(study: Study, folder: TrialFolder) -> Path:
 
 
 def trial_command(study: Study, trial: Trial, idea: Idea, folder: TrialFolder) -> tuple[str, ...]:
-    """The trial's argument list: each word filled in by itself, so no value can split one."""
-    values = trial_values(study, trial, idea, folder)
-    return tuple(fill(word, values) for word in shlex.split(study.program.train))
+    """The trial's argument list."""
+    return _command(study, trial_values(study, trial, idea, folder))
 
 
 def trial_environment(

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from proveout.ideas import BASELINE
 from proveout.ledger import History
 from proveout.study import Study
-from proveout.trials import AUDITS
+from proveout.trials import REJECTING
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -138,7 +138,7 @@ def board_of(
             ended[at] = record.failure.gap
         elif record.state == "failed":
             failed[at] = True
-            closed[arm] |= record.failure is not None and record.failure.kind in AUDITS
+            closed[arm] |= record.failure is not None and record.failure.kind in REJECTING
     for promotion in history.promotions.values():
         if promotion.agrees is False and promotion.idea in place:
             closed[place[promotion.idea]] = True

@@ -12,7 +12,7 @@ from proveout.ideas import BASELINE
 from proveout.ledger import History, Verdict, VerdictsRead
 from proveout.scaling import ComputeMultiplier, Laws, Predictive
 from proveout.study import ReportedScore, Study
-from proveout.trials import AUDITS
+from proveout.trials import REJECTING
 from proveout.verdicts._baseline import baseline_laws, draw_baseline, multipliers_of
 from proveout.verdicts._believe import Belief, believe_board
 from proveout.verdicts._board import Board, Floats, board_of
@@ -118,7 +118,7 @@ def _calls(study: Study, history: History, now: Standing) -> tuple[Call, ...]:
         refuted = [each.why for each in history.promotions_of(arm) if each.agrees is False]
         if refuted:
             calls[index] = Call("rejected", f"with its targets withheld: {refuted[0]}")
-        elif audits := [failure for failure in failures if failure.kind in AUDITS]:
+        elif audits := [failure for failure in failures if failure.kind in REJECTING]:
             calls[index] = Call("rejected", f"{audits[0].kind}: {audits[0].sentence}")
         elif calls[index].verdict == "broken" and failures:
             calls[index] = Call("broken", f"{failures[0].kind}: {failures[0].sentence}")

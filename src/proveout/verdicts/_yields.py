@@ -9,6 +9,9 @@ from proveout.ledger import History, VerdictsRead
 from proveout.study import Study
 from proveout.verdicts._plan import ladder_board
 
+_LOST = frozenset({"broken", "rejected"})
+"""Verdicts of ideas that gain nothing, whatever they measured."""
+
 
 @dataclass(frozen=True)
 class Yield:
@@ -188,6 +191,3 @@ class _Book:
             (agent.budget or 0.0) if agent else 0.0,
         )
         return sum(budgets) or float("inf")
-
-
-_LOST = frozenset({"broken", "rejected"})

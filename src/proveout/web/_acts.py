@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 from urllib.parse import parse_qs
 
 import pydantic
@@ -24,15 +24,7 @@ DECLINED = "declined: "
 """How the outcome of a request begins that was not done."""
 
 Kind = Literal["add", "withdraw", "retry", "pause", "resume", "stop", "budget"]
-_KINDS: dict[str, Kind] = {
-    "add": "add",
-    "withdraw": "withdraw",
-    "retry": "retry",
-    "pause": "pause",
-    "resume": "resume",
-    "stop": "stop",
-    "budget": "budget",
-}
+_KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 @dataclass(frozen=True)
@@ -63,7 +55,7 @@ def act(study: Study, form: Mapping[str, str], form_key: str) -> Reply:
     """Hands a form's request in and waits a moment for what comes of it."""
     if not hmac.compare_digest(form.get("key", "").encode(), form_key.encode()):
         return Reply("Refused", "This form is not one of this server's; load the page anew.", 403)
-    kind = _KINDS.get(form.get("kind", ""))
+    kind = next((each for each in _KINDS if each == form.get("kind")), None)
     if kind is None:
         return Reply("Not understood", "The form asks for nothing that is known here.", 400)
     try:
@@ -72,8 +64,11 @@ def act(study: Study, form: Mapping[str, str], form_key: str) -> Reply:
     except (ProveoutError, pydantic.ValidationError) as error:
         return Reply("Not done", _sentence(error), 400)
     if not outcome:
-        waits = "It is left for the controller, which takes it in when a trial has ended; what "
-        return Reply("Handed in", f"{waits}came of it then stands on the overview.", taken=True)
+        waits = (
+            "It is left for the controller, which takes it in when a trial has ended; what came of "
+            "it then stands on the overview."
+        )
+        return Reply("Handed in", waits, taken=True)
     if outcome.startswith(DECLINED) or f"{form.get('name', '').strip()} was refused" in outcome:
         return Reply("Not done", _sentence_of(outcome.removeprefix(DECLINED)), 409)
     return Reply("Done", _sentence_of(outcome), taken=True)

@@ -1,4 +1,4 @@
-"""The dashboard as an ASGI application, and the server that runs it."""
+"""The dashboard as an ASGI application: its addresses, and who is told of what is new."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from proveout.report import STYLE_SHEET, TABS, frame, learnt
 from proveout.web._acts import act, read_form
 from proveout.web._gate import Gate, sealed
 from proveout.web._improvers import LiveImprovement
-from proveout.web._live import LiveStudy, standing
+from proveout.web._live import LiveStudy, snapshot_or_why
 from proveout.web._pages import Link, Pages, curves
 
 _LOOK_SECONDS = 0.5
@@ -64,7 +64,8 @@ class Dashboard:
         self._studies = {live.slug: live for live in studies}
         self._improvements = {live.slug: live for live in improvements}
         self._options = options
-        self._pages = Pages(options.read_only, sealed(options.token, "form"))
+        self._form_key = sealed(options.token, "form")
+        self._pages = Pages(options.read_only, self._form_key)
         self.closing = asyncio.Event()
 
     def routes(self) -> list[Route | Mount]:
@@ -101,7 +102,7 @@ class Dashboard:
             began = time.monotonic()
             for live in self._studies.values():
                 if live.viewers:
-                    await run_in_threadpool(standing, live)
+                    await run_in_threadpool(snapshot_or_why, live)
                     await run_in_threadpool(live.judge_early)
             # A large study is looked at less often: whoever runs it needs the cores.
             took = time.monotonic() - began
@@ -117,7 +118,7 @@ class Dashboard:
             return RedirectResponse(lonely.base)
         lines = []
         for slug, live in self._studies.items():
-            snapshot, why = standing(live)
+            snapshot, why = snapshot_or_why(live)
             shown = frame(snapshot) if snapshot else {}
             lines.append(
                 {
@@ -184,9 +185,8 @@ class Dashboard:
         form = await read_form(request)
         if form is None:
             raise HTTPException(413, "this is no form of ours, or larger than a request may be")
-        key = sealed(self._options.token, "form")
         study = (await run_in_threadpool(live.snapshot)).study
-        reply = await run_in_threadpool(act, study, form, key)
+        reply = await run_in_threadpool(act, study, form, self._form_key)
         page = self._pages.reply(Link(live.slug), reply, form)
         return HTMLResponse(page, reply.status)
 
@@ -204,14 +204,14 @@ class Dashboard:
             headers={"x-accel-buffering": "no"},
         )  # fmt: skip
 
-    async def _changes(self, live: LiveStudy, told: int, request: Request) -> AsyncIterator[str]:
+    async def _changes(self, live: LiveStudy, known: int, request: Request) -> AsyncIterator[str]:
         live.viewers += 1
         quiet = 0.0
         try:
             yield f"event: hello\ndata: {live.version}\n\n"
             while not self.closing.is_set() and not await request.is_disconnected():
-                if live.made != told:
-                    told, quiet = live.made, 0.0
+                if live.made != known:
+                    known, quiet = live.made, 0.0
                     yield f"event: changed\ndata: {live.version}\n\n"
                 elif quiet >= _PING_SECONDS:
                     quiet = 0.0

@@ -148,7 +148,7 @@ def find_studies(folder: Path, others: int = 0) -> list[LiveStudy]:
     return [LiveStudy(each, each.name) for each in below]
 
 
-def standing(live: LiveStudy) -> tuple[Snapshot | None, str]:
+def snapshot_or_why(live: LiveStudy) -> tuple[Snapshot | None, str]:
     """A study's snapshot, or why there is none."""
     try:
         return live.snapshot(), ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -150,7 +151,7 @@ class Pages:
         view = {"title": f"{name} has not been run yet", "back": "/", "form": {}, "waits": True,
                 "sentence": "It has no ledger yet: there is nothing to show before its first run. "
                 "This page turns into the study as soon as it starts:",
-                "command": f"proveout run {clean(live.folder.as_posix(), 400)}"}  # fmt: skip
+                "command": f"proveout run {clean(shlex.quote(str(live.folder)), 400)}"}  # fmt: skip
         return self._render("message.html", view)
 
     def reply(self, link: Link, reply: Reply, form: Mapping[str, str]) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from proveout.errors import DataError, IdeaError, UserError
-from proveout.ideas import BASELINE, check_words, patch_between, quoted, replaced, texts_at
+from proveout.ideas import BASELINE, Idea, check_words, patch_between, quoted, replaced, texts_at
 from proveout.ledger import LEDGER_FILE, History, Verdict, VerdictsRead, read_history
 from proveout.loop import Request, repository_of, submit, waiting
 from proveout.study import Study, Value
@@ -21,6 +21,7 @@ from proveout.verdicts import judge, origin_of, yields
 
 PAGE_ITEMS = 20
 PAGE_CHARACTERS = 6000
+_PAGE_FILES = 200
 _WORDS = 300
 _LOG_CHARACTERS = 2000
 _JUDGING_SHARE = 0.05
@@ -92,8 +93,8 @@ class StudyView:
         files = self._baseline_files()
         if not path:
             names = sorted(files)
-            shown = names[page * 200 : (page + 1) * 200]
-            return {"page": page, "pages": -(-len(names) // 200), "files": shown}
+            shown = names[page * _PAGE_FILES : (page + 1) * _PAGE_FILES]
+            return {"page": page, "pages": -(-len(names) // _PAGE_FILES), "files": shown}
         if path not in files:
             raise UserError(f"there is no text file {path[:200]!r} in the baseline")
         return _page_of(files[path], page)
@@ -102,8 +103,7 @@ class StudyView:
         """What is known of an idea: verdict, gaps by rung and seed, failures, the end of a log."""
         history = self._read()
         idea = self._idea(history, name)
-        read = self._judged(history)
-        verdict = next((v for v in (read.verdicts if read else ()) if v.idea == name), None)
+        verdict = self._verdict_on(history, name)
         trials = [(t, r) for t, r in sorted(history.trials.items()) if t.idea == name]
         failed = [(t, r) for t, r in trials if r.failure is not None]
         log = tail(trial_folder(self._study, failed[0][0]).log) if failed else ""
@@ -170,23 +170,15 @@ class StudyView:
         """The verdict as it stands, and whether anything came in since so many trials."""
         history = self._read()
         self._idea(history, name)
-        read = self._judged(history)
-        found = next((v for v in (read.verdicts if read else ()) if v.idea == name), None)
-        finished = sum(
-            record.state in {"scored", "failed"}
-            for trial, record in history.trials.items()
-            if trial.idea == name
-        )
-        running = any(
-            record.state == "running" for trial, record in history.trials.items()
-            if trial.idea == name
-        )  # fmt: skip
+        found = self._verdict_on(history, name)
+        states = [r.state for trial, r in history.trials.items() if trial.idea == name]
+        finished = sum(state in {"scored", "failed"} for state in states)
         final = history.ended is not None or name in history.withdrawn
         return {
             "name": name,
             "trials": finished,
             "changed": finished > trials_seen,
-            "running": running,
+            "running": "running" in states,
             "final": final,
             "verdict": _short(found) | {"why": found.why} if found else None,
         }
@@ -220,6 +212,10 @@ class StudyView:
             self._judge_at = began + (took / _JUDGING_SHARE if took > _SLOW_SECONDS else 0.0)
         return latest
 
+    def _verdict_on(self, history: History, name: str) -> Verdict | None:
+        read = self._judged(history)
+        return next((each for each in (read.verdicts if read else ()) if each.idea == name), None)
+
     def _baseline_files(self) -> dict[str, str]:
         if self._files is None:
             baseline = self._read().ideas.get(BASELINE)
@@ -236,7 +232,7 @@ class StudyView:
             changed[path] = replaced(text, search, replace, path[:300], number)
         return patch_between(files, changed)
 
-    def _idea(self, history: History, name: str) -> Any:
+    def _idea(self, history: History, name: str) -> Idea:
         if name not in history.ideas:
             raise IdeaError(f"there is no idea {name[:60]!r}")
         return history.ideas[name]
