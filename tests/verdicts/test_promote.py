@@ -183,6 +183,32 @@ def test_an_alarm_that_was_unfounded_lets_nothing_hold(simulate: Simulate) -> No
     assert "good" in {trial.idea for trial in bought_anew(world)}
 
 
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("budget", [3e12, 4.5e12, 6e12])
+def test_a_merge_that_was_begun_is_proven_before_anything_else_is_bought(
+    simulate: Simulate, budget: float, seed: int
+) -> None:
+    """Winners of nearly one gain change places with each new score."""
+    gaps = {name: steady(-0.2 - number / 500) for number, name in enumerate("abcdef")}
+    world = simulate(gaps, seed=seed, budget=budget)
+    world.add(SPLIT)
+    world.run(2)
+    stack, top = "", len(world.study.rungs) - 1
+    for action in world.actions:
+        if isinstance(action, Merge):
+            stack, members = action.name, {action.base, action.idea, "baseline"}
+            bought: list[Trial] = []
+        elif stack and isinstance(action, Buy):
+            bought += [each.trial for each in action.purchases]
+            assert {trial.idea for trial in bought} <= {stack, *members}
+            if sum((trial.idea, trial.rung) == (stack, top) for trial in bought) == 2:
+                stack = ""
+    assert not stack
+    (forecast,) = world.history.forecasts
+    stacks = [name for name, idea in world.history.ideas.items() if idea.kind == "stack"]
+    assert not stacks or forecast in stacks
+
+
 def test_where_artifacts_are_gone_it_is_trained_once_more_and_not_without_end(
     simulate: Simulate,
 ) -> None:

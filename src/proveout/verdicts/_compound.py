@@ -55,9 +55,9 @@ def compound(study: Study, history: History, board: Board, slots: int) -> Action
     if check := next_check(study, history, (*unchecked, *kept), slots, back):
         return check
     won = holding if study.policy.name == _OURS else kept
-    won = tuple(
+    won = _in_order(history, [
         idea for idea in won if idea not in history.withdrawn and is_confirmed(history, idea)
-    )
+    ])  # fmt: skip
     words = _by_its_own_rule(study, won, holding)
     if not won:
         why = f"{_nothing_won(study, history)}, so there is nothing to carry to the target"
@@ -65,11 +65,11 @@ def compound(study: Study, history: History, board: Board, slots: int) -> Action
     best, *others = won
     for idea in others:
         action = _merge(study, history, best, idea, slots, words)
-        if isinstance(action, Stop):  # the budget does not cover it
-            break
-        if action is not None:
+        if not isinstance(action, Stop | None):
             return action
         stack = _stack_of(history, best, idea)
+        if isinstance(action, Stop) and not (stack and _is_measured(study, history, stack)):
+            break  # the budget does not cover it
         if stack is not None and _adds_up(study, history, stack, best):
             back = {stack: _target_price(study, history)}
             if check := next_check(study, history, (stack,), slots, back):
@@ -154,16 +154,31 @@ def _arm_price(study: Study) -> float:
     return sum(map(study.price, rungs)) * study.seeds.per_rung[0]
 
 
+def _in_order(history: History, winners: Iterable[str]) -> tuple[str, ...]:
+    """The winners as they are merged: first those that stacks were made of, in that order, then the
+    others, best first. Else each new score could begin another stack and leave one half proven."""
+    won = list(winners)
+    stacked = [name for idea in history.ideas.values() if idea.kind == "stack"
+               for name in idea.members]  # fmt: skip
+    return tuple(dict.fromkeys([*(name for name in stacked if name in won), *won]))
+
+
 def _kept_back(study: Study, history: History, winners: Iterable[str]) -> dict[str, float]:
     """What training each winner anew must leave: of the first the price of the target, of the
     others that of the merges and their seeds too, which are more to the point than a second
     opinion on each."""
-    names = list(dict.fromkeys(winners))
+    names = _in_order(history, winners)
     target = _target_price(study, history)
-    merged = sum(idea.kind == "stack" for idea in history.ideas.values())
-    merges = max(0, min(len(names) - 1, _MERGES_RESERVED) - merged)
+    merges = min(len(names) - 1, _MERGES_RESERVED)
     merge = _arm_price(study) + study.price(len(study.rungs) - 1)
-    price = merges * merge + (_arm_price(study) if merges and not merged else 0.0)
+    spent = sum(
+        record.reserved if record.state == "running" else record.charged
+        for trial, record in history.trials.items() if history.ideas[trial.idea].kind == "stack"
+    )  # fmt: skip
+    proven = any(idea.kind == "stack" and _is_measured(study, history, name)
+                 for name, idea in history.ideas.items())  # fmt: skip
+    base = _arm_price(study) if merges > 0 and not proven else 0.0
+    price = max(0.0, merges * merge + base - spent)
     return {name: target + (price if place else 0.0) for place, name in enumerate(names)}
 
 
@@ -271,6 +286,11 @@ def _step(
 def _purchase(study: Study, trial: Trial, why: str) -> Purchase:
     at = study.rung(trial.rung).label
     return Purchase(trial, f"{trial.idea} at {at}, seed {trial.replicate + 1}: {why}")
+
+
+def _is_measured(study: Study, history: History, stack: str) -> bool:
+    """Whether a stack has scores at the ladder's highest rung."""
+    return bool(history.losses(stack, len(study.rungs) - 1))
 
 
 def _adds_up(study: Study, history: History, stack: str, base: str) -> bool:
