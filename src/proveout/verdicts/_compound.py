@@ -175,7 +175,8 @@ def _kept_back(study: Study, history: History, winners: Iterable[str]) -> dict[s
         record.reserved if record.state == "running" else record.charged
         for trial, record in history.trials.items() if history.ideas[trial.idea].kind == "stack"
     )  # fmt: skip
-    proven = any(idea.kind == "stack" and _is_measured(study, history, name)
+    top, seeds = len(study.rungs) - 1, study.seeds.per_rung[0]
+    proven = any(idea.kind == "stack" and len(history.losses(name, top)) >= seeds
                  for name, idea in history.ideas.items())  # fmt: skip
     base = _arm_price(study) if merges > 0 and not proven else 0.0
     price = max(0.0, merges * merge + base - spent)
