@@ -19,6 +19,7 @@ from proveout.scaling._noise import Noise, NoiseSd, pool_noise
 from proveout.scaling._outlook import GapsAt, Information
 from proveout.scaling._points import Points
 from proveout.scaling._predictive import Interval, Predictive
+from proveout.scaling._together import GapTogether, gap_together
 
 __all__ = [
     "FIELD_PRIOR",
@@ -37,6 +38,7 @@ __all__ = [
     "GapJoint",
     "GapLine",
     "GapPrior",
+    "GapTogether",
     "GapsAt",
     "Information",
     "Interval",
@@ -58,6 +60,7 @@ __all__ = [
     "fit_field",
     "fit_gap",
     "fit_laws",
+    "gap_together",
     "learn_discrepancy",
     "lessons_of",
     "measure_cells",

@@ -41,6 +41,12 @@ class GapsAt:
             np.concatenate([part.dofs for _, part in parts], axis=1),
         )
 
+    def with_normal(self, idea: int, means: Sequence[float], variances: Sequence[float]) -> GapsAt:
+        """With one idea's gaps [m] a normal each."""
+        told = (self.means.copy(), self.variances.copy(), self.dofs.copy())
+        told[0][idea], told[1][idea], told[2][idea] = np.array(means), np.array(variances), 1e8
+        return GapsAt(self.weights, *told)
+
     @property
     def mean(self) -> Floats:
         """[I, m]."""

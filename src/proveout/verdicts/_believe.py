@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 
 import numpy as np
 
-from proveout.scaling import Cells, GapField, GapsAt, Information, fit_field, measure_cells
+from proveout.scaling import (
+    Cells,
+    GapField,
+    GapsAt,
+    GapTogether,
+    Information,
+    fit_field,
+    gap_together,
+    measure_cells,
+)
 from proveout.verdicts._board import Board, Flags, Floats
 
 SURPRISE = 1.4
@@ -41,12 +50,26 @@ class Belief:
     """The share of an idea's runs that give a score, a run that does added to what was seen."""
     others: tuple[tuple[float, GapField], ...] = ()
     """Where the noise itself is in doubt: the field for each noise, with how likely it is."""
+    stacks: tuple[tuple[int, tuple[int, ...]], ...] = ()
+    """Ideas that are others together, each with those."""
 
     def at(self, log10_computes: Sequence[float] | Floats) -> GapsAt:
-        """The gaps at some computes, over the doubt in the noise."""
+        """The gaps at some computes, over the doubt in the noise; of stacks by their members."""
         if not self.others:
-            return self.field.at(log10_computes)
+            found = self.field.at(log10_computes)
+            for stack, members in self.stacks:
+                means, variances = zip(
+                    *(self._together(stack, members, at) for at in log10_computes), strict=True
+                )
+                found = found.with_normal(stack, means, variances)
+            return found
         return GapsAt.mixed([(weight, each.at(log10_computes)) for weight, each in self.others])
+
+    def _together(self, stack: int, members: tuple[int, ...], at: float) -> GapTogether:
+        cells = self.cells
+        noise = cells.variance[stack] + cells.shared
+        told = self.information if at == self.target else self.field.information(at)
+        return gap_together(told, members, self.rungs, at, cells.gap[stack], noise)
 
     @cached_property
     def information(self) -> Information:
@@ -99,8 +122,9 @@ class Belief:
 
 
 def believe_board(
-    board: Board, *, paired: bool = True, teach: Flags | None = None, ladder: int | None = None
-) -> Belief:
+    board: Board, *, paired: bool = True, teach: Flags | None = None, ladder: int | None = None,
+    members: Mapping[int, tuple[int, ...]] | None = None,
+) -> Belief:  # fmt: skip
     """Fits all gaps of a board together.
 
     Args:
@@ -110,6 +134,8 @@ def believe_board(
             from; all by default.
         ladder: so many of the rungs are the ladder; a run at the target is not to change what is
             believed of noise, nor where the prior is centred. All by default.
+        members: of ideas that are others together, which they are, as places in [A - 1]. Those
+            that are measured, and all of whose members are, are believed to go as these do.
     """
     rungs = board.compute.size if ladder is None else ladder
     arms = np.ones(len(board.arms), dtype=bool)
@@ -122,12 +148,15 @@ def believe_board(
     seen = np.flatnonzero(~np.isnan(board.losses[:, :rungs]).all(axis=(0, 2)))
     scale = abs(float(cells.level[seen[-1] if seen.size else -1]))
     centre = float(x[0] + x[rungs - 1]) / 2
-    field = fit_field(x, cells, scale=scale, centre=centre, teach=teach, beyond=SURPRISE)
+    gaps = fit_field(x, cells, scale=scale, centre=centre, teach=teach, beyond=SURPRISE)
     failed = board.failed[1:].sum(axis=(1, 2))
     scored = cells.runs.sum(axis=1)
+    measured = np.isfinite(cells.variance) & np.isfinite(cells.shared)
+    known = set(np.flatnonzero(measured.any(axis=1)).tolist())
+    stacks = tuple((stack, its) for stack, its in (members or {}).items() if {stack, *its} <= known)
     return Belief(
-        cells, field, x, math.log10(board.target), board.smallest_gap * scale,
-        (scored + 1) / (scored + failed + 1),
+        cells, gaps, x, math.log10(board.target), board.smallest_gap * scale,
+        (scored + 1) / (scored + failed + 1), stacks=stacks,
     )  # fmt: skip
 
 

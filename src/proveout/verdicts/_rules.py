@@ -100,7 +100,14 @@ class Standing:
         """With the runs at the target, or from the ladder alone."""
         board = board_of(study, history, stacks=True, target=target)
         teach = np.array([history.ideas[arm].kind == "idea" for arm in board.arms[1:]], dtype=bool)
-        return cls(board, believe_board(board, teach=teach, ladder=len(study.rungs)))
+        place = {arm: index for index, arm in enumerate(board.arms[1:])}
+        members = {place[arm]: tuple(place[each] for each in history.ideas[arm].members)
+                   for arm in place
+                   if history.ideas[arm].kind == "stack"
+                   and set(history.ideas[arm].members) <= place.keys()}  # fmt: skip
+        return cls(
+            board, believe_board(board, teach=teach, ladder=len(study.rungs), members=members)
+        )
 
 
 def _calls(study: Study, history: History, now: Standing) -> tuple[Call, ...]:
@@ -162,7 +169,7 @@ class _Table:
         self._now, belief = now, now.belief
         self._calls = _calls(study, history, now)
         self._grid = _log_grid(study)
-        there = belief.field.at([belief.target, *self._grid])
+        there = belief.at([belief.target, *self._grid])
         self._mean = there.mean
         self._low, self._high = there.quantiles(0.1), there.quantiles(0.9)
         self._multipliers = _multipliers(study, belief, laws) if laws else {}
