@@ -56,6 +56,7 @@ TINY = {
     "scaling.py": ["--tiny"],
     "redteam.py": ["test_clocks.py"],
     "sources.py": ["--tiny", "--arms", "all"],
+    "stacks.py": ["--studies", "4"],
     "withheld.py": ["--tiny"],
     "report.py": ["--trials", "100", "--ideas", "10"],
     "dashboard.py": [
