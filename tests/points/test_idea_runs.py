@@ -197,14 +197,14 @@ def test_options_that_are_not_known_say_what_is(write: Write) -> None:
         ("idea,scale,loss\na,70,3\nb,1e3,2\n", "taken as FLOPs, and the largest is 1000"),
         ("idea,width,loss\na,7e10,3\nb,1e11,2\n", "column width are taken as FLOPs"),
         ("idea,scale,loss\nMuon,1e10,3\nmuon,1e10,2\n", "Muon and muon differ in capitals only"),
-        ("idea,scale,val_accuracy\na,1e10,.3\nb,1e10,.2\n", "less val_accuracy is taken as better"),
+        ("idea,scale,quality\na,1e10,.3\nb,1e10,.2\n", "less quality is taken as better"),
         ("idea,scale,lr,loss\na,1e10,1,3\na,1e10,2,3\nb,1e10,1,2\nb,1e10,2,2\na,1e11,1,2\na,1e11,2,2\n",
          "differ in lr and are taken as repeats"),
     ],
 )  # fmt: skip
 def test_what_may_be_misread_is_told(text: str, told: str, write: Write) -> None:
     named = {"scale": "width"} if "width" in text else {}
-    named |= {"loss": "val_accuracy"} if "accuracy" in text else {}
+    named |= {"loss": "quality"} if "quality" in text else {}
     (warning,) = read_idea_runs(write(text), named).warnings
     assert told in warning
 

@@ -49,12 +49,13 @@ def decide(
         typer.Option(metavar="idea=I,scale=S", help="The columns that hold what is needed."),
     ] = None,
     higher_is_better: Annotated[
-        bool,
+        bool | None,
         typer.Option(
-            "--higher-is-better",
-            help="The loss is a score, of which more is better; an accuracy is known by name.",
+            "--higher-is-better/--lower-is-better",
+            help="Whether more of the loss is better; by default what its column's name says.",
+            show_default=False,
         ),
-    ] = False,
+    ] = None,
     certainty: Annotated[
         float, typer.Option(help="How sure one must be to say that an idea holds.")
     ] = 0.95,

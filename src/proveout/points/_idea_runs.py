@@ -14,7 +14,6 @@ from proveout.points._figures import in_plain_figures, size_in_name
 from proveout.points._idea_columns import (
     NAMES,
     find_columns,
-    gain_warnings,
     scales_meaning,
     with_compute,
 )
@@ -82,7 +81,7 @@ def read_idea_runs(
     columns: Mapping[str, str] | None = None,
     *,
     unit: str | None = None,
-    higher_is_better: bool = False,
+    higher_is_better: bool | None = None,
 ) -> IdeaRuns:
     """Reads a table of runs of several ideas: a header and a line for each.
 
@@ -91,8 +90,8 @@ def read_idea_runs(
         columns: the column that holds `idea`, `scale`, `seed`, `loss` or `failure`, where its name
             does not say so. An empty name leaves that out: `{"seed": ""}`.
         unit: of the scales; by default what the column's name or its cells say, else FLOPs.
-        higher_is_better: whether the column to look for is an accuracy or its like. One that is
-            known by its name is found without, where there is no loss.
+        higher_is_better: whether more of the loss is better; by default what the column's name
+            says: yes of an accuracy, no of an error, and where it does not say, no with a warning.
 
     Raises:
         DataError: no such file, not a table, a column missing or ambiguous, a cell that cannot be
@@ -107,15 +106,14 @@ def read_idea_runs(
     if unit == "flops":
         table, computed = with_compute(path, table, columns or {})
         notes = (*notes, *computed)
-    found, higher = find_columns(path, table, columns or {}, unit, higher_is_better)
+    found, higher, unsure = find_columns(path, table, columns or {}, unit, higher_is_better)
     named = {role: table.header[place] for role, place in found.items()}
     table, more = in_plain_figures(table, [found["scale"]], [found["loss"]])
     meaning, assumed = scales_meaning(path, table, found["scale"], unit)
     table, fewer = once_each(path, table, found)
     runs = _runs(path, table, found, meaning.times)
     _check_names(path, runs)
-    warnings = [*notes, *more, *fewer, *assumed, *_warnings(runs)]
-    warnings += gain_warnings(named["loss"], higher)
+    warnings = [*notes, *more, *fewer, *assumed, *unsure, *_warnings(runs)]
     if "seed" not in found:
         warnings += _settings(table, found, runs)
     ignored = tuple(n for i, n in enumerate(table.header) if n and i not in found.values())

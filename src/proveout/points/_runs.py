@@ -13,7 +13,6 @@ from proveout.points._columns import (
     ERRORS,
     FLOPS_PER_PARAM_TOKEN,
     LETTERS,
-    LOSS_WORDS,
     PERPLEXITIES,
     SCORES,
     SYNONYMS,
@@ -21,9 +20,9 @@ from proveout.points._columns import (
     all_mistakes,
     by_synonym,
     named_column,
-    of_kind,
     plain_name,
 )
+from proveout.points._direction import only_loss
 from proveout.points._figures import in_plain_figures
 from proveout.points._numbers import NO_LOSS, parse_loss, parse_scale, parse_weight
 from proveout.points._table import Row, Table, read_table, refuse
@@ -160,7 +159,7 @@ def _columns(path: Path, header: Sequence[str], given: Mapping[str, str]) -> dic
         if place is not None:
             roles[role] = place
     if "loss" not in roles:
-        place = of_kind({i: plain_name(name) for i, name in left.items()}, LOSS_WORDS)
+        place = only_loss(left)
         if place is None or "loss" in given:
             _no_loss(path, header)
         roles["loss"] = place
