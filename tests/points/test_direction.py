@@ -13,9 +13,9 @@ from proveout.points._direction import more_is_better
 @pytest.mark.parametrize(
     ("names", "more"),
     [
-        ("accuracy, Test acc (%), psnr, mAP, mAP@50, win_rate, top-1, eval/exact_match, reward_mean, "
+        ("accuracy, Test acc (%), psnr, mAP, mAP@50, win_rate, top-1, exact_match, reward_mean, "
          "log_likelihood, F1 score, neg_mean_squared_error, negative_loss", True),
-        ("val_loss, L, acc_error, accuracy_error, 1-accuracy, 1 - accuracy, 100 - acc, error_rate, "
+        ("val_loss, L, acc_error, accuracy_error, 1-accuracy, 1 - accuracy, 100 - acc, "
          "top1_error, error (%), neg_log_likelihood, val_ppl_c4, wer", False),
         ("quality, delta, width", None),
     ],

@@ -1,4 +1,4 @@
-"""Whether more of a column is better, as its name tells. A word of error wins over one of accuracy."""
+"""Whether more of a column is better, as its name tells; a word of error wins over others."""
 
 from __future__ import annotations
 
@@ -10,9 +10,21 @@ from proveout.points._columns import ERRORS, LOSS_WORDS, PERPLEXITIES, SCORES, S
 _COMPLEMENT = re.compile(r"\A\W*(?:1|1\.0|100)\s*%?\s*[-−–]\s*(?=[a-z])", re.I)  # `1 - accuracy`
 _NEGATED = {"neg", "negative", "minus"}
 _LOSSES = f"{SYNONYMS['loss']} {PERPLEXITIES} {ERRORS} l"
-_LOSS_PARTS = set(f"{LOSS_WORDS} {ERRORS} errors losses regret".split())
-_SCORE_PARTS = set(SCORES.split()) | {"scores", "precision", "recall", "top5", "likelihood"}
-_SPREADS = set("std stdev stddev stderr sd sem se ci ci95 variance deviation message".split())
+LOSS_PARTS = set(f"{LOSS_WORDS} {ERRORS} errors losses regret".split())
+SCORE_PARTS = set(SCORES.split()) | {"scores", "precision", "recall", "top5", "likelihood"}
+_ASIDE = {
+    "std",
+    "stdev",
+    "stddev",
+    "stderr",
+    "sd",
+    "sem",
+    "se",
+    "ci",
+    "ci95",
+    "variance",
+    "message",
+}
 
 
 def more_is_better(column: str) -> bool | None:
@@ -21,7 +33,7 @@ def more_is_better(column: str) -> bool | None:
     parts = set(plain.split("_"))
     if plain in _LOSSES.split():
         return False
-    loss, score = bool(parts & _LOSS_PARTS), _is_score(plain, parts)
+    loss, score = bool(parts & LOSS_PARTS), _is_score(plain, parts)
     if not loss and not score:
         return None
     turned = bool(parts & _NEGATED) or _COMPLEMENT.match(column) is not None
@@ -30,7 +42,7 @@ def more_is_better(column: str) -> bool | None:
 
 def _is_score(plain: str, parts: set[str]) -> bool:
     several = (word for word in SCORES.split() if "_" in word)
-    return bool(parts & _SCORE_PARTS) or any(f"_{word}_" in f"_{plain}_" for word in several)
+    return bool(parts & SCORE_PARTS) or any(f"_{word}_" in f"_{plain}_" for word in several)
 
 
 def only_loss(header: Mapping[int, str]) -> int | None:
@@ -45,5 +57,5 @@ def only_score(header: Mapping[int, str]) -> int | None:
 
 def _only_known(header: Mapping[int, str], more: bool) -> int | None:
     found = [i for i, name in header.items() if more_is_better(name) is more
-             and not set(plain_name(name).split("_")) & _SPREADS]  # fmt: skip
+             and not set(plain_name(name).split("_")) & _ASIDE]  # fmt: skip
     return found[0] if len(found) == 1 else None

@@ -100,13 +100,12 @@ def read_idea_runs(
     """
     if unit is not None and unit not in UNITS:
         raise UserError(f"the unit {unit!r} is not known; allowed: {', '.join(UNITS)}")
-    table, notes = as_long(
-        read_table(path, _EXAMPLE, "an idea, a scale and a loss"), columns or {}, NAMES
-    )
+    table = read_table(path, _EXAMPLE, "an idea, a scale and a loss")
+    table, notes, given = as_long(path, table, columns or {}, NAMES)
     if unit == "flops":
-        table, computed = with_compute(path, table, columns or {})
+        table, computed = with_compute(path, table, given)
         notes = (*notes, *computed)
-    found, higher, unsure = find_columns(path, table, columns or {}, unit, higher_is_better)
+    found, higher, unsure = find_columns(path, table, given, unit, higher_is_better)
     named = {role: table.header[place] for role, place in found.items()}
     table, more = in_plain_figures(table, [found["scale"]], [found["loss"]])
     meaning, assumed = scales_meaning(path, table, found["scale"], unit)
