@@ -299,3 +299,25 @@ def test_a_table_of_settings_is_not_taken_for_a_wide_one(write: Write) -> None:
     for text in ("flops,lr,L_c4\n1e18,1,3\n1e18,2,2\n", "idea,loss,1,2\na,3,7,8\nb,2,7,8\n"):
         with pytest.raises(DataError, match="known as the"):
             read_idea_runs(write(text))
+
+
+TRACKED = (
+    "Name,State,method,n_params,seed,val_loss", "a1,finished,base,1e7,0,3", "a2,,base,1e8,0,2.8",
+    "b1,finished,new,1e7,0,2.9", "b2,crashed,new,1e8,0,3.6", "b3,running,new,1e8,1,3.4",
+    "b4,Killed,new,1e9,0,3.2",
+)  # fmt: skip
+
+
+def test_a_last_loss_of_a_run_that_did_not_finish_is_none(write: Write) -> None:
+    runs = read_idea_runs(write(table(*TRACKED)))
+    assert losses(runs) == [3.0, 2.8, 2.9, None, None, None]
+    assert [run.failed for run in runs.runs] == [False, False, False, True, False, True]
+    assert runs.warnings == (
+        "2 runs failed, as State says, whatever the last loss (lines 5, 7)",
+        "1 run not finished, as State says, passed over (line 6)",
+    )
+
+
+def test_a_crashed_run_that_was_run_again_counts_as_it_ended_then(write: Write) -> None:
+    runs = read_idea_runs(write(table(*TRACKED[:-2], "b9,finished,new,1e8,0,2.7")))
+    assert losses(runs) == [3.0, 2.8, 2.9, 2.7]

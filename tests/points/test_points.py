@@ -267,3 +267,14 @@ def test_what_is_no_table_at_all(tmp_path: Path, write: Write) -> None:
     path = write("compute,loss\n1,2\n")
     (path.parent / "loop").symlink_to(path.parent / "loop")
     assert "cannot be read" in refused(path.parent / "loop")
+
+
+def test_runs_that_did_not_finish_are_passed_over_and_counted(tmp_path: Path) -> None:
+    path = tmp_path / "runs.csv"
+    path.write_text("compute,State,loss\n1e9,finished,4\n1e10,finished,3\n"
+                    "1e11,crashed,9\n1e12,running,8\n1e13,finished,2\n")  # fmt: skip
+    runs = read_runs(path)
+    assert list(runs.loss) == [4, 3, 2]
+    told = " ".join(runs.warnings)
+    assert "1 run failed, as State says" in told
+    assert "1 run not finished, as State says" in told

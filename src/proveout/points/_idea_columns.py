@@ -32,6 +32,7 @@ from proveout.points._columns import (
 )
 from proveout.points._direction import more_is_better, only_loss, only_score
 from proveout.points._figures import Figures, in_plain_figures
+from proveout.points._states import STATE_NAMES
 from proveout.points._table import Row, Table, refuse
 from proveout.points._wide import Names
 
@@ -49,7 +50,7 @@ _LOSS_NAMES = (
 )
 _GAIN_NAMES = SCORES
 _SIZE = re.compile(r"[0-9.]+ ?[mb]( ?param(eter)?s)?")
-_FAILURE_NAMES = ("failure", "status state outcome")
+_FAILURE_NAMES = ("failure", STATE_NAMES)
 
 
 NAMES = Names(

@@ -19,6 +19,7 @@ from proveout.points._idea_columns import (
 )
 from proveout.points._numbers import FAILED, UNFINISHED, is_number, parse_any_loss
 from proveout.points._repeats import once_each, plain_seed
+from proveout.points._states import NOT_ENDED, finished_only
 from proveout.points._table import Row, Table, read_table, refuse
 from proveout.points._wide import as_long
 from proveout.units import compact
@@ -109,10 +110,11 @@ def read_idea_runs(
     named = {role: table.header[place] for role, place in found.items()}
     table, more = in_plain_figures(table, [found["scale"]], [found["loss"]])
     meaning, assumed = scales_meaning(path, table, found["scale"], unit)
+    table, states = finished_only(table, found)
     table, fewer = once_each(path, table, found)
     runs = _runs(path, table, found, meaning.times)
     _check_names(path, runs)
-    warnings = [*notes, *more, *fewer, *assumed, *unsure, *_warnings(runs)]
+    warnings = [*notes, *more, *states, *fewer, *assumed, *unsure, *_warnings(runs)]
     if "seed" not in found:
         warnings += _settings(table, found, runs)
     ignored = tuple(n for i, n in enumerate(table.header) if n and i not in found.values())
@@ -154,7 +156,7 @@ def _run(row: Row, found: Mapping[str, int], times: float, header: Sequence[str]
         raise _CellError(Mistake(row.line, header[found[role]], str(error))) from None
     scale = value if unit is not None else value * times
     ended = cells.get("failure", "").lower()
-    failed = word in FAILED or (loss is None and ended not in UNFINISHED | _WELL)
+    failed = word in FAILED or (loss is None and ended not in UNFINISHED | NOT_ENDED | _WELL)
     return IdeaRun(row.line, idea, scale, plain_seed(cells.get("seed")), loss, failed)
 
 

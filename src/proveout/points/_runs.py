@@ -23,8 +23,9 @@ from proveout.points._columns import (
     plain_name,
 )
 from proveout.points._direction import only_loss
-from proveout.points._figures import in_plain_figures
+from proveout.points._figures import Figures, in_plain_figures
 from proveout.points._numbers import NO_LOSS, parse_loss, parse_scale, parse_weight
+from proveout.points._states import finished_only, state_column
 from proveout.points._table import Row, Table, read_table, refuse
 from proveout.units import compact
 
@@ -106,9 +107,10 @@ def read_runs(path: Path, columns: Mapping[str, str] | None = None) -> Runs:
     found = _columns(path, table.header, columns or {})
     scales = [found[role] for role in _SCALES if role in found]
     table, notes = in_plain_figures(table, scales, [found["loss"]])
+    table, states = _finished(table, found)
     rows, passed_over = _with_loss(path, table, found["loss"])
     runs = _runs(path, table.header, found, rows)
-    runs = replace(runs, warnings=(*notes, *passed_over, *_mixed(table, found)))
+    runs = replace(runs, warnings=(*notes, *states, *passed_over, *_mixed(table, found)))
     _check_weights(runs)
     _check_spread(runs)
     _check_checkpoints(runs)
@@ -215,6 +217,14 @@ def _mixed(table: Table, found: Mapping[str, int]) -> tuple[str, ...]:
                     "keep one kind in the file, or compare them with proveout decide",
                 )
     return ()
+
+
+def _finished(table: Table, found: Mapping[str, int]) -> Figures:
+    """The table without losses of runs that its column of states calls unfinished."""
+    state = state_column(table)
+    if state is None or state in found.values():
+        return Figures(table, ())
+    return finished_only(table, {**found, "failure": state})
 
 
 def _with_loss(path: Path, table: Table, place: int) -> tuple[list[Row], tuple[str, ...]]:
