@@ -25,6 +25,7 @@ from proveout.points._columns import (
 from proveout.points._direction import only_loss
 from proveout.points._figures import Figures, in_plain_figures
 from proveout.points._numbers import NO_LOSS, parse_loss, parse_scale, parse_weight
+from proveout.points._repeats import last_steps
 from proveout.points._states import finished_only, state_column
 from proveout.points._table import Row, Table, read_table, refuse
 from proveout.units import compact
@@ -35,6 +36,11 @@ _SAME_SCALE = 1e-9  # relative: what rounding leaves
 _WEIGHT_SPAN, _SCALE_SPAN = 1e9, 1e25
 
 _IDEAS = {"idea", "method", "optimizer", "recipe", "variant", "arm", "treatment"}
+_SIZES = scale_words("flops", "params", "tokens", "examples") | {
+    "width", "depth", "n_layer", "n_layers", "layers", "d_model", "lr", "learning_rate",
+    "batch_size", "dataset", "data", "name", "run", "id",
+}  # fmt: skip
+"""Columns in which rows of one run agree."""
 _SCALES = ("compute", "params", "tokens", "unique_tokens")
 
 
@@ -108,9 +114,10 @@ def read_runs(path: Path, columns: Mapping[str, str] | None = None) -> Runs:
     scales = [found[role] for role in _SCALES if role in found]
     table, notes = in_plain_figures(table, scales, [found["loss"]])
     table, states = _finished(table, found)
+    table, earlier = last_steps(table, found, _IDEAS | _SIZES)
     rows, passed_over = _with_loss(path, table, found["loss"])
     runs = _runs(path, table.header, found, rows)
-    runs = replace(runs, warnings=(*notes, *states, *passed_over, *_mixed(table, found)))
+    runs = replace(runs, warnings=(*notes, *states, *earlier, *passed_over, *_mixed(table, found)))
     _check_weights(runs)
     _check_spread(runs)
     _check_checkpoints(runs)
