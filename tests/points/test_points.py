@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from proveout.errors import DataError, UserError
-from proveout.points import parse_scale, read_runs, role_of
+from proveout.points import parse_scale, read_runs, role_of, scale_label
 
 Write = Callable[..., Path]
 
@@ -302,3 +302,12 @@ def test_runs_of_several_lengths_are_no_steps_of_one(tmp_path: Path) -> None:
     path.write_text("flops,seed,steps,loss\n1e9,0,100,4\n1e9,0,200,3.9\n"
                     "1e10,0,300,3\n1e10,0,600,2.9\n")  # fmt: skip
     assert list(read_runs(path).loss) == [4, 3.9, 3, 2.9]
+
+
+@pytest.mark.parametrize(
+    ("column", "label"),
+    [("params (M)", "params"), ("N_params_B", "N_params"), ("tokens_in_billions", "tokens"),
+     ("Tokens in B", "Tokens"), ("params", "params"), ("flops", "flops"), ("params [m]", "params")],
+)  # fmt: skip
+def test_numbers_in_full_lose_the_size_in_their_columns_name(column: str, label: str) -> None:
+    assert scale_label(column) == label

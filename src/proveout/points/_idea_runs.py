@@ -10,14 +10,14 @@ from typing import NamedTuple
 from proveout.errors import DataError, UserError
 from proveout.points._amounts import UNITS, parse_amount
 from proveout.points._columns import Mistake, all_mistakes
-from proveout.points._figures import in_plain_figures, size_in_name
+from proveout.points._figures import in_full, in_plain_figures
 from proveout.points._idea_columns import (
     NAMES,
     find_columns,
     scales_meaning,
     with_compute,
 )
-from proveout.points._numbers import FAILED, UNFINISHED, is_number, parse_any_loss
+from proveout.points._numbers import FAILED, UNFINISHED, parse_any_loss
 from proveout.points._repeats import once_each, plain_seed
 from proveout.points._states import NOT_ENDED, finished_only
 from proveout.points._table import Row, Table, read_table, refuse
@@ -69,8 +69,7 @@ class IdeaRuns:
 
     def amount(self, text: str) -> float:
         """A scale as a person writes it, in `unit`; `ValueError` as `parse_scale`."""
-        size = size_in_name(self.columns["scale"])
-        value, unit = parse_amount(f"{text}{size}" if is_number(f"{text}{size}") else text)
+        value, unit = parse_amount(in_full(text, self.columns["scale"]))
         if unit not in {None, self.unit}:
             raise ValueError(f"is {text.strip()!r}, and the runs' scales are {self.unit}; write it "
                              "in these, or say with --unit what the scales are")  # fmt: skip

@@ -134,6 +134,13 @@ def role_of(name: str, columns: Mapping[str, str]) -> str | None:
     for role, column in columns.items():
         if name.strip() == column:
             return role
+    unit = meaning_of(name).unit
+    if (
+        "compute" in columns
+        and unit not in {None, "flops"}
+        and (meaning_of(columns["compute"]).unit == unit)
+    ):
+        return "compute"  # in whose place it stands
     plain = plain_name(name)
     for role, words in SYNONYMS.items():
         if plain in words.split() or plain in LETTERS.get(role, "").split():
