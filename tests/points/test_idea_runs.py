@@ -321,3 +321,12 @@ def test_a_last_loss_of_a_run_that_did_not_finish_is_none(write: Write) -> None:
 def test_a_crashed_run_that_was_run_again_counts_as_it_ended_then(write: Write) -> None:
     runs = read_idea_runs(write(table(*TRACKED[:-2], "b9,finished,new,1e8,0,2.7")))
     assert losses(runs) == [3.0, 2.8, 2.9, 2.7]
+
+
+def test_emphasis_in_markdown_is_taken_off(write: Write) -> None:
+    text = table("| **Method** | Params | Val loss |", "|:--|--:|--:|", "| base | 125M | 3.20 |",
+                 "| `ours` | 125M | **3.10** ± 0.01 |", "| **x*y** | 125M | ***3.0*** |",
+                 "| __a_b__ | 125M | _3.1_ |")  # fmt: skip
+    runs = read_idea_runs(write(text))
+    assert runs.ideas == ("base", "ours", "x*y", "a_b")
+    assert losses(runs) == [3.2, 3.1, 3.0, 3.1]
