@@ -194,6 +194,12 @@ def test_where_more_is_better_gaps_have_the_sign_of_the_score(runs: Path, decide
     known_by_name = decide(runs, "--target", "1e13", "--json").json
     assert {each["idea"]: each for each in known_by_name["ideas"]} == scored
     assert known_by_name["answer"].startswith("wider is better than baseline")
+    named = decide(runs, "--target", "1e13", "--json", "--loss", "accuracy")
+    assert named.json == known_by_name
+    lower = decide(runs, "--target", "1e13", "--json", "--lower-is-better").ideas
+    assert lower["wider"]["verdict"] == "hurts"
+    both = decide(runs, "--target", "1e13", "--lower-is-better", "--higher-is-better")
+    assert both.code == USER_MISTAKE
 
 
 def test_failed_and_missing_runs_are_passed_over_and_told(runs: Path, decide: Decide) -> None:

@@ -28,6 +28,7 @@ def read(path: Path, header: str, *rows: str, columns: dict[str, str] | None = N
         ("params,baseline 1-accuracy,new 1-accuracy", "1-accuracy", False),
         ("params,baseline acc error,new acc error", "acc error", False),
         ("params,baseline,new", "loss", False),
+        ("params,baseline loss ± std,new loss ± std", "loss", False),
     ],
 )
 def test_a_metric_in_all_names_is_taken_off_and_tells_the_direction(
@@ -87,3 +88,16 @@ def test_a_column_that_may_be_an_idea_or_not_is_asked_about(tmp_path: Path) -> N
     assert read(tmp_path, *table, columns={"idea": "adamw|muon"}).ideas == ("adamw", "muon")
     every = read(tmp_path, *table, columns={"idea": "adamw|muon|dropout"})
     assert every.ideas == ("adamw", "muon", "dropout")
+
+
+def test_whatever_is_beside_a_metric_of_the_same_ideas_is_none(tmp_path: Path) -> None:
+    header = "params,base_val_loss,new_val_loss,base_foo,new_foo,base_step_time,new_step_time"
+    runs = read(tmp_path, header, "1e8,3,2.9,3,3,3,4", "1e9,2.8,2.7,3,3,3,4")
+    assert (runs.ideas, runs.columns["loss"]) == (("base", "new"), "val_loss")
+    assert len(runs.ignored) == 4
+
+
+def test_an_idea_that_always_diverged_is_an_idea(tmp_path: Path) -> None:
+    runs = read(tmp_path, "flops,baseline,hot,new", "1e18,3,diverged,2.9", "1e19,2.8,nan,2.7")
+    assert runs.ideas == ("baseline", "hot", "new")
+    assert [run.failed for run in runs.runs] == [False, True, False] * 2

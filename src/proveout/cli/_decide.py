@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from proveout.errors import UserError
+
 
 def decide(
     runs: Annotated[
@@ -49,13 +51,15 @@ def decide(
         typer.Option(metavar="idea=I,scale=S", help="The columns that hold what is needed."),
     ] = None,
     higher_is_better: Annotated[
-        bool | None,
+        bool,
         typer.Option(
-            "--higher-is-better/--lower-is-better",
-            help="Whether more of the loss is better; by default what its column's name says.",
-            show_default=False,
+            "--higher-is-better",
+            help="More of the loss is better; by default what its column's name says.",
         ),
-    ] = None,
+    ] = False,
+    lower_is_better: Annotated[
+        bool, typer.Option("--lower-is-better", help="Less is better, whatever the name says.")
+    ] = False,
     certainty: Annotated[
         float, typer.Option(help="How sure one must be to say that an idea holds.")
     ] = 0.95,
@@ -77,9 +81,12 @@ def decide(
 
     if plot is not None:
         check_figure_path(plot)
+    if higher_is_better and lower_is_better:
+        raise UserError("--higher-is-better and --lower-is-better exclude each other; say one")
+    higher = True if higher_is_better else False if lower_is_better else None
     asked = Asked(target, baseline, certainty, smallest_gap)
     named = named_columns(columns, loss, "idea=I,scale=S,seed=R,loss=L")
-    table = read_idea_runs(runs, named, unit=unit, higher_is_better=higher_is_better)
+    table = read_idea_runs(runs, named, unit=unit, higher_is_better=higher)
     decided = weigh(table, asked)
     if as_json:
         print_json(document(decided.decision, decided.shown))

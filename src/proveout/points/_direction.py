@@ -31,7 +31,7 @@ def more_is_better(column: str) -> bool | None:
     """Of `top1_error` not, of `psnr` yes; None where the name does not say."""
     plain = plain_name(column)
     parts = set(plain.split("_"))
-    if plain in _LOSSES.split():
+    if plain in _LOSSES.split() or plain.startswith("l_"):
         return False
     loss, score = bool(parts & LOSS_PARTS), _is_score(plain, parts)
     if not loss and not score:
@@ -56,6 +56,10 @@ def only_score(header: Mapping[int, str]) -> int | None:
 
 
 def _only_known(header: Mapping[int, str], more: bool) -> int | None:
-    found = [i for i, name in header.items() if more_is_better(name) is more
-             and not set(plain_name(name).split("_")) & _ASIDE]  # fmt: skip
+    found = []
+    for i, name in header.items():
+        first, *others = parts = plain_name(name).split("_")
+        aside = set(parts) & _ASIDE or (first == "l" and others)  # a lone L may be anything
+        if more_is_better(name) is more and not aside:
+            found.append(i)
     return found[0] if len(found) == 1 else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from proveout.points._numbers import NO_LOSS, UNFINISHED
 from proveout.points._table import Table, refuse
 
 _TOKEN = re.compile(r"(?<![a-z0-9])1\s*-\s*[a-z]+|[a-z0-9]+", re.I)
+_PLUS_MINUS = re.compile(r"\s*[(\[]?\s*(±|\+/-).*")
 _BETWEEN = " _-/:.,|=@"
 
 _CORE = {word for word in LOSS_PARTS | SCORE_PARTS if "_" not in word} | {"entropy"}
@@ -33,7 +35,8 @@ _ABOUT = (
     "sd se ci ci95 var variance standard deviation low high lower upper lo hi min max p pvalue "
     "value dev err delta diff difference gain improvement gap speedup ratio change winner relative "
     "rel abs vs minus to over of in n num count counts runs seeds samples time wall walltime "
-    "runtime seconds minutes hours epochs memory mem gb throughput"
+    "runtime sec s ms seconds minutes hours hour step steps iter iterations epochs flops params "
+    "tokens memory mem gb mb gpu throughput"
 )
 _OF_RESULTS = {*_SPREAD, *_ABOUT.split()}
 _SET = (
@@ -103,19 +106,25 @@ def _value(cell: str) -> float | None:
     plain = re.split(r"±|\+/-|\+-", cell)[0].rstrip("% ")
     for text in (plain, plain.replace(",", "."), plain.replace(",", "")):
         with contextlib.suppress(ValueError):
-            return float(text)
+            value = float(text)
+            return value if math.isfinite(value) else None
     return None
 
 
 def _words(name: str) -> set[str]:
-    return {token.lower() for token in _TOKEN.findall(name)}
+    return {token.lower() for token in _TOKEN.findall(_bare(name))}
+
+
+def _bare(name: str) -> str:
+    """`baseline` of `baseline ± std`."""
+    return _PLUS_MINUS.sub("", name) or name
 
 
 def _is_aside(name: str, place: int, names: Mapping[int, str]) -> bool:
     """Whether a column is about the ideas' results or their settings: it has a word that says so,
     and no other word than those of other columns. `lr` and `new_lr` are, and `lr_warmup` is not."""
     words, plain = _words(name), plain_name(name)
-    if words & _SPREAD or plain in _SETTINGS:
+    if words & _SPREAD or plain in _SETTINGS or name.startswith(("±", "+/-")):
         return True
     others = (_words(each) for i, each in names.items() if i != place)
     ideas = set().union(*(each for each in others if not each & _OF_RESULTS)) - _SETTINGS
@@ -128,7 +137,8 @@ def _of_one_metric(
     path: Path, names: Mapping[int, str], asked: str | None, others: tuple[str, ...]
 ) -> Spread:
     """The ideas with the metric taken off their names, where each name has one."""
-    named = {i: _named(name) for i, name in names.items()}
+    named = _of_known_metrics({i: _named(name) for i, name in names.items()})
+    others += tuple(name for i, name in names.items() if i not in named)
     metrics = {plain_name(each.metric): each.metric for each in named.values()}
     training = {plain for plain in metrics if set(plain.split("_")) & _TRAINING}
     if asked is not None and plain_name(asked) in metrics:
@@ -136,23 +146,35 @@ def _of_one_metric(
     else:
         left = metrics.keys() - training or set(metrics)
     if left == {""} or ("" in left and not any(map(more_is_better, metrics.values()))):
-        ideas = {i: names[i] for i, each in named.items() if plain_name(each.metric) in left}
+        ideas = {i: _bare(names[i]) for i, each in named.items() if plain_name(each.metric) in left}
         return Spread(ideas, "", others, tuple(metrics[each] for each in metrics.keys() - left))
     if len(left) > 1:
-        told = [metrics[each] or "none" for each in sorted(left)]
-        way = f"which metric counts, such as --loss {told[-1]!r}"
+        told = " and ".join(metrics[each] for each in sorted(left) if each)
         if "" in left:
-            way = f"which columns are ideas, such as {_how([*names.values()])}"
-        refuse(path, f"is wide, with columns of several metrics, {' and '.join(told)}: say {way}")
+            refuse(path, f"is wide, and some of its columns name a metric, {told}, and some none: "
+                          f"say which are ideas, such as {_how([*names.values()])}")  # fmt: skip
+        refuse(path, f"is wide, with columns of several metrics, {told}: say which counts, such as "
+                      f"--loss {metrics[max(left)]!r}")  # fmt: skip
     (metric,) = left
     ideas = {i: each.idea for i, each in named.items() if plain_name(each.metric) == metric}
     passed = tuple(metrics[each] for each in metrics if each != metric)
     return Spread(ideas, metrics[metric], others, passed)
 
 
+def _of_known_metrics(named: Mapping[int, _Named]) -> dict[int, _Named]:
+    """Without `base_x` and `new_x` beside `base_loss` and `new_loss`: whatever x is."""
+    ideas = [_words(each.idea) for each in named.values() if each.metric]
+    return {
+        i: each
+        for i, each in named.items()
+        if each.metric or len(ideas) < 2 or not any(idea < _words(each.idea) for idea in ideas)
+    }
+
+
 def _named(name: str) -> _Named:
     """`base_val_loss` as base and val_loss, `accuracy (muon)` as muon and accuracy."""
-    tokens = list(_TOKEN.finditer(re.sub(r"\s*±.*", "", name)))
+    name = _bare(name)
+    tokens = list(_TOKEN.finditer(name))
     words = [token[0].lower() for token in tokens]
     count = _metric_words(words[:0:-1])
     if count:
