@@ -366,10 +366,11 @@ def in_millions(tmp_path: Path) -> Path:
 
 
 def test_a_scale_in_millions_is_asked_for_and_told_as_such(in_millions: Path, fit: Fit) -> None:
-    asked = [fit(in_millions, "--at", at, "--json").json["predictions"][0]["at"]
-             for at in ("7000", "7B", "params=7B", "params (M)=7000", "7000M")]  # fmt: skip
-    assert asked == [{"compute": 7e9}] * 5
-    shown = fit(in_millions, "--at", "7000", "--hold-out-above", "200").out
+    ways = ("7000", "7B", "params=7B", "params (M)=7000", "7000M")
+    places = [each for at in ways for each in ("--at", at)]
+    asked = fit(in_millions, *places, "--forms", "power", "--json").json["predictions"]
+    assert [each["at"] for each in asked] == [{"compute": 7e9}] * 5
+    shown = fit(in_millions, "--at", "7000", "--hold-out-above", "200", "--forms", "power").out
     assert "val_loss at params 7e9" in shown
     assert "val_loss against params; params 1e7 to 1e9" in shown
     assert "(M)" not in shown
