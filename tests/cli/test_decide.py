@@ -194,6 +194,12 @@ def test_where_more_is_better_gaps_have_the_sign_of_the_score(runs: Path, decide
     known_by_name = decide(runs, "--target", "1e13", "--json").json
     assert {each["idea"]: each for each in known_by_name["ideas"]} == scored
     assert known_by_name["answer"].startswith("wider is better than baseline")
+    named = decide(runs, "--target", "1e13", "--json", "--loss", "accuracy")
+    assert named.json == known_by_name
+    lower = decide(runs, "--target", "1e13", "--json", "--lower-is-better").ideas
+    assert lower["wider"]["verdict"] == "hurts"
+    both = decide(runs, "--target", "1e13", "--lower-is-better", "--higher-is-better")
+    assert both.code == USER_MISTAKE
 
 
 def test_failed_and_missing_runs_are_passed_over_and_told(runs: Path, decide: Decide) -> None:
@@ -242,6 +248,19 @@ def test_the_answer_where_nothing_holds() -> None:
 
     assert told("adamw", worse) == "keep adamw: no idea is likely to be better at 7B params"
     assert told("adamw", worse, open_one).endswith("at 7B params; more runs would tell")
+    fading, even = idea("new", "fades", 0.63, 0.6), idea("even", "no effect", 0.5, 0.5)
+    assert told("adamw", worse, fading) == (
+        "keep adamw: new is a little likelier than not to be better at 7B params (63%), which is "
+        "not enough"
+    )
+    assert "no idea is likely to be better" in told("adamw", worse, even)
+    tiny, shaky = idea("tiny", "no effect", 0.8, 0.6), idea("shaky", "broken", 0.95, 0.6)
+    assert "tiny is likelier than not to be better at 7B params (80%), but hardly" in told(
+        "adamw", tiny
+    )
+    assert "shaky is likely to be better at 7B params (95%), but its runs fail" in told(
+        "adamw", tiny, shaky
+    )
     assert "the likeliest best is hope, which helps with probability 90%" in told(
         "adamw", worse, open_one, hope
     )

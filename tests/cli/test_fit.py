@@ -355,3 +355,22 @@ def test_help_tells_what_a_table_needs(proveout: Path) -> None:
     done = subprocess.run([proveout, "fit", "--help"], capture_output=True, text=True)
     for option in ("--at", "--hold-out-above", "--plot", "--forms", "--columns", "--loss"):
         assert option in done.stdout
+
+
+@pytest.fixture
+def in_millions(tmp_path: Path) -> Path:
+    path = tmp_path / "sizes.csv"
+    lines = [f"{size},{1.7 + 40 * (size * 1e6) ** -0.2:.5f}" for size in (10, 30, 100, 300, 1000)]
+    path.write_text("\n".join(["params (M),val_loss", *lines]) + "\n")
+    return path
+
+
+def test_a_scale_in_millions_is_asked_for_and_told_as_such(in_millions: Path, fit: Fit) -> None:
+    ways = ("7000", "7B", "params=7B", "params (M)=7000", "7000M")
+    places = [each for at in ways for each in ("--at", at)]
+    asked = fit(in_millions, *places, "--forms", "power", "--json").json["predictions"]
+    assert [each["at"] for each in asked] == [{"compute": 7e9}] * 5
+    shown = fit(in_millions, "--at", "7000", "--hold-out-above", "200", "--forms", "power").out
+    assert "val_loss at params 7e9" in shown
+    assert "val_loss against params; params 1e7 to 1e9" in shown
+    assert "(M)" not in shown

@@ -197,14 +197,14 @@ def test_options_that_are_not_known_say_what_is(write: Write) -> None:
         ("idea,scale,loss\na,70,3\nb,1e3,2\n", "taken as FLOPs, and the largest is 1000"),
         ("idea,width,loss\na,7e10,3\nb,1e11,2\n", "column width are taken as FLOPs"),
         ("idea,scale,loss\nMuon,1e10,3\nmuon,1e10,2\n", "Muon and muon differ in capitals only"),
-        ("idea,scale,val_accuracy\na,1e10,.3\nb,1e10,.2\n", "less val_accuracy is taken as better"),
+        ("idea,scale,quality\na,1e10,.3\nb,1e10,.2\n", "less quality is taken as better"),
         ("idea,scale,lr,loss\na,1e10,1,3\na,1e10,2,3\nb,1e10,1,2\nb,1e10,2,2\na,1e11,1,2\na,1e11,2,2\n",
          "differ in lr and are taken as repeats"),
     ],
 )  # fmt: skip
 def test_what_may_be_misread_is_told(text: str, told: str, write: Write) -> None:
     named = {"scale": "width"} if "width" in text else {}
-    named |= {"loss": "val_accuracy"} if "accuracy" in text else {}
+    named |= {"loss": "quality"} if "quality" in text else {}
     (warning,) = read_idea_runs(write(text), named).warnings
     assert told in warning
 
@@ -299,3 +299,34 @@ def test_a_table_of_settings_is_not_taken_for_a_wide_one(write: Write) -> None:
     for text in ("flops,lr,L_c4\n1e18,1,3\n1e18,2,2\n", "idea,loss,1,2\na,3,7,8\nb,2,7,8\n"):
         with pytest.raises(DataError, match="known as the"):
             read_idea_runs(write(text))
+
+
+TRACKED = (
+    "Name,State,method,n_params,seed,val_loss", "a1,finished,base,1e7,0,3", "a2,,base,1e8,0,2.8",
+    "b1,finished,new,1e7,0,2.9", "b2,crashed,new,1e8,0,3.6", "b3,running,new,1e8,1,3.4",
+    "b4,Killed,new,1e9,0,3.2",
+)  # fmt: skip
+
+
+def test_a_last_loss_of_a_run_that_did_not_finish_is_none(write: Write) -> None:
+    runs = read_idea_runs(write(table(*TRACKED)))
+    assert losses(runs) == [3.0, 2.8, 2.9, None, None, None]
+    assert [run.failed for run in runs.runs] == [False, False, False, True, False, True]
+    assert runs.warnings == (
+        "2 runs failed, as State says, whatever the last loss (lines 5, 7)",
+        "1 run not finished, as State says, passed over (line 6)",
+    )
+
+
+def test_a_crashed_run_that_was_run_again_counts_as_it_ended_then(write: Write) -> None:
+    runs = read_idea_runs(write(table(*TRACKED[:-2], "b9,finished,new,1e8,0,2.7")))
+    assert losses(runs) == [3.0, 2.8, 2.9, 2.7]
+
+
+def test_emphasis_in_markdown_is_taken_off(write: Write) -> None:
+    text = table("| **Method** | Params | Val loss |", "|:--|--:|--:|", "| base | 125M | 3.20 |",
+                 "| `ours` | 125M | **3.10** ± 0.01 |", "| **x*y** | 125M | ***3.0*** |",
+                 "| __a_b__ | 125M | _3.1_ |")  # fmt: skip
+    runs = read_idea_runs(write(text))
+    assert runs.ideas == ("base", "ours", "x*y", "a_b")
+    assert losses(runs) == [3.2, 3.1, 3.0, 3.1]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from proveout.errors import DataError, UserError
-from proveout.points import parse_scale, read_runs, role_of
+from proveout.points import parse_scale, read_runs, role_of, scale_label
 
 Write = Callable[..., Path]
 
@@ -267,3 +267,47 @@ def test_what_is_no_table_at_all(tmp_path: Path, write: Write) -> None:
     path = write("compute,loss\n1,2\n")
     (path.parent / "loop").symlink_to(path.parent / "loop")
     assert "cannot be read" in refused(path.parent / "loop")
+
+
+def test_runs_that_did_not_finish_are_passed_over_and_counted(tmp_path: Path) -> None:
+    path = tmp_path / "runs.csv"
+    path.write_text("compute,State,loss\n1e9,finished,4\n1e10,finished,3\n"
+                    "1e11,crashed,9\n1e12,running,8\n1e13,finished,2\n")  # fmt: skip
+    runs = read_runs(path)
+    assert list(runs.loss) == [4, 3, 2]
+    told = " ".join(runs.warnings)
+    assert "1 run failed, as State says" in told
+    assert "1 run not finished, as State says" in told
+
+
+@pytest.mark.parametrize(
+    ("header", "cells"),
+    [("flops,seed,step,val_loss,train_loss", "{flops},{seed},{step},{loss},{step}"),
+     ("params,tokens,run,step,loss", "{flops},2e9,{flops}-{seed},{step},{loss}"),
+     ("width,flops,iteration,loss", "{seed},{flops},{step},{loss}")],
+)  # fmt: skip
+def test_the_last_step_of_each_run_counts(header: str, cells: str, tmp_path: Path) -> None:
+    path = tmp_path / "runs.csv"
+    lines = [cells.format(flops=flops, seed=seed, step=step, loss=loss + (300 - step) / 100)
+             for flops, loss in (("1e9", 4), ("1e10", 3)) for seed in (0, 1)
+             for step in (200, 300, 100)]  # fmt: skip
+    path.write_text("\n".join([header, *lines]) + "\n")
+    runs = read_runs(path)
+    assert list(runs.loss) == [4, 4, 3, 3]
+    assert "the last step of each run counts; 8 earlier rows are left out" in runs.warnings
+
+
+def test_runs_of_several_lengths_are_no_steps_of_one(tmp_path: Path) -> None:
+    path = tmp_path / "runs.csv"
+    path.write_text("flops,seed,steps,loss\n1e9,0,100,4\n1e9,0,200,3.9\n"
+                    "1e10,0,300,3\n1e10,0,600,2.9\n")  # fmt: skip
+    assert list(read_runs(path).loss) == [4, 3.9, 3, 2.9]
+
+
+@pytest.mark.parametrize(
+    ("column", "label"),
+    [("params (M)", "params"), ("N_params_B", "N_params"), ("tokens_in_billions", "tokens"),
+     ("Tokens in B", "Tokens"), ("params", "params"), ("flops", "flops"), ("params [m]", "params")],
+)  # fmt: skip
+def test_numbers_in_full_lose_the_size_in_their_columns_name(column: str, label: str) -> None:
+    assert scale_label(column) == label

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from proveout.errors import UserError
+
 
 def decide(
     runs: Annotated[
@@ -52,8 +54,11 @@ def decide(
         bool,
         typer.Option(
             "--higher-is-better",
-            help="The loss is a score, of which more is better; an accuracy is known by name.",
+            help="More of the loss is better; by default what its column's name says.",
         ),
+    ] = False,
+    lower_is_better: Annotated[
+        bool, typer.Option("--lower-is-better", help="Less is better, whatever the name says.")
     ] = False,
     certainty: Annotated[
         float, typer.Option(help="How sure one must be to say that an idea holds.")
@@ -76,9 +81,12 @@ def decide(
 
     if plot is not None:
         check_figure_path(plot)
+    if higher_is_better and lower_is_better:
+        raise UserError("--higher-is-better and --lower-is-better exclude each other; say one")
+    higher = True if higher_is_better else False if lower_is_better else None
     asked = Asked(target, baseline, certainty, smallest_gap)
     named = named_columns(columns, loss, "idea=I,scale=S,seed=R,loss=L")
-    table = read_idea_runs(runs, named, unit=unit, higher_is_better=higher_is_better)
+    table = read_idea_runs(runs, named, unit=unit, higher_is_better=higher)
     decided = weigh(table, asked)
     if as_json:
         print_json(document(decided.decision, decided.shown))

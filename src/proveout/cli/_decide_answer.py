@@ -15,6 +15,8 @@ _CLEARLY_BEST = 0.8
 _RIVALS = 3  # named at most
 _POSSIBLE = 0.1  # of being the best
 _HOPEFUL = 0.6  # of helping
+_EVEN = 0.505  # of helping: what reads 50%
+_LIKELY = (0.9, "likely"), (0.7, "likelier than not"), (0.0, "a little likelier than not")
 
 
 def answer(decision: Decision) -> str:
@@ -34,11 +36,23 @@ def answer(decision: Decision) -> str:
     hopes = [each for each in unsure if (each.probability_helps or 0.0) >= _HOPEFUL]
     if not hopes:
         more = "; more runs would tell" if unsure else ""
-        return f"keep {decision.baseline}: no idea is likely to be better at {at}{more}"
+        return f"keep {decision.baseline}: {_likeliest(known, at)}{more}"
     likeliest = max(hopes, key=lambda each: each.probability_best or 0.0)
     return (f"no idea is sure to be better than {decision.baseline} at {at}; the likeliest best is "
             f"{likeliest.idea}, which helps with probability "
             f"{_percent(likeliest.probability_helps)}: more runs of it would tell")  # fmt: skip
+
+
+def _likeliest(known: Sequence[IdeaDecision], at: str) -> str:
+    """How likely the likeliest of ideas is to be better, where none is enough so."""
+    likely = max(known, key=lambda each: each.probability_helps or 0.0)
+    helps = likely.probability_helps or 0.0
+    if helps <= _EVEN:
+        return f"no idea is likely to be better at {at}"
+    how = next(words for least, words in _LIKELY if helps >= least)
+    but = {"broken": "but its runs fail", "no effect": "but hardly by more than nothing"}
+    short = but.get(likely.verdict, "which is not enough")
+    return f"{likely.idea} is {how} to be better at {at} ({_percent(helps)}), {short}"
 
 
 def _winner(decision: Decision, holding: Sequence[IdeaDecision], at: str) -> str:

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from proveout.cli._decide_answer import answer
 from proveout.cli._decide_runs import Decided
+from proveout.points import scale_label
 from proveout.report import decision_table
 from proveout.units import scale_number
 
@@ -75,7 +76,7 @@ def _runs_line(decided: Decided) -> str:
     ends = scale_number(min(scales), unit)
     if max(scales) > min(scales):
         ends += f" to {scale_number(max(scales), unit)}"
-    column = runs.columns["scale"]
+    column = scale_label(runs.columns["scale"])
     unit = "" if column.lower() == unit.lower() else f" {unit}"
     more = " (more is better)" if runs.higher_is_better else ""
     return (f"{runs.path}: {len(scored)} runs of {len({run.idea for run in scored})} ideas; "

@@ -107,6 +107,12 @@ class Found:
             "warnings": list(self.warnings),
         }
 
+    def label(self, name: str) -> str:
+        """What an input is called: as the file does where one scale stands for compute."""
+        from proveout.points import scale_label
+
+        return scale_label(self.runs.columns[name]) if self.runs.stands_in else name
+
     @property
     def warnings(self) -> tuple[str, ...]:
         """Of the runs, and of places that lie far from them."""
@@ -203,11 +209,11 @@ def _held_out(
     text: str,
     discrepancy: str | None,
 ) -> HeldOut:
-    from proveout.points import parse_scale
+    from proveout.points import scale_in
     from proveout.units import compact
 
     try:
-        above = parse_scale(text)
+        above = scale_in(text, runs.columns.get("compute", "compute"))
     except ValueError as error:
         raise UserError(f"--hold-out-above {error}") from None
     compute = runs.compute

@@ -55,7 +55,7 @@ def parse_place(text: str, inputs: Sequence[str], columns: Mapping[str, str]) ->
     Raises:
         UserError: a name that is not known, missing or there twice, or no number above zero.
     """
-    from proveout.points import FLOPS_PER_PARAM_TOKEN, parse_scale, role_of
+    from proveout.points import FLOPS_PER_PARAM_TOKEN, role_of, scale_in
 
     stand_in = "compute" not in columns and "tokens" in columns
     known = {*inputs, "params", "tokens"} if stand_in else set(inputs)
@@ -72,7 +72,7 @@ def parse_place(text: str, inputs: Sequence[str], columns: Mapping[str, str]) ->
         if role in place:
             raise UserError(f"--at {text!r} has {role} twice; {example}")
         try:
-            place[role] = parse_scale(number)
+            place[role] = scale_in(number, columns.get(role, role))
         except ValueError as error:
             raise UserError(f"--at {text!r}: {role} {error}") from None
     if {"params", "tokens"} <= place.keys():

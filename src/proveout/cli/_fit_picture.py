@@ -29,7 +29,7 @@ def picture_of(found: Found) -> LawPicture:
     laws = predict(found.laws, fitted)
     residuals = [math.log(m / law.mean) for m, law in zip(runs.loss, laws, strict=True)]
     ratios = [_ratio(each) for each in fitted]
-    compute_name = runs.columns["compute"] if runs.stands_in else "compute (FLOPs)"
+    compute_name = found.label("compute") if runs.stands_in else "compute (FLOPs)"
     if "compute" not in runs.scales:
         compute_name = "compute, 6 × params × tokens (FLOPs)"
     return LawPicture(

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from proveout.cli._fit_law import Found, HeldOut
+from proveout.points import scale_label
 from proveout.units import compact, scale_number
 
 if TYPE_CHECKING:
@@ -54,8 +55,7 @@ def _answer(found: Found) -> str:
     place, prediction = found.places[0], found.predictions[0]
     digits = _digits([prediction.interval(0.8)])
     at = ", ".join(
-        f"{found.runs.columns[name] if found.runs.stands_in else name} "
-        f"{scale_number(place[name], name)}"
+        f"{found.label(name)} {scale_number(place[name], name)}"
         for name in found.inputs
         if name != "unique_tokens"
     )
@@ -67,18 +67,18 @@ def _runs_line(found: Found) -> str:
     runs = found.runs
     compute = found.runs.compute
     derived = "" if "compute" in runs.scales else ", 6 × params × tokens"
-    scale = runs.columns["compute"] if runs.stands_in else "compute"
+    scale = found.label("compute")
+    columns = " and ".join(scale_label(runs.columns.get(name, name)) for name in found.inputs)
     rows = f"{len(runs.loss)} runs"
     if runs.run is not None and len(set(runs.run)) < len(runs.loss):
         rows = f"{len(runs.loss)} checkpoints of {len(set(runs.run))} runs"
-    return (f"{runs.path}: {rows}; {runs.columns['loss']} against "
-            f"{' and '.join(runs.columns.get(name, name) for name in found.inputs)}; {scale} "
+    return (f"{runs.path}: {rows}; {runs.columns['loss']} against {columns}; {scale} "
             f"{compact(min(compute))} to {compact(max(compute))}{derived}")  # fmt: skip
 
 
 def _symbol(found: Found, name: str) -> str:
     if name == "compute" and found.runs.stands_in:
-        return f"C {found.runs.columns[name]}"
+        return f"C {found.label(name)}"
     return _SYMBOLS.get(name, name)
 
 
@@ -135,10 +135,7 @@ def _forecast_table(found: Found, width: int) -> Table:
     """A line for each place; columns are left out from the right where `width` cannot hold them."""
     digits = _digits([each.interval(0.8) for each in found.predictions])
     columns = {
-        found.runs.columns[name] if found.runs.stands_in else name: [
-            compact(place[name]) for place in found.places
-        ]
-        for name in found.inputs
+        found.label(name): [compact(place[name]) for place in found.places] for name in found.inputs
     }
     columns[found.runs.columns["loss"]] = [f"{p.mean:.{digits}f}" for p in found.predictions]
     columns["80% interval"] = [_interval(each, 0.8, digits) for each in found.predictions]

@@ -2,6 +2,7 @@
 
 from proveout.points._amounts import UNITS
 from proveout.points._columns import FLOPS_PER_PARAM_TOKEN
+from proveout.points._figures import scale_in, scale_label
 from proveout.points._idea_runs import IdeaRun, IdeaRuns, read_idea_runs
 from proveout.points._numbers import parse_scale
 from proveout.points._runs import Runs, read_runs, role_of
@@ -16,4 +17,6 @@ __all__ = [
     "read_idea_runs",
     "read_runs",
     "role_of",
+    "scale_in",
+    "scale_label",
 ]

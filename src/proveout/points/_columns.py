@@ -31,7 +31,7 @@ PERPLEXITIES = "perplexity ppl val_perplexity val_ppl val_bpb log_loss"
 ERRORS = (
     "error err error_rate val_error test_error top1_error wer cer mse rmse mae val_mse test_mse"
 )
-LOSS_WORDS, SCORE_WORDS = "loss bpb nll ppl perplexity", "accuracy acc bleu f1 auc"
+LOSS_WORDS = "loss bpb nll ppl perplexity"
 """In a name of several words, they say what it is."""
 SCORES = (
     "accuracy acc val_accuracy val_acc eval_accuracy test_accuracy test_acc top1 top_1 score "
@@ -89,12 +89,6 @@ def by_synonym(
         if places:
             return places[0]
     return None
-
-
-def of_kind(plain: Mapping[int, str], words: str) -> int | None:
-    """The one column with one of these words in its name; None where there is none, or several."""
-    found = [i for i, name in plain.items() if set(name.split("_")) & set(words.split())]
-    return found[0] if len(found) == 1 else None
 
 
 class Mistake(NamedTuple):

@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from proveout.points._numbers import is_number
+from proveout.points._numbers import is_number, parse_scale
 from proveout.points._table import Row, Table
 
 _GROUPS = re.compile(r"[+-]?[1-9][0-9]{0,2}(?:([,. '’\u00a0\u202f])[0-9]{3})(?:\1[0-9]{3})*")
@@ -90,14 +90,32 @@ def _plain(cell: str, decimal: str | None) -> str:
 
 
 def _in_full(name: str, column: Sequence[str]) -> list[str]:
-    suffix = size_in_name(name)
-    return [f"{cell}{suffix}" if is_number(f"{cell}{suffix}") else cell for cell in column]
+    return [in_full(cell, name) for cell in column]
 
 
 def size_in_name(name: str) -> str:
     """`M` of a column named `params (M)` or `tokens_in_millions`; empty where it has none."""
     match = _SIZE_IN_NAME.search(name.strip().lower())
     return match[1][0].upper() if match else ""
+
+
+def scale_label(column: str) -> str:
+    """What to call the numbers of a column once they are in full: `params` of `params (M)`."""
+    match = _SIZE_IN_NAME.search(column.lower())
+    bare = column[: match.start(1)] if match else column
+    return bare.rstrip(" _([").removesuffix("in").rstrip(" _") or column
+
+
+def in_full(text: str, column: str) -> str:
+    """A number as a person writes it, counted as the column's name says: `7000M` for 7000 of
+    `params (M)`. What has its own suffix or unit stays."""
+    sized = f"{text.strip()}{size_in_name(column)}"
+    return sized if is_number(sized) else text
+
+
+def scale_in(text: str, column: str) -> float:
+    """A scale as a person writes it, counted as the column's name says; as `parse_scale`."""
+    return parse_scale(in_full(text, column))
 
 
 def _without_per_cent(column: Sequence[str]) -> list[str]:

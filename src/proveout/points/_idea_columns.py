@@ -23,17 +23,16 @@ from proveout.points._columns import (
     ERRORS,
     FLOPS_PER_PARAM_TOKEN,
     LETTERS,
-    LOSS_WORDS,
     PERPLEXITIES,
-    SCORE_WORDS,
     SCORES,
     SYNONYMS,
     by_synonym,
     named_column,
-    of_kind,
     plain_name,
 )
+from proveout.points._direction import more_is_better, only_loss, only_score
 from proveout.points._figures import Figures, in_plain_figures
+from proveout.points._states import STATE_NAMES
 from proveout.points._table import Row, Table, refuse
 from proveout.points._wide import Names
 
@@ -51,7 +50,7 @@ _LOSS_NAMES = (
 )
 _GAIN_NAMES = SCORES
 _SIZE = re.compile(r"[0-9.]+ ?[mb]( ?param(eter)?s)?")
-_FAILURE_NAMES = ("failure", "status state outcome")
+_FAILURE_NAMES = ("failure", STATE_NAMES)
 
 
 NAMES = Names(
@@ -66,23 +65,29 @@ _GUESSED = "the scales in the column {} are taken as {}; say with --unit if they
 
 
 class Found(NamedTuple):
-    """Where in the header the column is that holds something, and whether more of it is better."""
+    """Where in the header the column is that holds something, and whether more of the loss is
+    better, and what to tell of that."""
 
     places: dict[str, int]
     higher_is_better: bool
+    warnings: tuple[str, ...]
 
 
 def find_columns(
-    path: Path, table: Table, given: Mapping[str, str], unit: str | None, higher_is_better: bool
+    path: Path,
+    table: Table,
+    given: Mapping[str, str],
+    unit: str | None,
+    higher_is_better: bool | None,
 ) -> Found:
     """The columns by what they hold. Where there is no loss, a score that is known by its name is
-    taken, of which more is better."""
+    taken. Whether more is better is what was asked for, else what the name tells."""
     header = table.header
     tiers = {
         "idea": _IDEA_NAMES,
         "scale": scale_names(unit),
         "seed": _SEED_NAMES,
-        "loss": (_GAIN_NAMES, *_LOSS_NAMES) if higher_is_better else _LOSS_NAMES,
+        "loss": (),
         "failure": _FAILURE_NAMES,
     }
     unknown = [role for role in given if role not in tiers]
@@ -95,12 +100,8 @@ def find_columns(
     for role, words in tiers.items():
         known = () if role in given else words
         place = by_synonym(path, header, role, left, known, narrow.get(role, list))
-        if place is None and role == "loss" and role not in given:
-            place = of_kind(left, LOSS_WORDS)
-        if place is None and role == "loss" and role not in given:
-            place = by_synonym(path, header, role, left, (_GAIN_NAMES,))
-            place = of_kind(left, SCORE_WORDS) if place is None else place
-            higher_is_better |= place is not None
+        if role == "loss" and role not in given:
+            place = _loss(path, table, left, bool(higher_is_better))
         if place is None and role == "scale" and role not in given:
             place = _sizes(table, left)
         if place is not None:
@@ -109,7 +110,28 @@ def find_columns(
     for role in ("idea", "scale", "loss"):
         if role not in roles:
             _missing(path, header, role)
-    return Found(roles, higher_is_better)
+    return Found(roles, *_direction(header[roles["loss"]], higher_is_better))
+
+
+def _loss(path: Path, table: Table, left: Mapping[int, str], scores_first: bool) -> int | None:
+    """The column of what is compared: a loss, else a score; None without one."""
+    header = {i: table.header[i] for i in left}
+    words = ((_GAIN_NAMES, *_LOSS_NAMES) if scores_first else _LOSS_NAMES), (_GAIN_NAMES,)
+    by_word = only_loss, only_score
+    for tiers, one_of in zip(words, by_word, strict=True):
+        place = by_synonym(path, table.header, "loss", left, tiers)
+        place = one_of(header) if place is None else place
+        if place is not None:
+            return place
+    return None
+
+
+def _direction(column: str, asked: bool | None) -> tuple[bool, tuple[str, ...]]:
+    known = more_is_better(column) if asked is None else asked
+    if known is None:
+        told = f"less {column} is taken as better; if more is, say --higher-is-better"
+        return False, (told,)
+    return known, ()
 
 
 def _cells(table: Table, place: int) -> list[str]:
@@ -227,9 +249,3 @@ def _said(rows: Sequence[Row], place: int) -> dict[str, int]:
             if unit is not None:
                 told.setdefault(unit, line)
     return told
-
-
-def gain_warnings(column: str, higher_is_better: bool) -> list[str]:
-    if higher_is_better or not set(plain_name(column).split("_")) & set(_GAIN_NAMES.split()):
-        return []
-    return [f"less {column} is taken as better; if more is, say --higher-is-better"]

@@ -10,16 +10,16 @@ from typing import NamedTuple
 from proveout.errors import DataError, UserError
 from proveout.points._amounts import UNITS, parse_amount
 from proveout.points._columns import Mistake, all_mistakes
-from proveout.points._figures import in_plain_figures, size_in_name
+from proveout.points._figures import in_full, in_plain_figures
 from proveout.points._idea_columns import (
     NAMES,
     find_columns,
-    gain_warnings,
     scales_meaning,
     with_compute,
 )
-from proveout.points._numbers import FAILED, UNFINISHED, is_number, parse_any_loss
+from proveout.points._numbers import FAILED, UNFINISHED, parse_any_loss
 from proveout.points._repeats import once_each, plain_seed
+from proveout.points._states import NOT_ENDED, finished_only
 from proveout.points._table import Row, Table, read_table, refuse
 from proveout.points._wide import as_long
 from proveout.units import compact
@@ -69,8 +69,7 @@ class IdeaRuns:
 
     def amount(self, text: str) -> float:
         """A scale as a person writes it, in `unit`; `ValueError` as `parse_scale`."""
-        size = size_in_name(self.columns["scale"])
-        value, unit = parse_amount(f"{text}{size}" if is_number(f"{text}{size}") else text)
+        value, unit = parse_amount(in_full(text, self.columns["scale"]))
         if unit not in {None, self.unit}:
             raise ValueError(f"is {text.strip()!r}, and the runs' scales are {self.unit}; write it "
                              "in these, or say with --unit what the scales are")  # fmt: skip
@@ -82,7 +81,7 @@ def read_idea_runs(
     columns: Mapping[str, str] | None = None,
     *,
     unit: str | None = None,
-    higher_is_better: bool = False,
+    higher_is_better: bool | None = None,
 ) -> IdeaRuns:
     """Reads a table of runs of several ideas: a header and a line for each.
 
@@ -91,8 +90,8 @@ def read_idea_runs(
         columns: the column that holds `idea`, `scale`, `seed`, `loss` or `failure`, where its name
             does not say so. An empty name leaves that out: `{"seed": ""}`.
         unit: of the scales; by default what the column's name or its cells say, else FLOPs.
-        higher_is_better: whether the column to look for is an accuracy or its like. One that is
-            known by its name is found without, where there is no loss.
+        higher_is_better: whether more of the loss is better; by default what the column's name
+            says: yes of an accuracy, no of an error, and where it does not say, no with a warning.
 
     Raises:
         DataError: no such file, not a table, a column missing or ambiguous, a cell that cannot be
@@ -101,21 +100,20 @@ def read_idea_runs(
     """
     if unit is not None and unit not in UNITS:
         raise UserError(f"the unit {unit!r} is not known; allowed: {', '.join(UNITS)}")
-    table, notes = as_long(
-        read_table(path, _EXAMPLE, "an idea, a scale and a loss"), columns or {}, NAMES
-    )
+    table = read_table(path, _EXAMPLE, "an idea, a scale and a loss")
+    table, notes, given = as_long(path, table, columns or {}, NAMES)
     if unit == "flops":
-        table, computed = with_compute(path, table, columns or {})
+        table, computed = with_compute(path, table, given)
         notes = (*notes, *computed)
-    found, higher = find_columns(path, table, columns or {}, unit, higher_is_better)
+    found, higher, unsure = find_columns(path, table, given, unit, higher_is_better)
     named = {role: table.header[place] for role, place in found.items()}
     table, more = in_plain_figures(table, [found["scale"]], [found["loss"]])
     meaning, assumed = scales_meaning(path, table, found["scale"], unit)
+    table, states = finished_only(table, found)
     table, fewer = once_each(path, table, found)
     runs = _runs(path, table, found, meaning.times)
     _check_names(path, runs)
-    warnings = [*notes, *more, *fewer, *assumed, *_warnings(runs)]
-    warnings += gain_warnings(named["loss"], higher)
+    warnings = [*notes, *more, *states, *fewer, *assumed, *unsure, *_warnings(runs)]
     if "seed" not in found:
         warnings += _settings(table, found, runs)
     ignored = tuple(n for i, n in enumerate(table.header) if n and i not in found.values())
@@ -157,7 +155,7 @@ def _run(row: Row, found: Mapping[str, int], times: float, header: Sequence[str]
         raise _CellError(Mistake(row.line, header[found[role]], str(error))) from None
     scale = value if unit is not None else value * times
     ended = cells.get("failure", "").lower()
-    failed = word in FAILED or (loss is None and ended not in UNFINISHED | _WELL)
+    failed = word in FAILED or (loss is None and ended not in UNFINISHED | NOT_ENDED | _WELL)
     return IdeaRun(row.line, idea, scale, plain_seed(cells.get("seed")), loss, failed)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from proveout.errors import DataError
 from proveout.points._amounts import parse_amount
 from proveout.points._columns import plain_name
+from proveout.points._figures import Figures
 from proveout.points._numbers import is_number
 from proveout.points._table import Row, Table
 
@@ -31,8 +32,7 @@ def once_each(
     runs: dict[tuple[object, ...], list[Row]] = {}
     for row in table.rows:
         runs.setdefault(_key(row, found), []).append(row)
-    step = next((i for i, name in enumerate(table.header)
-                 if plain_name(name) in _STEPS and i not in found.values()), None)  # fmt: skip
+    step = _step_column(table, found)
     same: list[Row] = []
     early: list[Row] = []
     for key, rows in runs.items():
@@ -49,6 +49,39 @@ def once_each(
     gone = {id(row) for row in (*same, *early)}
     left = [row for row in table.rows if id(row) not in gone]
     return table._replace(rows=left), _told(same, early)
+
+
+def last_steps(table: Table, found: Mapping[str, int], same: Collection[str]) -> Figures:
+    """The table of a law's runs with the last step of each alone.
+
+    Rows are of one run where they agree in what `found` has, save the loss, and in the columns of
+    the plain names in `same`. Where no seed or label tells runs apart, rows that differ in their
+    step may be runs of several lengths: they are curves only if all begin at one step.
+    """
+    step = _step_column(table, found)
+    if step is None:
+        return Figures(table, ())
+    ids = {i for role, i in found.items() if role not in {"loss", "weight"}}
+    ids |= {i for i, name in enumerate(table.header) if i != step and plain_name(name) in same}
+    runs: dict[tuple[str, ...], list[Row]] = {}
+    for row in table.rows:
+        runs.setdefault(tuple(row.cells[i] for i in sorted(ids)), []).append(row)
+    labels = {tuple(row.cells[found[role]] for role in ("seed", "run") if role in found)
+              for row in table.rows}  # fmt: skip
+    steps = [sorted({_step(row, step) for row in rows}) for rows in runs.values()]
+    curves = len({each[0] for each in steps}) == 1 and min(map(len, steps)) > 1
+    if len(labels) < 2 and not curves:
+        return Figures(table, ())
+    last = {key: max(_step(row, step) for row in rows) for key, rows in runs.items()}
+    early = [row for key, rows in runs.items() for row in rows if _step(row, step) < last[key]]
+    gone = {id(row) for row in early}
+    kept = [row for row in table.rows if id(row) not in gone]
+    return Figures(table._replace(rows=kept), _told([], early))
+
+
+def _step_column(table: Table, found: Mapping[str, int]) -> int | None:
+    return next((i for i, name in enumerate(table.header)
+                 if plain_name(name) in _STEPS and i not in found.values()), None)  # fmt: skip
 
 
 def _key(row: Row, found: Mapping[str, int]) -> tuple[object, ...]:

@@ -5,27 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import TypeVar
 
-from proveout.errors import DataError, UserError
-from proveout.points._amounts import meaning_of, named_for, scale_words
+from proveout.errors import DataError
+from proveout.points._amounts import meaning_of, scale_words
 from proveout.points._columns import (
-    ERRORS,
     FLOPS_PER_PARAM_TOKEN,
     LETTERS,
-    LOSS_WORDS,
-    PERPLEXITIES,
-    SCORES,
     SYNONYMS,
     Mistake,
     all_mistakes,
-    by_synonym,
-    named_column,
-    of_kind,
     plain_name,
 )
-from proveout.points._figures import in_plain_figures
+from proveout.points._figures import Figures, in_plain_figures
+from proveout.points._law_columns import SCALES, law_columns
 from proveout.points._numbers import NO_LOSS, parse_loss, parse_scale, parse_weight
+from proveout.points._repeats import last_steps
+from proveout.points._states import finished_only, state_column
 from proveout.points._table import Row, Table, read_table, refuse
 from proveout.units import compact
 
@@ -35,7 +31,11 @@ _SAME_SCALE = 1e-9  # relative: what rounding leaves
 _WEIGHT_SPAN, _SCALE_SPAN = 1e9, 1e25
 
 _IDEAS = {"idea", "method", "optimizer", "recipe", "variant", "arm", "treatment"}
-_SCALES = ("compute", "params", "tokens", "unique_tokens")
+_SIZES = scale_words("flops", "params", "tokens", "examples") | {
+    "width", "depth", "n_layer", "n_layers", "layers", "d_model", "lr", "learning_rate",
+    "batch_size", "dataset", "data", "name", "run", "id",
+}  # fmt: skip
+"""Columns in which rows of one run agree."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Runs:
     def inputs(self) -> tuple[str, ...]:
         """What a law takes: params and tokens where the file has both, else compute."""
         if {"params", "tokens"} <= self.scales.keys():
-            return tuple(name for name in _SCALES[1:] if name in self.scales)
+            return tuple(name for name in SCALES[1:] if name in self.scales)
         return ("compute",)
 
     @property
@@ -104,12 +104,14 @@ def read_runs(path: Path, columns: Mapping[str, str] | None = None) -> Runs:
             number above zero. Names line and column, the first few mistakes at once.
     """
     table = read_table(path)
-    found = _columns(path, table.header, columns or {})
-    scales = [found[role] for role in _SCALES if role in found]
+    found = law_columns(path, table.header, columns or {})
+    scales = [found[role] for role in SCALES if role in found]
     table, notes = in_plain_figures(table, scales, [found["loss"]])
+    table, states = _finished(table, found)
+    table, earlier = last_steps(table, found, _IDEAS | _SIZES)
     rows, passed_over = _with_loss(path, table, found["loss"])
     runs = _runs(path, table.header, found, rows)
-    runs = replace(runs, warnings=(*notes, *passed_over, *_mixed(table, found)))
+    runs = replace(runs, warnings=(*notes, *states, *earlier, *passed_over, *_mixed(table, found)))
     _check_weights(runs)
     _check_spread(runs)
     _check_checkpoints(runs)
@@ -126,6 +128,13 @@ def role_of(name: str, columns: Mapping[str, str]) -> str | None:
     for role, column in columns.items():
         if name.strip() == column:
             return role
+    unit = meaning_of(name).unit
+    if (
+        "compute" in columns
+        and unit not in {None, "flops"}
+        and (meaning_of(columns["compute"]).unit == unit)
+    ):
+        return "compute"  # in whose place it stands
     plain = plain_name(name)
     for role, words in SYNONYMS.items():
         if plain in words.split() or plain in LETTERS.get(role, "").split():
@@ -139,72 +148,6 @@ def _label(text: str) -> str:
     return text
 
 
-def _columns(path: Path, header: Sequence[str], given: Mapping[str, str]) -> dict[str, int]:
-    """Where in the header the column is that holds something, by what it holds."""
-    unknown = [role for role in given if role not in SYNONYMS]
-    if unknown:
-        raise UserError(f"there is no {unknown[0]!r} to name a column for; "
-                        f"allowed: {', '.join(SYNONYMS)}")  # fmt: skip
-    roles = {role: named_column(path, header, role, name) for role, name in given.items() if name}
-    left = {i: plain_name(name) for i, name in enumerate(header) if i not in roles.values()}
-    for role in SYNONYMS:
-        tiers: tuple[str, ...] = SYNONYMS[role], LETTERS.get(role, "")
-        if role == "loss":
-            tiers = f"{SYNONYMS[role]} {PERPLEXITIES}", LETTERS[role], ERRORS, "value"
-        place = None if role in given else by_synonym(path, header, role, left, tiers)
-        if place is not None:
-            roles[role] = place
-    left = {i: header[i] for i in left if i not in roles.values()}
-    for role, unit in (("compute", "flops"), ("params", "params"), ("tokens", "tokens")):
-        place = None if role in given or role in roles else named_for(unit, left)
-        if place is not None:
-            roles[role] = place
-    if "loss" not in roles:
-        place = of_kind({i: plain_name(name) for i, name in left.items()}, LOSS_WORDS)
-        if place is None or "loss" in given:
-            _no_loss(path, header)
-        roles["loss"] = place
-    return _of_laws(path, header, roles, left, given)
-
-
-def _no_loss(path: Path, header: Sequence[str]) -> NoReturn:
-    there = f"the columns are {', '.join(name or '(no name)' for name in header)}"
-    score = next((name for name in header if plain_name(name) in SCORES.split()), None)
-    how = "say which it is with --loss COLUMN"
-    if score is not None:
-        how = f"laws are of what falls with scale: for {score} add a column of the error, such as "
-        how += "1 - accuracy"
-    refuse(path, f"has no column that is known as the loss; {there}; {how}")
-
-
-def _of_laws(
-    path: Path,
-    header: Sequence[str],
-    roles: dict[str, int],
-    left: Mapping[int, str],
-    given: Mapping[str, str],
-) -> dict[str, int]:
-    """The columns that laws take: params and tokens, or compute, or the one scale that there is in
-    its place."""
-    if {"params", "tokens"} <= roles.keys():
-        return roles
-    if "compute" not in roles and "compute" not in given:
-        sizes = [roles[role] for role in ("params", "tokens") if role in roles]
-        words = scale_words("examples", "steps")
-        sizes += [i for i, name in left.items() if plain_name(name) in words]
-        sizes = sizes or [i for i, name in left.items() if plain_name(name) == "scale"]
-        if len(sizes) == 1:
-            roles["compute"] = sizes[0]
-    if "compute" not in roles:
-        missing = " or ".join(r for r in ("params", "tokens") if r not in roles)
-        there = f"the columns are {', '.join(name or '(no name)' for name in header)}"
-        refuse(path, f"needs compute, or params and tokens, and has no column known as compute "
-                      f"or {missing}; {there}; say which is which with "
-                      "--columns params=COLUMN,tokens=COLUMN, or compute=COLUMN for any one scale "
-                      "alone")  # fmt: skip
-    return {role: i for role, i in roles.items() if role not in _SCALES[1:]}
-
-
 def _mixed(table: Table, found: Mapping[str, int]) -> tuple[str, ...]:
     """Runs of several ideas have no law in common."""
     for place, name in enumerate(table.header):
@@ -216,6 +159,14 @@ def _mixed(table: Table, found: Mapping[str, int]) -> tuple[str, ...]:
                     "keep one kind in the file, or compare them with proveout decide",
                 )
     return ()
+
+
+def _finished(table: Table, found: Mapping[str, int]) -> Figures:
+    """The table without losses of runs that its column of states calls unfinished."""
+    state = state_column(table)
+    if state is None or state in found.values():
+        return Figures(table, ())
+    return finished_only(table, {**found, "failure": state})
 
 
 def _with_loss(path: Path, table: Table, place: int) -> tuple[list[Row], tuple[str, ...]]:
@@ -247,7 +198,7 @@ def _runs(path: Path, header: list[str], found: dict[str, int], rows: list[Row])
 
     runs = Runs(
         path=path,
-        scales={role: read(role, parse_scale) for role in _SCALES if role in found},
+        scales={role: read(role, parse_scale) for role in SCALES if role in found},
         loss=read("loss", parse_loss),
         weight=read("weight", parse_weight) if "weight" in found else None,
         run=read("run", _label) if "run" in found else None,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from proveout.points._amounts import parse_amount
 from proveout.points._columns import plain_name
-from proveout.points._numbers import is_number
+from proveout.points._idea_spread import idea_columns
 from proveout.points._table import Row, Table
 
 _SCALE_AT_END = re.compile(r"(?:(.*?)[ _@:/=(\[-]+)?([0-9][^()\[\]]*)[)\]]?")
@@ -30,28 +31,76 @@ class Names(NamedTuple):
 
 
 class Long(NamedTuple):
-    """A table with a row for each run, and how it was read where it was wide."""
+    """A table with a row for each run, how it was read where it was wide, and the columns that are
+    named in it."""
 
     table: Table
     notes: tuple[str, ...]
+    given: Mapping[str, str]
 
 
-def as_long(table: Table, given: Mapping[str, str], names: Names) -> Long:
+def as_long(path: Path, table: Table, given: Mapping[str, str], names: Names) -> Long:
     """The table as it is, or with a row for each run where its header shows that it is wide.
 
     Known are `loss_125M`, `1e18` or `bpb @ 1e18 flops` for columns of a scale, `seed0` or
-    `loss (seed 1)` for those of a seed, and, beside a column of scales, a column for each idea.
+    `loss (seed 1)` for those of a seed, and, beside a column of scales, a column for each idea:
+    `adamw`, `adamw accuracy`, `val_loss_adamw`.
+
+    Raises:
+        DataError: which columns are ideas cannot be told.
     """
     notes: list[str] = []
-    for spread in (_by_scale, _by_seed, _by_idea):
+    for spread in (_by_scale, _by_seed):
         found = spread(table, given, names)
         if found is not None:
-            gone = [name for name in table.header if name not in found.header]
-            told = ", ".join(gone if len(gone) < 5 else [*gone[:2], "...", gone[-1]])
-            notes.append(f"the table is wide: its columns {told} are taken as the "
-                         f"{found.header[-1]} of one {found.header[-2]} each")  # fmt: skip
+            notes.append(f"{_told(table, found)} one {found.header[-2]} each")
             table = found
-    return Long(table, tuple(notes))
+    long = _by_idea(path, table, given, names)
+    return Long(table, tuple(notes), given) if long is None else long._replace(
+        notes=(*notes, *long.notes)
+    )  # fmt: skip
+
+
+def _told(table: Table, found: Table) -> str:
+    gone = [name for name in table.header if name and name not in found.header]
+    told = ", ".join(gone if len(gone) < 5 else [*gone[:2], "...", gone[-1]])
+    return f"the table is wide: its columns {told} are taken as the {found.header[-1]} of"
+
+
+def _by_idea(path: Path, table: Table, given: Mapping[str, str], names: Names) -> Long | None:
+    header = table.header
+    asked = "|" in given.get("idea", "") and given["idea"] not in header
+    metric_asked = given.get("loss", "").lower() not in {"", *(name.lower() for name in header)}
+    known = [*names.scale, *names.seed, *(plain_name(name) for name in given.values())]
+    if not asked:
+        has_loss = any(plain_name(name) in names.value for name in header)
+        if _has(table, given, "idea", names.idea) or has_loss:
+            return None
+        if "loss" in given and not metric_asked:
+            return None
+    free = {place: name for place, name in enumerate(header)
+            if name and plain_name(name) not in known and not name.endswith(_BANDS)}  # fmt: skip
+    ids = [i for i, name in enumerate(header) if name and plain_name(name) in known]
+    if not asked and (
+        len({tuple(row.cells[i] for i in ids) for row in table.rows}) < len(table.rows)
+        or len(free) == len(header)
+    ):
+        return None  # rows that differ in settings, and not in what they are a row of
+    found = idea_columns(path, table, given, free)
+    if found is None:
+        return None
+    value = found.metric or "loss"
+    melted = _melted(table, found.ideas, "idea", value)
+    told = f"{_told(table, table._replace(header=_kept(header, found.ideas, value)))} one idea each"
+    if found.passed:
+        told += f"; of {', '.join(found.passed)} nothing is taken"
+    if found.others:
+        told += f"; columns that are no ideas: {', '.join(found.others)}"
+    return Long(melted, (told,), {**given, "idea": "idea", "loss": value})
+
+
+def _kept(header: Sequence[str], ideas: Mapping[int, str], value: str) -> list[str]:
+    return [*(name for i, name in enumerate(header) if i not in ideas), "idea", value]
 
 
 def _has(table: Table, given: Mapping[str, str], role: str, names: Collection[str]) -> bool:
@@ -94,22 +143,6 @@ def _by_seed(table: Table, given: Mapping[str, str], names: Names) -> Table | No
     if len(found) < 2 or len(heads) > 1:
         return None
     return _melted(table, found, "seed", next(iter(heads)) or "loss")
-
-
-def _by_idea(table: Table, given: Mapping[str, str], names: Names) -> Table | None:
-    known = [*names.scale, *names.seed, *(plain_name(name) for name in given.values())]
-    if _has(table, given, "idea", names.idea) or _has(table, given, "loss", names.value):
-        return None
-    found = {place: name for place, name in enumerate(table.header)
-             if name and plain_name(name) not in known and not name.endswith(_BANDS)}  # fmt: skip
-    ids = [i for i, name in enumerate(table.header) if name and plain_name(name) in known]
-    if len({tuple(row.cells[i] for i in ids) for row in table.rows}) < len(table.rows):
-        return None  # rows that differ in settings, and not in what they are a row of
-    cells = [row.cells[place] for row in table.rows for place in found]
-    numbers = sum(is_number(cell.rstrip("%").replace(",", ".").lstrip("-")) for cell in cells)
-    if len(found) < 2 or len(found) == len(table.header) or numbers < 0.8 * len(cells):
-        return None
-    return _melted(table, found, "idea", "loss")
 
 
 def _melted(table: Table, places: Mapping[int, str], name: str, value: str) -> Table:
