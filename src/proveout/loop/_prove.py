@@ -70,9 +70,17 @@ def _rung_reaches(study: Study, ours: Prober, probe: Probe) -> list[str]:
     if len(study.rungs) < 2:
         return []
     growth = study.rung(1).compute.amount / study.rung(0).compute.amount
-    if growth * probe.exit.wall_seconds > _LONGER_SECONDS or not _is_same(probe, ours.run(1)):
+    if growth * probe.exit.wall_seconds > _LONGER_SECONDS:
         return []
-    told = _spelled(study.rung(1).parameters) or "its compute"
+    larger = study.rung(1)
+    if "{compute}" in study.program.train:
+        longer = ours.run(1)
+    else:  # a seed goes by its rung's compute, and two seeds would hide that nothing else differs
+        here = study.rung(0).model_copy(update={"parameters": larger.parameters})
+        longer = ours.at(here).run()
+    if not _is_same(probe, longer):
+        return []
+    told = _spelled(larger.parameters) or "its compute"
     return [_unreached("the next rung", told, probe)]
 
 

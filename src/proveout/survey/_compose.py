@@ -32,9 +32,11 @@ def apply_wishes(survey: Survey, wishes: Wishes) -> Survey:
     parameters = list(survey.parameters)
     for role, name in wishes.roles.items():
         if named(parameters, name) is None and (pointed := _pointed_at(survey, name)):
-            parameters.append(pointed)
-            name = pointed.name
-        wanted = _known(parameters, name)
+            # it may be called like another: the bound of a loop is called like its counter
+            parameters = [*(p for p in parameters if p.filled != pointed.filled), pointed]
+            wanted = pointed
+        else:
+            wanted = _known(parameters, name)
         parameters = [each.as_role(role if each is wanted else None)
                       if each is wanted or each.role == role else each
                       for each in parameters]  # fmt: skip
@@ -199,7 +201,7 @@ def _assignment(parameter: Parameter, told: str, knob: bool) -> tuple[str, str]:
     """
     is_text = isinstance(parameter.default, str)
     quoted = f'"{told}"' if is_text or parameter.role == "out" else told
-    number = STRICT if is_settings_file(parameter.file) else NUMBER
+    number = STRICT if parameter.exact or is_settings_file(parameter.file) else NUMBER
     value = rf"{re.escape(parameter.literal)}(?![\w.])" if knob else TEXT if is_text else number
     if parameter.start and not parameter.spelled:
         return f"{parameter.start}(?P<value>{value})", quoted
