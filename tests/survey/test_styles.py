@@ -135,6 +135,22 @@ STYLES: dict[str, tuple[dict[str, str], str, dict[str, object]]] = {
          "Makefile": "fit: src/main.o\n\t$(CXX) -o $@ $^\n\nclean:\n\trm -f fit\n"},
         "sh -c 'make -s fit && exec ./fit \"$@\"' fit --hidden {hidden} --epochs {epochs}",
         {"hidden": 8, "epochs": 1}),
+    "C with words by position, given by a Makefile's variables": (
+        {"net.c": "int main(int c, char **v) { int units = atoi(v[1]), k = atoi(v[2]); }\n",
+         "Makefile": "U=32\nSTEPS ?= $(MORE)0  # of them\nMORE = 16\nnet: net.c\n"
+                     "\t$(CC) net.c -o net\nrun: net\n\t@./net $(U) ${STEPS} 7\n"},
+        "sh -c 'make -s net && exec ./net \"$@\"' net {units} {steps} {argument3}",
+        {"units": 8, "steps": 10}),
+    "C with flags, given by a Makefile's variables": (
+        {"net.c": 'int main(int n, char *a[]) { f(a, "--hidden"); f(a, "--steps"); }\n',
+         "Makefile": "H := 32\nnet: net.c\n\tcc net.c -o net\nrun: net\n"
+                     "\t./net --hidden $(H) --steps 160\n"},
+        "sh -c 'make -s net && exec ./net \"$@\"' net --hidden {hidden} --steps {steps}",
+        {"hidden": 8, "steps": 10}),
+    "words by position in Python, given by a Makefile's variables": (
+        {"train.py": "import random, sys\nrandom.seed(int(sys.argv[2]))\nprint(sys.argv[1])\n",
+         "Makefile": "PYTHON = python\nSTEPS=160\nrun:\n\t$(PYTHON) train.py $(STEPS) 3 0.5\n"},
+        "python train.py {steps} {seed} {argument3}", {"steps": 10}),
     "a configuration that must be named": (
         {"scripts/train.py": "import argparse\nap = argparse.ArgumentParser()\n"
                              "ap.add_argument('-c', '--config', required=True)\n"
