@@ -89,8 +89,8 @@ def _describe(folder: Path, lying: Lying, start: Start, others: tuple[str, ...])
     parameters = list(found.parameters)
     if start.entry in lying.python and "sys.argv" in lying.python[start.entry]:
         flags = any(each.reach in ("flag", "positional", "override") for each in parameters)
-        files = any((folder / word).is_file() for word in start.arguments)
-        if not flags and not files and not found.subcommands:
+        reads = any((folder / word).is_file() for word in start.arguments)
+        if not flags and not reads and not found.subcommands:
             parameters += words_by_position(start, lying.python[start.entry])
     if found.subcommands:
         word = _subcommand(found, start.arguments)
