@@ -125,6 +125,11 @@ STYLES: dict[str, tuple[dict[str, str], str, dict[str, object]]] = {
         {"main.py": "import os\nfor e in range(int(os.environ['EPOCHS'])): print(e)\n",
          ".env": "# export EPOCHS=3\nEPOCHS=16\nUNUSED=1\n"},
         "python main.py", {"EPOCHS": 1}),
+    "a file of variables with quotes": (
+        {"main.py": "import os\nh = os.environ['HIDDEN']\n"
+                    "for e in range(int(os.environ['N_STEPS'])): print(e, h)\n",
+         ".env": "# all of it\nexport N_STEPS='160' # steps\nHIDDEN=\"32\"\nNAME=\"a 1\"\n"},
+        "python main.py", {"HIDDEN": 8, "N_STEPS": 10}),
     "attributes at the top": (
         {"main.py": "class A: pass\nargs = A()\nargs.epochs = 32\nargs['lr'] = 0.1\nprint(args)\n"},
         "python main.py", {"epochs": 2}),

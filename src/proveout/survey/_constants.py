@@ -285,10 +285,11 @@ def spelled_out(text: str, name: str, told: str) -> Parameter | None:
 
 def lines_of_settings(text: str, name: str) -> list[Parameter]:
     """Settings in a file that no reader of ours knows, or that has comments which none allows:
-    `EPOCHS=40`, `train.lr = 3e-2`, `"width": 32, // units`."""
+    `EPOCHS=40`, `train.lr = 3e-2`, `"width": 32, // units`. A number keeps its quotes, `"32"`."""
     found: dict[str, Parameter] = {}
     for match in re.finditer(
-        rf"(?P<before>[\"']?\b(?P<name>[A-Za-z_][\w./]*)[\"']? *[:=] *)"
+        rf"(?P<before>[\"']?\b(?P<name>[A-Za-z_][\w./]*)[\"']? *[:=] *"
+        rf"(?:'(?={STRICT}')|\"(?={STRICT}\"))?)"
         rf"(?P<value>{STRICT}|{TEXT})(?![\w.])",
         text,
     ):
