@@ -253,6 +253,35 @@ def test_a_number_that_says_how_long_is_a_setting_still(loop: str, tmp_path: Pat
     assert len(plan.replaces["train.py"]) == 1
 
 
+@pytest.mark.parametrize(
+    ("rungs", "flops", "refused"),
+    [
+        ("width=8,steps=100 width=8,steps=50", None, "the target, width=8,steps=50"),
+        ("width=8,steps=100 width=8,steps=100", None, "the target"),
+        ("width=8,steps=10 width=16,steps=2 width=32,steps=4", None, "rung 2, width=16,steps=2"),
+        ("width=8,steps=10 width=16,steps=20 width=32,steps=4", "steps", "the target"),
+        ("width=8,steps=100 width=16,steps=40", None, None),  # as the size's square it costs more
+        ("width=8,steps=100 width=16,steps=60", "steps * width ** 2", None),
+        ("width=8,steps=100,lr=1 width=8,steps=200,lr=0.5", None, None),
+        ("width=8,steps=100,batch_size=8 width=8,steps=50,batch_size=64", None, None),
+    ],
+)
+def test_rungs_go_from_smaller_to_larger(
+    rungs: str, flops: str | None, refused: str | None, tmp_path: Path
+) -> None:
+    text = "width, steps, lr, batch_size = 32, 400, 0.1, 8\nprint(width, steps, lr, batch_size)\n"
+    lay(tmp_path, {"train.py": text})
+    told = tuple({name: float(value) if "." in value else int(value)
+                  for name, value in (pair.split("=") for pair in rung.split(","))}
+                 for rung in rungs.split())  # fmt: skip
+    wishes = Wishes(rungs=told, flops=flops)
+    if refused is None:
+        assert plan_of(tmp_path, wishes).rungs == told
+    else:
+        with pytest.raises(UserError, match=f"{refused}.*rungs go from smaller to larger"):
+            plan_of(tmp_path, wishes)
+
+
 def test_the_quotes_of_a_command_that_is_told_are_kept(tmp_path: Path) -> None:
     lay(tmp_path, {"my train.py": "max_steps = 160\nprint(max_steps)\n"})
     told = Wishes(train='python "my train.py"', roles={"steps": "max_steps"})

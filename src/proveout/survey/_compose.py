@@ -11,6 +11,7 @@ from proveout.errors import UserError
 from proveout.study import PLACEHOLDER, Value
 from proveout.survey._constants import NUMBER, STRICT, TEXT, spelled_out
 from proveout.survey._files import command_line, is_settings_file
+from proveout.survey._order import check_order
 from proveout.survey._plan import Plan, Wishes
 from proveout.survey._records import Parameter, Role, Survey
 from proveout.survey._roles import is_knob, named
@@ -53,7 +54,8 @@ def plan_study(survey: Survey, wishes: Wishes) -> Plan:
     """How a study runs the program.
 
     Raises:
-        UserError: a parameter has no value that could be known; says which and how to give it.
+        UserError: a parameter has no value that could be known, or rungs do not go from smaller to
+            larger; says which and what to give.
     """
     notes: list[str] = []
     own = wishes.train is not None and bool(PLACEHOLDER.search(wishes.train))
@@ -92,12 +94,15 @@ def plan_study(survey: Survey, wishes: Wishes) -> Plan:
         out = "out"
         notes.append("no argument for an output folder was found; what it writes to `out` in its "
                      "own folder is kept, and what it prints")  # fmt: skip
-    return Plan(
+    plan = Plan(
         command, _parameters(survey, wishes, used, rungs, named_now), environment, sets, replaces,
         knobs, rungs, _of(survey, wishes, "steps"), _of(survey, wishes, "size"),
         wishes.flops is not None or survey.of_role("compute") is not None or "compute" in named_now,
         out, (*survey.notes, *notes),
     )  # fmt: skip
+    if wishes.rungs:
+        check_order(plan, wishes.flops)
+    return plan
 
 
 def _known(parameters: Sequence[Parameter], name: str) -> Parameter:
