@@ -27,6 +27,7 @@ from proveout.survey import (
 )
 from proveout.survey._constants import source_constants
 from proveout.survey._seeds import seeds_in
+from proveout.trials import Trial, trial_seed
 
 LOOP = "for {v} in range({n}):\n    a = {v}\n    b = a\n    loss = b\n    print('loss', loss)\n"
 
@@ -524,6 +525,28 @@ def test_what_does_not_reach_the_program_and_a_direction_that_seems_wrong_are_sa
     assert any("say --goal minimize" in note for note in adopted.plan.notes)
     fix = prove_study(adopted.study).fix
     assert not any("the next rung" in line for line in fix)
+
+
+def test_a_score_of_few_digits_may_tie_by_chance(tmp_path: Path) -> None:
+    text = (
+        "import argparse\np = argparse.ArgumentParser()\n"
+        "p.add_argument('--steps', type=int, default=160)\np.add_argument('--seed', type=int)\n"
+        "seed = p.parse_args().seed\nprint('test acc:', {})\n"
+    )
+    program = lay(tmp_path / "p", {"train.py": text.format("0.9512")})
+    study = adopt(program).study
+
+    def said() -> list[str]:
+        return [line for line in prove_study(study).fix if "the seed does not reach" in line]
+
+    (line,) = said()
+    assert line.startswith("two other seeds gave the same 0.9512: perhaps")
+    third = trial_seed(study, Trial(0, 2, "baseline"))
+    lay(program, {"train.py": text.format(f"0.9511 if seed == {third} else 0.9512")})
+    assert said() == []
+    lay(program, {"train.py": text.format("0.951234")})
+    (line,) = said()
+    assert line.startswith("another seed gave the same 0.951234: the seed does not")
 
 
 def test_a_command_scores_what_a_trial_leaves_on_data_that_no_trial_sees(tmp_path: Path) -> None:
