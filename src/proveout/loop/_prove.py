@@ -94,7 +94,7 @@ def _rung_reaches(study: Study, ours: Prober, probe: Probe) -> list[str]:
     if growth * probe.exit.wall_seconds > _LONGER_SECONDS:
         return []
     larger = study.rung(1)
-    if "{compute}" in study.program.train:
+    if _may_read_compute(study):
         longer = ours.run(1)
     else:  # a seed goes by its rung's compute, and two seeds would hide that nothing else differs
         here = study.rung(0).model_copy(update={"parameters": larger.parameters})
@@ -103,6 +103,13 @@ def _rung_reaches(study: Study, ours: Prober, probe: Probe) -> list[str]:
         return []
     told = _spelled(larger.parameters) or "its compute"
     return [_unreached("the next rung", told, probe)]
+
+
+def _may_read_compute(study: Study) -> bool:
+    """Whether a trial may go by its rung's compute, beside the rung's parameters: no program goes
+    by a time that is measured from outside."""
+    told = study.budget.compute.unit == "flops" and study.program.flops is None
+    return told or "{compute}" in study.program.model_dump_json()
 
 
 def _knob_reaches(study: Study, ours: Prober, probe: Probe) -> list[str]:
