@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -27,9 +28,9 @@ def _baseline_ran(toy_in: Any, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 @pytest.fixture
 def toy(_baseline_ran: Path, toy_at: Any, tmp_path: Path) -> Any:
-    """A copy of it for each test."""
-    shutil.copytree(_baseline_ran, tmp_path / "toy")
-    return toy_at(tmp_path / "toy")
+    """A copy of it for each test, in a folder as people call theirs."""
+    shutil.copytree(_baseline_ran, tmp_path / "my toy's")
+    return toy_at(tmp_path / "my toy's")
 
 
 @pytest.fixture
@@ -59,6 +60,7 @@ def test_a_change_that_is_there_already_is_said_to_be(toy: Any, ideas: Any) -> N
     again = ideas("add", "again", "--set", "share=5e-1", "--hypothesis", "h")
     assert "again was added" in again.stdout
     assert "the same change as half" in again.stdout
+    assert f"`proveout ideas withdraw {shlex.quote(str(toy.folder))} again`" in again.stdout
     usual = read_study(toy.folder).program.parameters["share"]
     told = ideas("add", "usual", "--set", f"share={usual}", "--hypothesis", "h", "--json")
     assert json.loads(told.stdout)["same_as"] == "baseline"
@@ -134,6 +136,31 @@ def test_a_mistake_is_said_with_what_to_do(ideas: Any, words: list[str], said: s
     assert done.returncode == 2
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_before_a_first_run_ideas_wait_and_settings_are_held_against_the_study(
+    toy_in: Any, typed: Any, tmp_path: Path
+) -> None:
+    folder = toy_in(tmp_path / "new toy").folder
+    (folder / "ideas").mkdir(exist_ok=True)
+    (folder / "ideas" / "less.patch").write_text(
+        "hypothesis: less data does\nsource: a test\nset: share=0.5\n---\n"
+    )
+    assert "less data does" in typed("ideas", "list", folder).stdout
+    add = ("ideas", "add", folder, "half", "--hypothesis", "half does", "--set")
+    wrong = typed(*add, "foo=1")
+    assert (wrong.returncode, "program.parameters: " in wrong.stderr) == (2, True)
+    assert typed(*add, "share=0.25").returncode == 0
+    listed = typed("ideas", "list", folder).stdout
+    assert "half does" in listed
+    assert "less data does" in listed
+    assert "no ideas yet" not in listed
+    waiting = json.loads(typed("ideas", "list", folder, "--json").stdout)["waiting"]
+    assert [each["name"] for each in waiting] == ["less", "half"]
+    shown = typed("show", folder, "half")
+    assert shown.returncode == 2
+    assert f"`proveout run {shlex.quote(str(folder))}`" in shown.stderr
+    assert "there are: less, half" in typed("show", folder, "x1").stderr
 
 
 def test_withdraw_and_retry(toy: Any, ideas: Any) -> None:

@@ -124,7 +124,7 @@ def test_a_program_that_fails_is_told_why_and_can_be_checked_again(
     study.write_text(study.read_text().replace('key = "unknown"', "pattern = 'loss: (\\S+)'"))
     again = init("--check", tmp_path / "p-study")
     assert again["ok"]
-    assert any("another seed gave the same" in line for line in again["fix"])
+    assert any("the seed does not reach the program" in line for line in again["fix"])
 
 
 def test_the_smallest_rung_is_long_enough_to_report_the_likeliest_score(

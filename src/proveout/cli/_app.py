@@ -27,6 +27,7 @@ from proveout.cli._shared import (
     diffs_of,
     draws_dots,
     explained,
+    judged,
     print_json,
     read_judged,
     shortest,
@@ -178,8 +179,8 @@ def show(
     from proveout.report import as_json as to_json
     from proveout.report import idea_page
 
-    study, history = read_judged(folder)
-    _check_idea(history, idea)
+    study, history = _with_ideas(folder)
+    _check_idea(study, history, idea)
     diff = diffs_of(study, history, [idea])[idea]
     if as_json:
         document = to_json(study, history)
@@ -200,15 +201,19 @@ app.add_typer(ideas_app, name="ideas")
 @ideas_app.command("list")
 def ideas_list(folder: Folder, as_json: AsJson = False) -> None:
     """Every idea: what it says, where it comes from, what it predicts; and those refused."""
+    from proveout.loop import to_come
     from proveout.report import as_json as to_json
     from proveout.report import ideas_table
 
-    study, history = read_judged(folder)
+    study, history = _with_ideas(folder)
+    waiting = to_come(study, history)
     if as_json:
         document = to_json(study, history)
-        print_json({key: document[key] for key in ("ideas", "refused")})
+        told = [{"name": each.name, "hypothesis": each.hypothesis, "source": each.source,
+                 "predicts": each.predicts} for each in waiting]  # fmt: skip
+        print_json({key: document[key] for key in ("ideas", "refused")} | {"waiting": told})
     else:
-        console().print(ideas_table(study, history))
+        console().print(ideas_table(study, history, waiting))
 
 
 app.command()(ladder)
@@ -225,12 +230,32 @@ def _verdicts(history: History) -> tuple[Verdict, ...]:
     return history.verdicts.verdicts if history.verdicts else ()
 
 
-def _check_idea(history: History, name: str) -> None:
+def _with_ideas(folder: Path) -> tuple[Study, History]:
+    """A study and its history, an empty one before its first run."""
+    from proveout.ledger import LEDGER_FILE, History
+    from proveout.study import read_study
+
+    study = read_study(folder)
+    begun = (study.folder / LEDGER_FILE).is_file()
+    return read_judged(folder) if begun else (study, judged(study, History()))
+
+
+def _check_idea(study: Study, history: History, name: str) -> None:
     if name not in history.ideas:
+        from proveout.loop import to_come
+
+        waiting = {each.name: each for each in to_come(study, history)}
+        if name in waiting:
+            word = shlex.quote(str(study.folder))
+            raise UserError(
+                f"{name!r} waits to be taken in, which `proveout run {word}` does. It says: "
+                f"{waiting[name].hypothesis}"
+            )
         refused = {each.name: each.reason for each in history.refused}
         if name in refused:
             raise UserError(f"{name!r} was refused: {refused[name]}")
-        raise UserError(f"there is no idea {name!r}; there are: {', '.join(history.ideas)}")
+        known = ", ".join([*history.ideas, *waiting]) or "none yet"
+        raise UserError(f"there is no idea {name!r}; there are: {known}")
 
 
 def _print_result(study: Study, history: History) -> None:

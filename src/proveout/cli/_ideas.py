@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -140,7 +141,7 @@ def _send(study: Study, request: Request, as_json: bool) -> None:
     if twin and not as_json:
         print(
             f"it makes the same change as {twin}: a control, if you mean one; otherwise "
-            f"`proveout ideas withdraw {study.folder} {request.name}`"
+            f"`proveout ideas withdraw {shlex.quote(str(study.folder))} {request.name}`"
         )
     if failed:
         raise UserError(outcome)

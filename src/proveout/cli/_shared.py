@@ -27,22 +27,27 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 def read_judged(folder: Path) -> tuple[Study, History]:
     """A study and its history, with verdicts as fresh as its trials."""
-    from dataclasses import replace
-
     from proveout.ledger import read_history
-    from proveout.loop import check_unchanged
-    from proveout.report import in_own_sense
     from proveout.study import read_study
 
     study = read_study(folder)
-    history = read_history(study.folder)
+    return study, judged(study, read_history(study.folder))
+
+
+def judged(study: Study, history: History) -> History:
+    """A history with verdicts as fresh as its trials."""
+    from dataclasses import replace
+
+    from proveout.loop import check_unchanged
+    from proveout.report import in_own_sense
+
     edited = history.opened is not None and check_unchanged(study, history.opened)
     read = history.verdicts
     if read is None or read.trials_finished != history.finished_trials or edited:
         from proveout.verdicts import judge
 
         history = replace(history, verdicts=judge(study, history))
-    return study, in_own_sense(study, history)
+    return in_own_sense(study, history)
 
 
 def diffs_of(study: Study, history: History, names: Iterable[str]) -> dict[str, str]:

@@ -20,7 +20,7 @@ from proveout.ideas._llm_prompt import facts
 from proveout.ideas._novelty import check_parses, fingerprint
 from proveout.ideas._reading import branch_texts, changed_texts, edited, folder_texts, texts_at
 from proveout.ideas._recombination import RecombinationSource
-from proveout.ideas._repository import ProgramRepository
+from proveout.ideas._repository import ProgramRepository, check_overrides
 from proveout.ideas._sampler import SamplerSource
 from proveout.ideas._source import (
     SOURCES,
@@ -64,6 +64,7 @@ __all__ = [
     "branch_texts",
     "changed_texts",
     "check_name",
+    "check_overrides",
     "check_parses",
     "check_words",
     "edited",

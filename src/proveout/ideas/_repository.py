@@ -81,7 +81,7 @@ class ProgramRepository:
             IdeaError: the patch does not apply, changes what is not editable, changes nothing,
                 or overrides a parameter that the program does not declare.
         """
-        _check_overrides(proposal, parameters)
+        check_overrides(proposal, parameters)
         with self._scratch() as scratch:
             index = scratch / "index"
             self._git("read-tree", parent, index=index)
@@ -322,7 +322,8 @@ def _check_link(link: Path, program: Path) -> None:
         )
 
 
-def _check_overrides(proposal: Proposal, parameters: Mapping[str, Value]) -> None:
+def check_overrides(proposal: Proposal, parameters: Mapping[str, Value]) -> None:
+    """Raises `IdeaError` where a proposal sets what is none of the study's parameters."""
     for name in proposal.parameters:
         if name not in parameters:
             known = ", ".join(parameters) or "none"

@@ -6,7 +6,7 @@ from proveout.loop._choose_score import Choose, ScoreWish
 from proveout.loop._costs import Costs
 from proveout.loop._desk import Sources, sources_for
 from proveout.loop._evidence import Library
-from proveout.loop._inbox import Request, settle, submit, waiting
+from proveout.loop._inbox import Request, settle, submit, to_come, waiting
 from proveout.loop._isolation import hidden_patterns
 from proveout.loop._ladder import (
     LadderProposal,
@@ -68,6 +68,7 @@ __all__ = [
     "start_reference_study",
     "study_seconds",
     "submit",
+    "to_come",
     "twin_of",
     "waiting",
     "write_ladder",

@@ -6,6 +6,7 @@ controller that is at work takes it in, and where none is, the command does so i
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shlex
@@ -19,7 +20,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from proveout.errors import DataError, IdeaError, StudyBusy, UserError
-from proveout.ideas import BASELINE, Proposal
+from proveout.ideas import BASELINE, Proposal, check_overrides, read_proposal
 from proveout.ledger import (
     BudgetAdded,
     Event,
@@ -86,10 +87,11 @@ def submit(study: Study, request: Request) -> str:
     """Leaves a request for the study's controller and returns its id.
 
     Raises:
-        UserError: too many requests wait already, this one is too large, or no idea.
+        UserError: too many requests wait already, or this one is too large.
+        IdeaError: it cannot be an idea, or sets a parameter that the study does not have.
     """
     if request.kind == "add":
-        request.proposal()
+        check_overrides(request.proposal(), study.program.parameters)
     inbox = study.folder / INBOX
     inbox.mkdir(exist_ok=True)
     if sum(1 for _ in inbox.glob("*.json")) >= MOST_WAITING:
@@ -135,6 +137,24 @@ def settle(study: Study, request: str, patience_seconds: float = 0.0) -> str:
 def waiting(study: Study) -> tuple[str, ...]:
     """The ids of requests that nobody has taken in yet, oldest first."""
     return tuple(sorted(file.stem for file in (study.folder / INBOX).glob("*.json")))
+
+
+def to_come(study: Study, history: History) -> tuple[Proposal, ...]:
+    """Ideas that the next run takes in: of the catalog, and of requests that wait. What cannot be
+    read is left out: the run says what is wrong with it."""
+    found: dict[str, Proposal] = {}
+    catalog, only = study.ideas.catalog, study.ideas.only
+    for file in sorted((study.folder / catalog).glob("*.patch")) if catalog else ():
+        with contextlib.suppress(DataError, IdeaError):
+            if not only or file.stem in only:
+                found[file.stem] = read_proposal(file)
+    for name in waiting(study):
+        with contextlib.suppress(DataError, IdeaError):
+            request = _read(study.folder / INBOX / f"{name}.json")
+            if request.kind == "add":
+                found.setdefault(request.name, request.proposal())
+    known = history.ideas.keys() | {refused.name for refused in history.refused}
+    return tuple(each for name, each in found.items() if name not in known)
 
 
 def take_in(

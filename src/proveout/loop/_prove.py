@@ -16,6 +16,8 @@ from proveout.study import Study, Value
 _CHEAP_SECONDS = 20.0
 _LONGER_SECONDS = 30.0
 _SAME = 1e-9
+_FEW_DIGITS = 4
+"""An accuracy on a few thousand examples has no more."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,8 @@ def prove_study(study: Study, runner: Runner | None = None) -> Proof:
         unreached: list[str] = []
         if probe.failure is None and probe.exit.wall_seconds < _CHEAP_SECONDS:
             again, other = ours.run(), ours.run(replicate=1)
+            if _same_score(probe, other) and _may_tie(probe):
+                other = ours.run(replicate=2)
             if _is_same(probe, again):
                 unreached = [*_rung_reaches(study, ours, probe), *_knob_reaches(study, ours, probe)]
     return Proof(probe, again, other, (*_fix(study, probe, again, other), *unreached))
@@ -65,15 +69,47 @@ def _is_same(one: Probe, other: Probe) -> bool:
     )  # fmt: skip
 
 
+def _same_score(one: Probe, other: Probe) -> bool:
+    """Whether both have a score, and it is one number."""
+    first, second = one.measurement, other.measurement
+    return first is not None and second is not None and first.value == second.value
+
+
+def _may_tie(probe: Probe) -> bool:
+    """Whether its score is told in so few digits that two seeds may agree by chance."""
+    told = probe.measurement
+    return told is not None and len(_digits(told.value)) <= _FEW_DIGITS
+
+
+def _digits(value: float) -> str:
+    """Those that a number has beside its size: 0.0125 and 125 both have three."""
+    return repr(abs(float(value))).partition("e")[0].replace(".", "").strip("0")
+
+
 def _rung_reaches(study: Study, ours: Prober, probe: Probe) -> list[str]:
     """What is said where the next rung gives the smallest one's result to the last digit."""
     if len(study.rungs) < 2:
         return []
     growth = study.rung(1).compute.amount / study.rung(0).compute.amount
-    if growth * probe.exit.wall_seconds > _LONGER_SECONDS or not _is_same(probe, ours.run(1)):
+    if growth * probe.exit.wall_seconds > _LONGER_SECONDS:
         return []
-    told = _spelled(study.rung(1).parameters) or "its compute"
+    larger = study.rung(1)
+    if _may_read_compute(study):
+        longer = ours.run(1)
+    else:  # a seed goes by its rung's compute, and two seeds would hide that nothing else differs
+        here = study.rung(0).model_copy(update={"parameters": larger.parameters})
+        longer = ours.at(here).run()
+    if not _is_same(probe, longer):
+        return []
+    told = _spelled(larger.parameters) or "its compute"
     return [_unreached("the next rung", told, probe)]
+
+
+def _may_read_compute(study: Study) -> bool:
+    """Whether a trial may go by its rung's compute, beside the rung's parameters: no program goes
+    by a time that is measured from outside."""
+    told = study.budget.compute.unit == "flops" and study.program.flops is None
+    return told or "{compute}" in study.program.model_dump_json()
 
 
 def _knob_reaches(study: Study, ours: Prober, probe: Probe) -> list[str]:
@@ -158,8 +194,11 @@ def _seeds(probe: Probe, again: Probe, other: Probe) -> list[str]:
         )
     elif third is not None and third.value == first.value:
         fix.append(
-            f"another seed gave the same {first.value:.6g}: the seed does not reach the program, "
-            "so its noise cannot be measured"
+            f"two other seeds gave the same {first.value:.6g}: perhaps the seed does not reach the "
+            "program, so that its noise cannot be measured, or the score has too few digits"
+            if _may_tie(probe)
+            else f"another seed gave the same {first.value:.6g}: the seed does not reach the "
+            "program, so its noise cannot be measured"
         )
     return fix
 

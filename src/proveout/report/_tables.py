@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from proveout.ideas import Idea
+from proveout.ideas import Idea, Proposal
 from proveout.ledger import History, Verdict, VerdictsRead
 from proveout.report._facts import Row, table_rows
 from proveout.report._terminal_plot import gap_spark
@@ -112,10 +112,11 @@ def _cells(rows: Sequence[Row], show: Callable[[Verdict], str]) -> list[Text]:
     return [Text(show(row.verdict) if row.verdict else DASH) for row in rows]
 
 
-def ideas_table(study: Study, history: History) -> RenderableType:
-    """Every idea with what it says, where it comes from and what it predicts; and those refused."""
+def ideas_table(study: Study, history: History, waiting: Sequence[Proposal] = ()) -> RenderableType:
+    """Every idea with what it says, where it comes from and what it predicts; those refused, and
+    those that wait for the next run to take them in."""
     rows = table_rows(history, None)
-    if not rows and not history.refused:
+    if not rows and not history.refused and not waiting:
         return Text("The study has no ideas yet.", style="italic")
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column(Text("idea"), overflow="fold", min_width=12, max_width=28)
@@ -127,10 +128,17 @@ def ideas_table(study: Study, history: History) -> RenderableType:
         record = row.record
         told = (record.predicts, record.hypothesis, _where_from(record)) if record else ("",) * 3
         table.add_row(Text(clean(row.idea, 60)), *(Text(clean(each, 400) or DASH) for each in told))
-    if not history.refused:
-        return table
-    lines = [Text(f"{clean(r.name, 60)}: {clean(r.reason, 400)}") for r in history.refused]
-    return Group(table, Text(), Text("refused", style="bold"), *lines)
+    for each in waiting:
+        told = (each.predicts, each.hypothesis, each.source)
+        table.add_row(Text(clean(each.name, 60)), *(Text(clean(t, 400) or DASH) for t in told))
+    below: list[Text] = []
+    if waiting:
+        names = ", ".join(clean(each.name, 60) for each in waiting)
+        below += [Text(), Text("not begun", style="bold"), Text(f"{names}: a run takes them in")]
+    if history.refused:
+        lines = [Text(f"{clean(r.name, 60)}: {clean(r.reason, 400)}") for r in history.refused]
+        below += [Text(), Text("refused", style="bold"), *lines]
+    return Group(table, *below) if below else table
 
 
 def _where_from(record: Idea) -> str:

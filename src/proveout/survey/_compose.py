@@ -11,6 +11,7 @@ from proveout.errors import UserError
 from proveout.study import PLACEHOLDER, Value
 from proveout.survey._constants import NUMBER, STRICT, TEXT, spelled_out
 from proveout.survey._files import command_line, is_settings_file
+from proveout.survey._order import check_order
 from proveout.survey._plan import Plan, Wishes
 from proveout.survey._records import Parameter, Role, Survey
 from proveout.survey._roles import is_knob, named
@@ -32,9 +33,11 @@ def apply_wishes(survey: Survey, wishes: Wishes) -> Survey:
     parameters = list(survey.parameters)
     for role, name in wishes.roles.items():
         if named(parameters, name) is None and (pointed := _pointed_at(survey, name)):
-            parameters.append(pointed)
-            name = pointed.name
-        wanted = _known(parameters, name)
+            # it may be called like another: the bound of a loop is called like its counter
+            parameters = [*(p for p in parameters if p.filled != pointed.filled), pointed]
+            wanted = pointed
+        else:
+            wanted = _known(parameters, name)
         parameters = [each.as_role(role if each is wanted else None)
                       if each is wanted or each.role == role else each
                       for each in parameters]  # fmt: skip
@@ -51,7 +54,8 @@ def plan_study(survey: Survey, wishes: Wishes) -> Plan:
     """How a study runs the program.
 
     Raises:
-        UserError: a parameter has no value that could be known; says which and how to give it.
+        UserError: a parameter has no value that could be known, or rungs do not go from smaller to
+            larger; says which and what to give.
     """
     notes: list[str] = []
     own = wishes.train is not None and bool(PLACEHOLDER.search(wishes.train))
@@ -90,12 +94,15 @@ def plan_study(survey: Survey, wishes: Wishes) -> Plan:
         out = "out"
         notes.append("no argument for an output folder was found; what it writes to `out` in its "
                      "own folder is kept, and what it prints")  # fmt: skip
-    return Plan(
+    plan = Plan(
         command, _parameters(survey, wishes, used, rungs, named_now), environment, sets, replaces,
         knobs, rungs, _of(survey, wishes, "steps"), _of(survey, wishes, "size"),
         wishes.flops is not None or survey.of_role("compute") is not None or "compute" in named_now,
         out, (*survey.notes, *notes),
     )  # fmt: skip
+    if wishes.rungs:
+        check_order(plan, wishes.flops)
+    return plan
 
 
 def _known(parameters: Sequence[Parameter], name: str) -> Parameter:
@@ -199,7 +206,7 @@ def _assignment(parameter: Parameter, told: str, knob: bool) -> tuple[str, str]:
     """
     is_text = isinstance(parameter.default, str)
     quoted = f'"{told}"' if is_text or parameter.role == "out" else told
-    number = STRICT if is_settings_file(parameter.file) else NUMBER
+    number = STRICT if parameter.exact or is_settings_file(parameter.file) else NUMBER
     value = rf"{re.escape(parameter.literal)}(?![\w.])" if knob else TEXT if is_text else number
     if parameter.start and not parameter.spelled:
         return f"{parameter.start}(?P<value>{value})", quoted

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from proveout.survey._counters import bound_of, counted_attributes, counted_in, counters_of
 from proveout.survey._literals import literal, literal_value, plain
 from proveout.survey._records import Parameter
 from proveout.survey._roles import is_setting
@@ -37,6 +38,7 @@ class _Spot(NamedTuple):
     begins: int = 0
     placed: tuple[str, str] | None = None
     """Where it can be replaced, if that is known already."""
+    exact: bool = False
 
 
 def python_constants(source: str, name: str) -> list[Parameter]:
@@ -58,6 +60,7 @@ def python_constants(source: str, name: str) -> list[Parameter]:
                 spot.name, "constant", placed[1], value, False, name, start=placed[0],
                 literal=ast.get_source_segment(source, spot.node) or "",
                 role="steps" if spot.order == _LOOP else None, begins=spot.begins,
+                exact=spot.exact,
             )  # fmt: skip
     return list(found.values())
 
@@ -68,27 +71,29 @@ _LOOP = 9
 def _spots(tree: ast.Module, source: str) -> Iterator[_Spot]:
     members = [node for node in tree.body if isinstance(node, ast.Assign)
                and not isinstance(node.targets[0], ast.Name)]  # fmt: skip
-    yield from _assigned(members, 3)  # `config.lr = 0.1`; plain names are found elsewhere
+    counted = counted_attributes(tree)
+    # `config.lr = 0.1`; plain names are found elsewhere
+    yield from _assigned(members, 3, counted)
     for node in ast.walk(tree):
         match node:
             case ast.Assign(targets=[ast.Tuple()]):
                 for name, value, start in tuple_places(source, node):
                     yield _Spot(name, value, 3, placed=(start, ""))
             case ast.ClassDef():
-                yield from _assigned(node.body, 1)
+                yield from _assigned(node.body, 1, counted)
             case ast.Dict():
                 for key, value in zip(node.keys, node.values, strict=True):
                     if isinstance(key, ast.Constant) and isinstance(key.value, str):
                         yield _Spot(key.value, value, 2)
             case ast.FunctionDef() | ast.AsyncFunctionDef():
-                yield from _assigned(node.body, 3)
+                yield from _assigned(node.body, 3, counted | counters_of(node))
                 arguments = [*node.args.posonlyargs, *node.args.args]
                 defaults = node.args.defaults
                 for argument, default in zip(arguments[len(arguments) - len(defaults):], defaults,
                                              strict=True):  # fmt: skip
                     yield _Spot(argument.arg, default, 5)
             case ast.If() if "__name__" in ast.unparse(node.test):
-                yield from _assigned(node.body, 3)
+                yield from _assigned(node.body, 3, counted | counters_of(tree))
             case ast.Call():
                 order = 2 if isinstance(node.func, ast.Name) and node.func.id == "dict" else 4
                 for keyword in node.keywords:
@@ -97,8 +102,9 @@ def _spots(tree: ast.Module, source: str) -> Iterator[_Spot]:
     yield from _loops(tree)
 
 
-def _assigned(body: Sequence[ast.stmt], order: int) -> Iterator[_Spot]:
-    """`lr = 0.1`, `lr: float = 0.1`, `self.lr = 0.1`, `config["lr"] = 0.1`."""
+def _assigned(body: Sequence[ast.stmt], order: int, counted: set[str]) -> Iterator[_Spot]:
+    """`lr = 0.1`, `lr: float = 0.1`, `self.lr = 0.1`, `config["lr"] = 0.1`; not where a counter
+    begins."""
     for node in body:
         match node:
             case ast.Assign(targets=[target], value=value):
@@ -107,6 +113,8 @@ def _assigned(body: Sequence[ast.stmt], order: int) -> Iterator[_Spot]:
                 pass
             case _:
                 continue
+        if isinstance(target, ast.Name | ast.Attribute) and _name(target) in counted:
+            continue
         if isinstance(target, ast.Name):
             yield _Spot(target.id, value, order)
         elif isinstance(target, ast.Attribute):
@@ -115,10 +123,14 @@ def _assigned(body: Sequence[ast.stmt], order: int) -> Iterator[_Spot]:
             yield _Spot(key, value, order)
 
 
+def _name(target: ast.Name | ast.Attribute) -> str:
+    return target.id if isinstance(target, ast.Name) else target.attr
+
+
 def assigned_at_top(tree: ast.Module, source: str) -> Iterator[tuple[str, ast.expr, str]]:
     """Each name with its value, and an expression for what stands before that where it does not
     have a line of its own."""
-    lines = Counter(node.lineno for node in tree.body)
+    lines, counted = Counter(node.lineno for node in tree.body), counters_of(tree)
     for node in tree.body:
         match node:
             case ast.Assign(targets=[ast.Name(id=called)], value=value):
@@ -126,10 +138,12 @@ def assigned_at_top(tree: ast.Module, source: str) -> Iterator[tuple[str, ast.ex
             case ast.AnnAssign(target=ast.Name(id=called), value=ast.expr() as value):
                 pass
             case ast.Assign(targets=[ast.Tuple()]):
-                yield from tuple_places(source, node)
+                yield from (each for each in tuple_places(source, node) if each[0] not in counted)
                 continue
             case _:
                 continue
+        if called in counted:
+            continue
         if lines[node.lineno] == 1:
             yield called, value, ""
         elif (placed := place_in(source, value)) is not None:
@@ -158,7 +172,8 @@ def tuple_places(source: str, node: ast.Assign) -> Iterator[tuple[str, ast.expr,
 
 
 def _loops(tree: ast.Module) -> Iterator[_Spot]:
-    """The longest loop over a written number, outside of any other: `for epoch in range(23):`."""
+    """The longest loop over a written number, outside of any other: `for epoch in range(23):`,
+    `while step < 600:`."""
     best: tuple[int, _Spot] | None = None
     waiting: list[ast.AST] = [tree]
     while waiting:
@@ -174,6 +189,14 @@ def _loops(tree: ast.Module) -> Iterator[_Spot]:
                 if best is None or lines > best[0]:
                     name = f"{word.strip('_') or 'loop'}s"
                     best = (lines, _Spot(name, bound, _LOOP, _begins(call)))
+            continue
+        if isinstance(node, ast.While):
+            bounded, lines = bound_of(node), (node.end_lineno or 0) - node.lineno
+            if bounded is not None and (best is None or lines > best[0]):
+                word, bound = bounded
+                if word in _LOOPS or is_setting(word, 1):
+                    name = word if word.endswith("s") else f"{word.strip('_')}s"
+                    best = (lines, _Spot(name, bound, _LOOP, exact=True))
             continue
         waiting += ast.iter_child_nodes(node)
     if best is not None and best[0] >= 3:
@@ -220,13 +243,16 @@ def _escaped(text: str) -> str:
 def source_constants(text: str, name: str) -> list[Parameter]:
     """Settings in a source of another language: `#define WIDTH 8`, `int steps = 9;`."""
     found: dict[str, Parameter] = {}
+    counted = counted_in(text)
     for match in re.finditer(
         r"^(?P<before>[^\n/]*?(?P<name>[A-Za-z]\w*)(?:::? *[\w<>]+)?(?: *//?= *| *<- *| *= *| +))"
         r"(?P<value>-?\d[\d.eE+-]*)(?P<suffix>[fFlL]?)\b",
         text, re.M,
     ):  # fmt: skip
         before = match["before"]
-        if match["name"] in found or not re.search(r"#define +\w+ +$|(?:=|<-) *$", before):
+        if match["name"] in {*found, *counted} or not re.search(
+            r"#define +\w+ +$|(?:=|<-) *$", before
+        ):
             continue
         value = plain(match["value"])
         placed = place_of(text, before, NUMBER)
@@ -253,15 +279,17 @@ def spelled_out(text: str, name: str, told: str) -> Parameter | None:
         return None
     words = re.findall(r"[A-Za-z_]\w*", found["before"])
     return Parameter(words[-1] if words else "number", "constant", found["before"],
-                     plain(places[0]), False, name, start=start, literal=places[0])  # fmt: skip
+                     plain(places[0]), False, name, start=start, literal=places[0],
+                     exact=True)  # fmt: skip
 
 
 def lines_of_settings(text: str, name: str) -> list[Parameter]:
     """Settings in a file that no reader of ours knows, or that has comments which none allows:
-    `EPOCHS=40`, `train.lr = 3e-2`, `"width": 32, // units`."""
+    `EPOCHS=40`, `train.lr = 3e-2`, `"width": 32, // units`. A number keeps its quotes, `"32"`."""
     found: dict[str, Parameter] = {}
     for match in re.finditer(
-        rf"(?P<before>[\"']?\b(?P<name>[A-Za-z_][\w./]*)[\"']? *[:=] *)"
+        rf"(?P<before>[\"']?\b(?P<name>[A-Za-z_][\w./]*)[\"']? *[:=] *"
+        rf"(?:'(?={STRICT}')|\"(?={STRICT}\"))?)"
         rf"(?P<value>{STRICT}|{TEXT})(?![\w.])",
         text,
     ):

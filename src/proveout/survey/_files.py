@@ -7,9 +7,9 @@ import os
 import re
 import shlex
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from proveout.study import PLACEHOLDER, Value
@@ -124,20 +124,48 @@ def _text(file: Path) -> str:
         return ""
 
 
-def commands_in(lying: Lying) -> list[str]:
-    """Commands that READMEs, Makefiles and shell scripts spell out, in that order."""
-    found: list[str] = []
+def commands_in(lying: Lying) -> dict[str, str]:
+    """Commands that READMEs, Makefiles and shell scripts spell out, in that order, each with how it
+    is written there: with a Makefile's variables, of which the command has the values."""
+    found: dict[str, str] = {}
     pages = sorted(lying.pages.items(), key=lambda page: page[0].count("/"))
     own = "|".join(map(re.escape, lying.scripts))
     scripted = re.compile(rf"^(?:\$ )?(?P<command>(?:{own})\b.*)$") if own else None
-    for _, text in [*pages, *lying.shell.items()]:
+    for name, text in [*pages, *lying.shell.items()]:
         joined = re.sub(r"\\\n\s*", " ", text)
+        is_make = PurePosixPath(name).name.lower().startswith("makefile")
+        made = make_variables(joined) if is_make else {}
         for line in [*joined.splitlines(), *re.findall(r"`([^`\n]+)`", joined)]:
-            bare = line.strip().strip("`").removeprefix("@")
-            match = _STARTERS.match(bare) or (scripted.match(bare) if scripted else None)
+            bare = line.strip().strip("`").lstrip("@-" if is_make else "@")
+            told = _made(bare, made) if is_make else bare
+            match = _STARTERS.match(told) or (scripted.match(told) if scripted else None)
             if match and "pip install" not in line and " -m venv" not in line:
-                found.append(match["command"].split(" #")[0].strip())
-    return list(dict.fromkeys(found))
+                found.setdefault(match["command"].split(" #")[0].strip(), bare.split(" #")[0])
+    return found
+
+
+def make_variables(text: str) -> dict[str, str]:
+    """What a Makefile assigns at its top level, `STEPS ?= 500`; the last that is there holds."""
+    return {
+        name: value.strip()
+        for name, value in re.findall(
+            r"^ *(?:export +|override +)?([A-Za-z_]\w*) *(?::{1,3}|\?)?= *([^#\n]*)", text, re.M
+        )
+    }
+
+
+_MOST_NESTED = 8
+
+
+def _made(line: str, made: Mapping[str, str]) -> str:
+    """A line of a recipe as make gives it to the shell: a variable that is assigned nowhere is
+    empty there, and so is here what make would have to compute."""
+    for _ in range(_MOST_NESTED):
+        told = re.sub(r"\$[({](\w+)[)}]", lambda found: made.get(found[1], ""), line)
+        if told == line:
+            break
+        line = told
+    return re.sub(r"\$\([^()]*\)", "", line).replace("$$", "$")
 
 
 def words_of(command: str) -> list[str]:

@@ -9,6 +9,7 @@ from proveout.study import Value
 from proveout.survey._constants import source_constants
 from proveout.survey._files import Lying
 from proveout.survey._literals import plain
+from proveout.survey._positions import words_by_position
 from proveout.survey._records import Parameter
 from proveout.survey._starts import Start
 
@@ -20,20 +21,14 @@ def foreign_options(lying: Lying, start: Start) -> list[Parameter]:
     its usage names them, and settings in its source."""
     text = lying.sources[start.entry]
     found: list[Parameter] = []
-    if start.words[0] != "sh" or len(start.words) > 3:
+    takes = start.words[0] != "sh" or len(start.words) > 3
+    if takes:
         flags = dict.fromkeys(re.findall(r"[\"'](--?[A-Za-z][\w-]*)[\"']", text))
         found += [Parameter(f.lstrip("-").replace("-", "_"), "flag", f, _default(f, lying, start),
                             False, start.entry)
                   for f in flags]  # fmt: skip
-    plain_words = [word for word in start.arguments if not word.startswith("-")]
-    if not found and plain_words and len(plain_words) == len(start.arguments):
-        file = re.escape(PurePosixPath(start.entry).name)
-        usage = re.search(rf"usage:?\s+(?:\w+ )?\S*{file}((?: [\[<]?\w+[\]>]?)+)", text, re.I)
-        names = re.findall(r"\w+", usage[1].lower()) if usage else []
-        for number, word in enumerate(plain_words):
-            name = names[number] if number < len(names) else f"argument{number + 1}"
-            found.append(Parameter(name, "positional", name, plain(word), False, start.entry,
-                                   given=True))  # fmt: skip
+    if not found and takes:
+        found += words_by_position(start, text)
     known = {each.name for each in found}
     return found + [p for p in source_constants(text, start.entry) if p.name not in known]
 

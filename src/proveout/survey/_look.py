@@ -21,6 +21,7 @@ from proveout.survey._files import (
 )
 from proveout.survey._foreign import foreign_options
 from proveout.survey._options import Found, options_of
+from proveout.survey._positions import words_by_position
 from proveout.survey._records import Parameter, Survey
 from proveout.survey._roles import is_device, is_knob, with_roles
 from proveout.survey._starts import (
@@ -86,6 +87,11 @@ def _describe(folder: Path, lying: Lying, start: Start, others: tuple[str, ...])
     if start.entry in lying.python:
         found = _options(lying, start)
     parameters = list(found.parameters)
+    if start.entry in lying.python and "sys.argv" in lying.python[start.entry]:
+        flags = any(each.reach in ("flag", "positional", "override") for each in parameters)
+        reads = any((folder / word).is_file() for word in start.arguments)
+        if not flags and not reads and not found.subcommands:
+            parameters += words_by_position(start, lying.python[start.entry])
     if found.subcommands:
         word = _subcommand(found, start.arguments)
         words.append(word)

@@ -38,6 +38,9 @@ class Parameter:
     """Of a constant: its value as the source has it."""
     begins: int = 0
     """Of a loop's bound: where the loop begins, so that it runs only if the bound lies above."""
+    exact: bool = False
+    """Of a constant: whether a written number alone stands there, and what comes behind it in its
+    line, ` and loss > 0.1`, is no part of it."""
     given: bool = False
     """Whether the command that was found gives it, so that a run must be given it too."""
 

@@ -46,6 +46,8 @@ class Start(NamedTuple):
     arguments: tuple[str, ...] = ()
     """Those of the command as it was found, if it was found in one."""
     environment: tuple[tuple[str, str], ...] = ()
+    called: tuple[str, ...] = ()
+    """Of each argument the variable of a Makefile that gave it; empty where none did."""
     reads: tuple[str, ...] = ()
     """Folders beyond the program's that it needs, such as a compiler's."""
 
@@ -57,7 +59,20 @@ def find_starts(lying: Lying) -> list[Start]:
 
 def spelled_starts(lying: Lying) -> list[Start]:
     """What READMEs, Makefiles and scripts spell out, with arguments."""
-    return [start for each in commands_in(lying) if (start := start_of(each, lying))]
+    starts = []
+    for command, written in commands_in(lying).items():
+        if start := start_of(command, lying):
+            starts.append(start._replace(called=_variables(written, command, len(start.arguments))))
+    return starts
+
+
+def _variables(written: str, command: str, count: int) -> tuple[str, ...]:
+    """The variables that stand in a Makefile for the last words of a command."""
+    words = written.split()
+    if not count or len(words) != len(command.split()):
+        return ()
+    names = [re.fullmatch(r"\$[({](\w+)[)}]", word) for word in words[-count:]]
+    return tuple(name[1].lower() if name else "" for name in names)
 
 
 def _python(lying: Lying) -> list[Start]:
@@ -145,7 +160,7 @@ def _built(lying: Lying) -> list[Start]:
         cc = "cc" if path.suffix == ".c" else "c++"
         out = shlex.quote(target)
         build = f"make -s {out}" if makefile else f"{cc} -O2 -o {out} {shlex.quote(name)} -lm"
-        takes = re.search(r"\bmain\s*\([^)]*argv", text) is not None
+        takes = re.search(r"\bmain\s*\([^)]*,", text) is not None
         starts.append(Start(_build_and_run(build, target, f"./{out}", takes), name))
     return [*starts, *_cargo(lying)]
 
@@ -183,7 +198,7 @@ def _cargo(lying: Lying) -> list[Start]:
             build = f"{shlex.quote(tool.command)} build -q --release --offline --bin {binary}"
             takes = "env::args" in lying.sources[place] or "clap" in lying.sources[place]
             words = _build_and_run(build, binary, f"./target/release/{binary}", takes)
-            starts.append(Start(words, place, (), tool.environment, tool.reads))
+            starts.append(Start(words, place, (), tool.environment, reads=tool.reads))
     return starts
 
 
@@ -241,6 +256,7 @@ def best_start(
             if key not in told or (fits and not has_accelerator):
                 told[key] = each
     candidates = [s._replace(arguments=told[s.entry].arguments,
+                             called=told[s.entry].called,
                              environment=s.environment or told[s.entry].environment)
                   if s.entry in told else s for s in starts]  # fmt: skip
     known = {key for each in spelled for key in _keys(each, starts)}
