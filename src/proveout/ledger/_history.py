@@ -52,6 +52,8 @@ class History:
     account: Account = field(default_factory=lambda: Account(0.0))
     decisions: tuple[Decided, ...] = ()
     merges_refused: tuple[MergeRefused, ...] = ()
+    merges_tried: tuple[tuple[str, ...], ...] = ()
+    """The members of each merge, those refused too, since the ladder was last climbed."""
     forecasts: Mapping[str, ForecastMade] = field(default_factory=dict)
     forecasts_scored: Mapping[str, ForecastScored] = field(default_factory=dict)
     verdicts: VerdictsRead | None = None
@@ -139,6 +141,7 @@ class HistoryBuilder:
         self._by_id: dict[str, Trial] = {}
         self._decisions: list[Decided] = []
         self._merges_refused: list[MergeRefused] = []
+        self._merges_tried: list[tuple[str, ...]] = []
         self._forecasts: dict[str, ForecastMade] = {}
         self._forecasts_scored: dict[str, ForecastScored] = {}
         self._opened: StudyOpened | None = None
@@ -211,8 +214,11 @@ class HistoryBuilder:
             case IdeaAdded() as added:
                 self._ideas[added.idea.name] = added.idea
                 self._diff_lines[added.idea.name] = added.diff_lines
-                self._ended = None
-                self._compounding = added.idea.kind == "stack"
+                if added.idea.kind == "stack":
+                    self._ended, self._compounding = None, True
+                    self._merges_tried.append(added.idea.members)
+                else:
+                    self._climb_again()
                 self._took(added.request, f"{added.idea.name} was added")
                 if added.ask:
                     self._brought[added.idea.name] = added.ask
@@ -241,7 +247,7 @@ class HistoryBuilder:
                 self._took(asked.request, "the study stops once what runs has ended")
             case BudgetAdded() as added_budget:
                 self._added += added_budget.amount
-                self._ended, self._compounding = None, False
+                self._climb_again()
                 self._took(
                     added_budget.request, f"the budget grew by {compact(added_budget.amount)}"
                 )
@@ -250,6 +256,9 @@ class HistoryBuilder:
                 self._compounding |= decided.action == LADDER_ENDED
             case MergeRefused() as refused:
                 self._merges_refused.append(refused)
+                base = self._ideas.get(refused.base)
+                members = base.members if base and base.members else (refused.base,)
+                self._merges_tried.append((*members, refused.idea))
                 self._compounding = True
             case ForecastMade() as forecast:
                 self._forecasts[forecast.idea] = forecast
@@ -260,8 +269,7 @@ class HistoryBuilder:
                 self._verdicts = verdicts
             case StudyOpened() as opened:
                 self._opened = opened
-                self._ended = None
-                self._compounding = False
+                self._climb_again()
             case StudyEnded() as ended:
                 self._ended = ended
 
@@ -276,6 +284,7 @@ class HistoryBuilder:
             account=self.account,
             decisions=tuple(self._decisions),
             merges_refused=tuple(self._merges_refused),
+            merges_tried=tuple(self._merges_tried),
             forecasts=MappingProxyType(dict(self._forecasts)),
             forecasts_scored=MappingProxyType(dict(self._forecasts_scored)),
             verdicts=self._verdicts,
@@ -300,10 +309,15 @@ class HistoryBuilder:
         if request:
             self._requests[request] = outcome
 
+    def _climb_again(self) -> None:
+        """What there is to compound is found out anew."""
+        self._ended, self._compounding = None, False
+        self._merges_tried = []
+
     def _restore(self, restored: IdeaRestored) -> None:
         self._withdrawn.pop(restored.name, None)
         self._refused = [each for each in self._refused if each.name != restored.name]
-        self._ended, self._compounding = None, False
+        self._climb_again()
         self._took(restored.request, f"{restored.name} may be tried again")
 
     def _start(self, started: TrialStarted, at: float) -> None:

@@ -155,12 +155,12 @@ def _arm_price(study: Study) -> float:
 
 
 def _in_order(history: History, winners: Iterable[str]) -> tuple[str, ...]:
-    """The winners as they are merged: first those that stacks were made of, in that order, then the
-    others, best first. Else each new score could begin another stack and leave one half proven."""
+    """The winners as they are merged: in the order in which they were tried since the ladder was
+    last climbed, then the others, best first. Else each new score could begin another stack and
+    leave one half proven."""
     won = list(winners)
-    stacked = [name for idea in history.ideas.values() if idea.kind == "stack"
-               for name in idea.members]  # fmt: skip
-    return tuple(dict.fromkeys([*(name for name in stacked if name in won), *won]))
+    tried = [name for members in history.merges_tried for name in members if name in won]
+    return tuple(dict.fromkeys([*tried, *won]))
 
 
 def _kept_back(study: Study, history: History, winners: Iterable[str]) -> dict[str, float]:
