@@ -7,6 +7,7 @@ from proveout.ledger._beliefs import (
     Verdict,
     VerdictsRead,
 )
+from proveout.ledger._builder import HistoryBuilder
 from proveout.ledger._chain import LedgerCheck
 from proveout.ledger._events import (
     SCHEMA_VERSION,
@@ -37,7 +38,7 @@ from proveout.ledger._events import (
 )
 from proveout.ledger._faults import explain
 from proveout.ledger._follow import LedgerFollower
-from proveout.ledger._history import History, HistoryBuilder
+from proveout.ledger._history import History
 from proveout.ledger._improvement import (
     Attempted,
     GateRead,

@@ -7,9 +7,10 @@ import sqlite3
 import threading
 from pathlib import Path
 
+from proveout.ledger._builder import HistoryBuilder
 from proveout.ledger._chain import ChainReader, LedgerCheck, rows_after
 from proveout.ledger._faults import explained, no_ledger
-from proveout.ledger._history import History, HistoryBuilder
+from proveout.ledger._history import History
 from proveout.ledger._ledger import LEDGER_FILE, check_version, entry_of, open_to_read
 
 

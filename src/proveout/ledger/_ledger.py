@@ -21,6 +21,7 @@ from proveout.errors import (
     StudyBusy,
 )
 from proveout.ideas import Idea
+from proveout.ledger._builder import HistoryBuilder
 from proveout.ledger._chain import (
     ChainRow,
     LedgerCheck,
@@ -41,7 +42,7 @@ from proveout.ledger._events import (
     TrialStarted,
 )
 from proveout.ledger._faults import explain, explained, no_ledger
-from proveout.ledger._history import History, HistoryBuilder
+from proveout.ledger._history import History
 from proveout.ledger._records import TrialRecord
 
 LEDGER_FILE = "ledger.sqlite"

@@ -4,42 +4,39 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from proveout.errors import ScoringFailed, UserError
-from proveout.loop._choose_score import NOT_YET, Choose, ScoreWish, choose_score
+from proveout.errors import UserError
+from proveout.loop._choose_score import NOT_YET, Choose, ScoreWish
+from proveout.loop._draft import FIRST_LOOK, LONG_LOOK, Draft
+from proveout.loop._first_read import (
+    curve_in,
+    is_too_short,
+    no_score,
+    read_first,
+    reported_by,
+)
 from proveout.loop._probe import Probe, Prober, prober
-from proveout.loop._readings import NO_OUT, missed, own_output, with_direction, with_missed
-from proveout.loop._score_command import check_command, chosen, command_score, held_back, lay_files
+from proveout.loop._readings import NO_OUT, own_output, with_direction, with_missed
+from proveout.loop._score_command import check_command, command_score, held_back, lay_files
 from proveout.loop._starters import write_starters
 from proveout.runners import usable_cores
-from proveout.study import STUDY_FILE, Study, read_study
+from proveout.study import Study
 from proveout.survey import (
-    Counted,
-    CurveLines,
     Plan,
     Reported,
-    Scored,
     Survey,
     Wishes,
     apply_wishes,
     computes,
-    curve_of,
     less_work,
     plan_study,
-    reported,
-    study_text,
     survey,
 )
-from proveout.trials import TrialFolder, read_text
 from proveout.units import Compute, compact
 
 _SHORT_SECONDS = 10.0
-_FIRST_LOOK, _LONG_LOOK = {0: 20.0}, {0: 200.0}
-"""Seconds that the smallest rung is taken for, before it is known; after about twice that much it
-is ended. The long look is for programs of which shorter runs are no faster."""
 _SQUEEZED_SECONDS = 1800.0
 """What the budget of a program that had to be made shorter may take, unless a person says."""
 _TIMES_SHORTER = 3
@@ -75,6 +72,33 @@ def adopt_program(
         UserError: no program is found, something must be said of it, or `folder` is in use.
         EnvironmentFailure: the disk is full or the launcher died.
     """
+    draft, plan = _begin(program, folder, wishes, score, time_seconds)
+    with prober(draft.write(plan, draft.unscored, FIRST_LOOK)) as ours:
+        plan, first = _first_look(ours, draft, plan)
+        read = read_first(ours, draft, plan, first, score, choose)
+        larger = _larger(ours, draft, first, plan)
+        if larger is not None and is_too_short(ours, draft, score, read, larger):
+            plan, first, larger = _from_rung(ours, draft, plan, first, larger)
+            read = read_first(ours, draft, plan, first, score, choose)
+        if larger is not None:
+            seen = reported_by(ours, draft, larger)
+            plan = with_direction(plan, read.told, seen, score)
+            if score.command is None:
+                plan = with_missed(plan, read.told, read.numbers, seen)
+            more = ours.of(draft.study).folder(larger.trial)
+            read = replace(read, curve=read.curve or curve_in(seen, plan, larger.trial.rung, more))
+    limit = None if draft.time_seconds is None else draft.time_seconds * usable_cores()
+    study = draft.write(plan, read.scored, _seconds(first, larger), read.curve, limit)
+    notes = [note for note in (_short_of_target(study), no_score(read)) if note]
+    plan = replace(plan, notes=(*plan.notes, *notes))
+    ideas = write_starters(plan, folder / "ideas")
+    return Adopted(study, draft.found, plan, first, read.told, read.numbers, ideas)
+
+
+def _begin(
+    program: Path, folder: Path, wishes: Wishes, score: ScoreWish, time_seconds: float | None
+) -> tuple[Draft, Plan]:
+    """Looks at the program and makes the study's folder."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         word = shlex.quote(str(folder))
         raise UserError(
@@ -85,129 +109,39 @@ def adopt_program(
     found = apply_wishes(survey(program, wishes.train), wishes)
     if score.held_out is not None:
         found = held_back(found, score.held_out)
-    plan = plan_study(found, wishes)
-    folder.mkdir(parents=True, exist_ok=True)
+    plan, unscored = plan_study(found, wishes), NOT_YET
+    (folder / "ideas").mkdir(parents=True)
     if score.command is not None:
         lay_files(found, score, folder)
-    (folder / "ideas").mkdir(exist_ok=True)
-    unscored = NOT_YET
-    if score.command is not None:
         unscored = command_score(found, score, folder, None)
-    desk = _Draft(folder, found, wishes, time_seconds, unscored)
-    with prober(desk.write(plan, unscored, _FIRST_LOOK)) as ours:
-        plan, first = _first_look(ours, desk, plan)
-        there = ours.of(desk.study)
-        left = there.folder(first.trial)
-        numbers = reported(left.out, left.log)
-        if score.command is not None:
-            told, scored = _by_command(ours, desk, plan, first, score, choose)
-        else:
-            told, scored = choose_score(numbers, score, choose)
-        curve = _curve(numbers, plan, 0, left)
-        larger = _larger(ours, desk, first, plan)
-        if larger is not None and not score.named and score.command is None:
-            more = there.folder(larger.trial)
-            seen = reported(more.out, more.log)
-            if missed(told, numbers, seen) and not wishes.rungs:
-                plan, first, larger = _from_rung(ours, desk, plan, first, larger)
-                there = ours.of(desk.study)
-                left = there.folder(first.trial)
-                numbers = reported(left.out, left.log)
-                told, scored = choose_score(numbers, score, choose)
-                curve = _curve(numbers, plan, 0, left)
-        if larger is not None:
-            more = there.folder(larger.trial)
-            seen = reported(more.out, more.log)
-            plan = with_direction(plan, told, seen, score)
-            if score.command is None:
-                plan = with_missed(plan, told, numbers, seen)
-            curve = curve or _curve(seen, plan, larger.trial.rung, more)
-    seconds = _seconds(first, larger)
-    limit = None if desk.time_seconds is None else desk.time_seconds * usable_cores()
-    study = desk.write(plan, scored, seconds, curve, limit)
-    if short := _short_of_target(study):
-        plan = replace(plan, notes=(*plan.notes, short))
-    if told is None and numbers:
-        names = ", ".join(dict.fromkeys(each.name for each in numbers[:12]))
-        note = f"it reports {names}, none of which is called like a score: --score NAME takes one, \
-and --goal says whether more of it is better"  # fmt: skip
-        plan = replace(plan, notes=(*plan.notes, note))
-    ideas = write_starters(plan, folder / "ideas")
-    return Adopted(study, found, plan, first, told, numbers, ideas)
+    return Draft(folder, found, wishes, time_seconds, unscored), plan
 
 
-def _by_command(
-    ours: Prober, desk: _Draft, plan: Plan, first: Probe, wish: ScoreWish, choose: Choose
-) -> tuple[Reported | None, Scored]:
-    """The score that a command computes; where nobody says which of the numbers that it prints, it
-    is run once to see them."""
-    told = None
-    if wish.pattern is None and "{score}" not in (wish.command or "") and first.failure is None:
-        study = desk.write(plan, desk.unscored, _FIRST_LOOK)
-        try:
-            log = ours.of(study).score_output(first)
-        except ScoringFailed as error:
-            raise UserError(f"--score-command cannot score the smallest trial: {error}") from None
-        printed = reported(log.parent / "none", log)
-        told = chosen(printed, wish, choose)
-        if told is None:
-            raise UserError(
-                f"--score-command {wish.command!r} printed no number that looks like a score; say "
-                "where it stands with --pattern 'accuracy: (\\S+)', or name {score}, the file that "
-                f"it writes. It printed: {read_text(log)[-500:].strip() or 'nothing'}"
-            )
-    return told, command_score(desk.found, wish, desk.folder, told)
-
-
-class _Draft:
-    """The study's file while it is being found out what goes in."""
-
-    def __init__(
-        self, folder: Path, found: Survey, wishes: Wishes, time_seconds: float | None,
-        unscored: Scored,
-    ) -> None:  # fmt: skip
-        self.folder, self.found, self.wishes, self.unscored = folder, found, wishes, unscored
-        self.time_seconds = time_seconds
-        self.study: Study
-
-    def write(
-        self, plan: Plan, scored: Scored, seconds: Mapping[int, float],
-        curve: CurveLines | None = None, most_seconds: float | None = None,
-    ) -> Study:  # fmt: skip
-        """Writes the file anew and reads it back."""
-        text = study_text(
-            self.found, plan, self.wishes, self.folder, scored, curve, seconds, most_seconds
-        )
-        (self.folder / STUDY_FILE).write_text(text, encoding="utf-8")
-        self.study = read_study(self.folder)
-        return self.study
-
-
-def _first_look(ours: Prober, desk: _Draft, plan: Plan) -> tuple[Plan, Probe]:
+def _first_look(ours: Prober, draft: Draft, plan: Plan) -> tuple[Plan, Probe]:
     """The smallest trial, made smaller until it ends soon enough to go on with, and found out where
     it writes."""
-    told, whole = desk.wishes, plan
+    told, whole = draft.wishes, plan
     first = ours.run(scored=False)
     for stage in (1, 2, 3):
-        if not _was_slow(first) or desk.wishes.rungs:
+        if not _was_slow(first) or draft.wishes.rungs:
             break
-        plan = _squeezed(desk, stage)
-        first = ours.of(desk.write(plan, desk.unscored, _FIRST_LOOK)).run(scored=False)
-        desk.time_seconds = desk.time_seconds or _SQUEEZED_SECONDS
+        plan = _squeezed(draft, stage)
+        first = ours.of(draft.write(plan, draft.unscored, FIRST_LOOK)).run(scored=False)
+        draft.time_seconds = draft.time_seconds or _SQUEEZED_SECONDS
     if _was_slow(first):
-        desk.wishes, plan = told, whole
-        first = ours.of(desk.write(plan, desk.unscored, _LONG_LOOK)).run(scored=False)
+        draft.wishes, plan = told, whole
+        first = ours.of(draft.write(plan, draft.unscored, LONG_LOOK)).run(scored=False)
     if plan.out == NO_OUT and (other := own_output(first)):
         plan = replace(
             plan, out=other, notes=tuple(n for n in plan.notes if "output folder" not in n)
         )
-        first = ours.of(desk.write(plan, desk.unscored, _FIRST_LOOK)).run(scored=False)
-    for _ in range(_TIMES_SHORTER if desk.time_seconds is not None else 0):
-        shorter = _in_time(ours, desk, plan, first)
+        first = ours.of(draft.write(plan, draft.unscored, FIRST_LOOK)).run(scored=False)
+    for _ in range(_TIMES_SHORTER if draft.time_seconds is not None else 0):
+        shorter = _in_time(ours, draft, plan, first)
         if shorter is None or shorter.rungs == plan.rungs:
             break
         plan = shorter
-        first = ours.of(desk.write(plan, desk.unscored, _FIRST_LOOK)).run(scored=False)
+        first = ours.of(draft.write(plan, draft.unscored, FIRST_LOOK)).run(scored=False)
     return plan, first
 
 
@@ -215,23 +149,23 @@ def _was_slow(probe: Probe) -> bool:
     return probe.failure is not None and probe.failure.kind == "timed out"
 
 
-def _in_time(ours: Prober, desk: _Draft, plan: Plan, first: Probe) -> Plan | None:
+def _in_time(ours: Prober, draft: Draft, plan: Plan, first: Probe) -> Plan | None:
     """A plan with shorter runs, where the time that there is would not do for a few ideas: the
     baseline and three of them once at each rung, and both arms at the target."""
-    if first.failure is not None or plan.counts_flops or desk.time_seconds is None:
+    if first.failure is not None or plan.counts_flops or draft.time_seconds is None:
         return None
-    larger = _larger(ours, desk, first, plan)
+    larger = _larger(ours, draft, first, plan)
     seconds = _seconds(first, larger)
-    amounts = computes(plan, desk.wishes, desk.found, seconds)
+    amounts = computes(plan, draft.wishes, draft.found, seconds)
     start = max(0.0, first.exit.wall_seconds - amounts[0])
     starts = _FEW_ARMS * len(amounts) * start / usable_cores()
     runs = _FEW_ARMS * sum(amounts) / usable_cores()
-    aside = _set_aside(desk.study, amounts[-1]) / usable_cores()
-    if starts + aside <= desk.time_seconds / 2:
+    aside = _set_aside(draft.study, amounts[-1]) / usable_cores()
+    if starts + aside <= draft.time_seconds / 2:
         starts += aside
-    if starts + runs <= desk.time_seconds:
+    if starts + runs <= draft.time_seconds:
         return None
-    return _shorter(desk, plan, max(0.02, (desk.time_seconds - starts) / runs))
+    return _shorter(draft, plan, max(0.02, (draft.time_seconds - starts) / runs))
 
 
 def _set_aside(study: Study, target_seconds: float) -> float:
@@ -267,25 +201,25 @@ def _seconds(first: Probe, larger: Probe | None) -> dict[int, float]:
     return seconds
 
 
-def _shorter(desk: _Draft, plan: Plan, factor: float) -> Plan:
+def _shorter(draft: Draft, plan: Plan, factor: float) -> Plan:
     """The same plan with less of each run, for a study that must end in time."""
-    desk.wishes = replace(desk.wishes, share=desk.wishes.share * factor)
-    part = f"{desk.wishes.share:.2g}"
+    draft.wishes = replace(draft.wishes, share=draft.wishes.share * factor)
+    part = f"{draft.wishes.share:.2g}"
     note = f"to end in time rungs and target are {part} of what the program does by itself"
     kept = [each for each in plan.notes if not each.startswith("to end in time")]
-    return replace(plan_study(desk.found, desk.wishes), out=plan.out, notes=(*kept, note))
+    return replace(plan_study(draft.found, draft.wishes), out=plan.out, notes=(*kept, note))
 
 
-def _squeezed(desk: _Draft, stage: int) -> Plan:
+def _squeezed(draft: Draft, stage: int) -> Plan:
     """A plan for a program whose smallest run is too slow here: shorter by eight at each stage,
     with fewer evaluations, and then with smaller batches."""
-    wishes, share = desk.wishes, 0.125**stage
+    wishes, share = draft.wishes, 0.125**stage
     fixed = dict(wishes.fixed) | {
-        each.name: value for each in desk.found.parameters
+        each.name: value for each in draft.found.parameters
         if each.name not in wishes.fixed and (value := less_work(each, stage)) is not None
     }  # fmt: skip
-    desk.wishes = replace(wishes, fixed=fixed, share=share)
-    plan = plan_study(desk.found, desk.wishes)
+    draft.wishes = replace(wishes, fixed=fixed, share=share)
+    plan = plan_study(draft.found, draft.wishes)
     smaller = "".join(f", {name} = {value}" for name, value in fixed.items())
     note = (
         f"its smallest run takes long here, so rungs and target are "
@@ -295,41 +229,31 @@ def _squeezed(desk: _Draft, stage: int) -> Plan:
     return replace(plan, notes=(*plan.notes, note))
 
 
-def _curve(
-    numbers: Sequence[Reported], plan: Plan, rung: int, left: TrialFolder
-) -> CurveLines | None:
-    count = {**plan.parameters, **plan.rungs[rung]}.get(plan.steps or "") if plan.rungs else None
-    counted = None
-    if plan.steps is not None and isinstance(count, int | float):
-        counted = Counted(plan.steps, float(count))
-    return curve_of(numbers, counted, plan.counts_flops, left.out, left.log)
-
-
-def _larger(ours: Prober, desk: _Draft, first: Probe, plan: Plan) -> Probe | None:
+def _larger(ours: Prober, draft: Draft, first: Probe, plan: Plan) -> Probe | None:
     """A trial at the highest rung that is short enough: to see how time grows, and what only a
     longer run reports."""
     if first.failure is not None or first.exit.wall_seconds > _SHORT_SECONDS:
         return None
-    amounts = computes(plan, desk.wishes, desk.found, _seconds(first, None))
+    amounts = computes(plan, draft.wishes, draft.found, _seconds(first, None))
     fits = [n for n in range(1, len(plan.rungs) - 1) if plan.counts_flops
             or amounts[n] <= _LARGER_SECONDS]  # fmt: skip
     if not fits:
         return None
-    probe = ours.of(desk.study).run(fits[-1], scored=False)
+    probe = ours.of(draft.study).run(fits[-1], scored=False)
     return probe if probe.failure is None else None
 
 
 def _from_rung(
-    ours: Prober, desk: _Draft, plan: Plan, first: Probe, larger: Probe
+    ours: Prober, draft: Draft, plan: Plan, first: Probe, larger: Probe
 ) -> tuple[Plan, Probe, Probe | None]:
     """The plan with the rung that reports more as its smallest, and its trials; as it was where
     that changes nothing."""
-    desk.wishes = replace(desk.wishes, skipped=larger.trial.rung)
-    raised = replace(plan_study(desk.found, desk.wishes), out=plan.out)
+    draft.wishes = replace(draft.wishes, skipped=larger.trial.rung)
+    raised = replace(plan_study(draft.found, draft.wishes), out=plan.out)
     if raised.rungs[0] == plan.rungs[0]:
         return plan, first, larger
     note = ("the smallest rung is as long as a run must be to report its score; a smaller interval "
             "between its reports allows smaller ones (--set)")  # fmt: skip
     raised = replace(raised, notes=(*plan.notes, note))
-    again = ours.of(desk.write(raised, desk.unscored, _seconds(larger, None))).run(scored=False)
-    return raised, again, _larger(ours, desk, again, raised)
+    again = ours.of(draft.write(raised, draft.unscored, _seconds(larger, None))).run(scored=False)
+    return raised, again, _larger(ours, draft, again, raised)

@@ -1,0 +1,101 @@
+"""What the smallest trial of a program reported, and what of it is the score."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from proveout.errors import ScoringFailed, UserError
+from proveout.loop._choose_score import Choose, ScoreWish, choose_score
+from proveout.loop._draft import FIRST_LOOK, Draft
+from proveout.loop._probe import Probe, Prober
+from proveout.loop._readings import missed
+from proveout.loop._score_command import chosen, command_score
+from proveout.survey import Counted, CurveLines, Plan, Reported, Scored, curve_of, reported
+from proveout.trials import TrialFolder, read_text
+
+
+@dataclass(frozen=True)
+class FirstRead:
+    """What the smallest trial reported, and what of it is the score."""
+
+    numbers: tuple[Reported, ...]
+    told: Reported | None
+    scored: Scored
+    curve: CurveLines | None
+
+
+def read_first(
+    ours: Prober, draft: Draft, plan: Plan, first: Probe, wish: ScoreWish, choose: Choose
+) -> FirstRead:
+    """Reads what a trial at the smallest rung left, and finds the score in it.
+
+    Raises:
+        UserError: what was said of the score fits nothing that it reported.
+    """
+    numbers = reported_by(ours, draft, first)
+    if wish.command is not None:
+        told, scored = _by_command(ours, draft, plan, first, wish, choose)
+    else:
+        told, scored = choose_score(numbers, wish, choose)
+    return FirstRead(numbers, told, scored,
+                 curve_in(numbers, plan, 0, ours.of(draft.study).folder(first.trial)))  # fmt: skip
+
+
+def reported_by(ours: Prober, draft: Draft, probe: Probe) -> tuple[Reported, ...]:
+    """Every number that a trial left, likeliest score first."""
+    left = ours.of(draft.study).folder(probe.trial)
+    return reported(left.out, left.log)
+
+
+def is_too_short(
+    ours: Prober, draft: Draft, wish: ScoreWish, read: FirstRead, larger: Probe
+) -> bool:
+    """Whether a longer trial reports a likelier score, and nobody said which it is or which rungs
+    there are."""
+    if wish.named or wish.command is not None or draft.wishes.rungs:
+        return False
+    return bool(missed(read.told, read.numbers, reported_by(ours, draft, larger)))
+
+
+def no_score(read: FirstRead) -> str:
+    """What is said where it reports numbers and none is called like a score; else empty."""
+    if read.told is not None or not read.numbers:
+        return ""
+    names = ", ".join(dict.fromkeys(each.name for each in read.numbers[:12]))
+    return (f"it reports {names}, none of which is called like a score: --score NAME takes one, "
+            "and --goal says whether more of it is better")  # fmt: skip
+
+
+def _by_command(
+    ours: Prober, draft: Draft, plan: Plan, first: Probe, wish: ScoreWish, choose: Choose
+) -> tuple[Reported | None, Scored]:
+    """The score that a command computes; where nobody says which of the numbers that it prints, it
+    is run once to see them."""
+    told = None
+    if wish.pattern is None and "{score}" not in (wish.command or "") and first.failure is None:
+        study = draft.write(plan, draft.unscored, FIRST_LOOK)
+        try:
+            log = ours.of(study).score_output(first)
+        except ScoringFailed as error:
+            raise UserError(f"--score-command cannot score the smallest trial: {error}") from None
+        printed = reported(log.parent / "none", log)
+        told = chosen(printed, wish, choose)
+        if told is None:
+            raise UserError(
+                f"--score-command {wish.command!r} printed no number that looks like a score; say "
+                "where it stands with --pattern 'accuracy: (\\S+)', or name {score}, the file that "
+                f"it writes. It printed: {read_text(log)[-500:].strip() or 'nothing'}"
+            )
+    return told, command_score(draft.found, wish, draft.folder, told)
+
+
+def curve_in(
+    numbers: Sequence[Reported], plan: Plan, rung: int, left: TrialFolder
+) -> CurveLines | None:
+    """Where the curve of a trial at a rung is to be read; None where it leaves none."""
+    count = {**plan.parameters, **plan.rungs[rung]}.get(plan.steps or "") if plan.rungs else None
+    counted = None
+    if plan.steps is not None and isinstance(count, int | float):
+        counted = Counted(plan.steps, float(count))
+    return curve_of(numbers, counted, plan.counts_flops, left.out, left.log)
