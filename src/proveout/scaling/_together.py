@@ -21,7 +21,7 @@ from proveout.scaling._checks import Floats
 from proveout.scaling._field_prior import Course
 from proveout.scaling._outlook import Information
 
-_SHARE_SD = 0.3  # of what is kept of the sum; merges measured so far kept 0.65 to 1.2
+_SHARE_SD = 0.3  # of what is kept of the sum; the quickstart's merges kept 0.6 to 0.95 (LOG.md)
 _APART_SD = 0.15  # of what ideas do to each other, as a share of the sum's size
 _APART = Course(fade_per_decade=0.1, slope_sd=0.5, turn_per_decade=0.3, rough_sd=0.05)
 _BEYOND = 1.2
