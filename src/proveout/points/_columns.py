@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from proveout.errors import UserError
 from proveout.points._table import refuse
 
 FLOPS_PER_PARAM_TOKEN = 6.0
@@ -46,6 +47,23 @@ LETTERS = {"compute": "c", "params": "n", "tokens": "d t", "unique_tokens": "u",
 def plain_name(name: str) -> str:
     """`Training FLOPs ` as `training_flops`, and so `config.training_flops` of a tracker."""
     return re.sub(r"[^a-z0-9]+", "_", _TRACKED.sub("", name.strip().lower())).strip("_")
+
+
+def given_columns(
+    path: Path, header: Sequence[str], given: Mapping[str, str], allowed: Collection[str]
+) -> tuple[dict[str, int], dict[int, str]]:
+    """The columns that a person named, by role, and the plain names of all others, by place.
+
+    Raises:
+        UserError: a role that there is not, or a column that the table has not.
+    """
+    unknown = [role for role in given if role not in allowed]
+    if unknown:
+        raise UserError(f"there is no {unknown[0]!r} to name a column for; "
+                        f"allowed: {', '.join(allowed)}")  # fmt: skip
+    roles = {role: named_column(path, header, role, name) for role, name in given.items() if name}
+    left = {i: plain_name(name) for i, name in enumerate(header) if i not in roles.values()}
+    return roles, left
 
 
 def named_column(path: Path, header: Sequence[str], role: str, name: str) -> int:

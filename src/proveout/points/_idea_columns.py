@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
-from proveout.errors import DataError, UserError
+from proveout.errors import DataError
 from proveout.points._amounts import (
     SIDE_UNITS,
     UNITS,
@@ -27,7 +27,7 @@ from proveout.points._columns import (
     SCORES,
     SYNONYMS,
     by_synonym,
-    named_column,
+    given_columns,
     plain_name,
 )
 from proveout.points._direction import more_is_better, only_loss, only_score
@@ -90,12 +90,7 @@ def find_columns(
         "loss": (),
         "failure": _FAILURE_NAMES,
     }
-    unknown = [role for role in given if role not in tiers]
-    if unknown:
-        raise UserError(f"there is no {unknown[0]!r} to name a column for; "
-                        f"allowed: {', '.join(tiers)}")  # fmt: skip
-    roles = {role: named_column(path, header, role, name) for role, name in given.items() if name}
-    left = {i: plain_name(name) for i, name in enumerate(header) if i not in roles.values()}
+    roles, left = given_columns(path, header, given, tiers)
     narrow = {"idea": partial(_ideas_among, table), "scale": partial(_scales_among, path, table)}
     for role, words in tiers.items():
         known = () if role in given else words

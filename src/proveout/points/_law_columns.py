@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from proveout.errors import UserError
 from proveout.points._amounts import named_for, scale_words
 from proveout.points._columns import (
     ERRORS,
@@ -15,7 +14,7 @@ from proveout.points._columns import (
     SCORES,
     SYNONYMS,
     by_synonym,
-    named_column,
+    given_columns,
     plain_name,
 )
 from proveout.points._direction import only_loss
@@ -26,12 +25,7 @@ SCALES = ("compute", "params", "tokens", "unique_tokens")
 
 def law_columns(path: Path, header: Sequence[str], given: Mapping[str, str]) -> dict[str, int]:
     """Where in the header the column is that holds something, by what it holds."""
-    unknown = [role for role in given if role not in SYNONYMS]
-    if unknown:
-        raise UserError(f"there is no {unknown[0]!r} to name a column for; "
-                        f"allowed: {', '.join(SYNONYMS)}")  # fmt: skip
-    roles = {role: named_column(path, header, role, name) for role, name in given.items() if name}
-    left = {i: plain_name(name) for i, name in enumerate(header) if i not in roles.values()}
+    roles, left = given_columns(path, header, given, SYNONYMS)
     for role in SYNONYMS:
         tiers: tuple[str, ...] = SYNONYMS[role], LETTERS.get(role, "")
         if role == "loss":
