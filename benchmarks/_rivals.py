@@ -13,7 +13,7 @@ from scipy.special import ndtr, ndtri
 
 from proveout.scaling import Cells, measure_cells
 from proveout.verdicts._decide import DECADES, believe_table, board_of_table
-from proveout.verdicts._decision import standing
+from proveout.verdicts._decision import at_target
 from proveout.verdicts._table import tabulate
 
 Floats = npt.NDArray[np.float64]
@@ -48,7 +48,7 @@ def ours(cut: Cut) -> Forecast:
     belief, _ = believe_table(
         board_of_table(table, cut.target**exponent, exponent), table, named=True
     )
-    stands = standing(belief, named=True)
+    stands = at_target(belief, named=True)
     place = np.array([table.arms.index(idea) for idea in cut.ideas])
     at = belief.at_target
     quantiles = np.stack([at.quantiles(level)[:, 0] for level in QUANTILES], axis=1)

@@ -27,7 +27,7 @@ from proveout.verdicts._forecast import is_proven
 from proveout.verdicts._named import policy_named
 from proveout.verdicts._promote import is_confirmed, next_check
 from proveout.verdicts._reference import mean_gaps
-from proveout.verdicts._rules import gap_between, is_broken, standing
+from proveout.verdicts._rules import gap_between, held, is_broken
 
 _STACK_RUNGS = 3
 """A stack is proven out at this many of the highest rungs."""
@@ -50,7 +50,7 @@ def compound(study: Study, history: History, board: Board, slots: int) -> Action
     """Merges what won on the ladder's board, best first, each merge proven out; then the target."""
     ladder = _ladder_only(study, history)
     kept = () if study.policy.name == _OURS else _kept(study, board)
-    holding, unchecked = standing(study, ladder)
+    holding, unchecked = held(study, ladder)
     back = _kept_back(study, history, (*holding, *unchecked, *kept))
     if check := next_check(study, history, (*unchecked, *kept), slots, back):
         return check

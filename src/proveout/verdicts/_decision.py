@@ -58,7 +58,7 @@ class Decision:
     warnings: tuple[str, ...] = ()
 
 
-class Standing(NamedTuple):
+class AtTarget(NamedTuple):
     """Of all arms at the target, [A] each, the baseline first: the mean gap to the baseline, or to
     the average where none is named, the ends of its 80% interval, the probability that it is below
     zero, and that the arm is the best of all."""
@@ -70,7 +70,7 @@ class Standing(NamedTuple):
     best: Floats
 
 
-def standing(belief: Belief, *, named: bool) -> Standing:
+def at_target(belief: Belief, *, named: bool) -> AtTarget:
     """What is believed of all arms. What is best is a question of all together, so it is drawn."""
     arms, known = _draw(belief), knowable(belief.cells, named=named)
     rivals = np.where(known, arms, np.inf) if known.any() else arms
@@ -78,9 +78,9 @@ def standing(belief: Belief, *, named: bool) -> Standing:
     best = (ties / ties.sum(axis=1, keepdims=True)).mean(axis=0)
     if named:
         still = np.hstack([[True], belief.cells.identical])
-        return Standing(*_of_gaps(belief.at_target, still), best)
+        return AtTarget(*_of_gaps(belief.at_target, still), best)
     average = arms[:, known].mean(axis=1, keepdims=True) if known.any() else 0.0
-    return Standing(*_of_draws(arms - average), best)
+    return AtTarget(*_of_draws(arms - average), best)
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +111,7 @@ class Judged:
     @classmethod
     def of(cls, board: Board, belief: Belief, exponent: float, *, named: bool) -> Judged:
         """Everything at once."""
-        numbers = standing(belief, named=named)
+        numbers = at_target(belief, named=named)
         multipliers = _multipliers(board, belief) if named else {}
         calls = call_all(board, belief)
         return cls(board, belief, exponent, named, *numbers, calls, multipliers)

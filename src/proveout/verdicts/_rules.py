@@ -26,11 +26,11 @@ _EXPLORATORY = "measured without isolation (level E), which is never enough to h
 
 def judge(study: Study, history: History) -> VerdictsRead:
     """The verdict on every idea. A pure function of the study and its history."""
-    standing = Standing.of(study, history)
+    now = Standing.of(study, history)
     laws = baseline_laws(study, history)
-    verdicts = _Table(study, history, standing, laws).verdicts()
+    verdicts = _Table(study, history, now, laws).verdicts()
     drawn = draw_baseline(laws, [10**at for at in _log_grid(study)]) if laws else None
-    aside = _chances_aside(standing)
+    aside = _chances_aside(now)
     ordered = tuple(sorted(verdicts, key=_order))
     return VerdictsRead(
         ordered, history.finished_trials, drawn, int(aside.size), float(aside.sum())
@@ -45,7 +45,7 @@ class Held(NamedTuple):
     """That would hold, and wait for their check with withheld targets."""
 
 
-def standing(study: Study, history: History) -> Held:
+def held(study: Study, history: History) -> Held:
     """The ideas that hold, and those that are about to."""
     now = Standing.of(study, history)
     before, calls = call_all(now.board, now.belief), _calls(study, history, now)
