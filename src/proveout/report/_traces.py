@@ -48,11 +48,13 @@ def write_traces(
 
     `entries` are the ledger's, `diffs` each idea's change.
     """
-    traces = list(read_traces(study, history, entries, diffs))
     # ASCII: no line is broken by what some reader takes for the end of one.
-    lines = (json.dumps(each.model_dump(mode="json"), allow_nan=False) for each in traces)
-    write_whole(path, "".join(f"{line}\n" for line in lines))
-    return len(traces)
+    lines = (
+        json.dumps(each.model_dump(mode="json"), allow_nan=False) + "\n"
+        for each in read_traces(study, history, entries, diffs)
+    )
+    write_whole(path, lines)
+    return sum(name != BASELINE for name in history.ideas)
 
 
 def read_traces(
