@@ -10,7 +10,8 @@ import pytest
 
 from proveout.replay import Played, Simulator, World, play
 from proveout.scaling import Information
-from proveout.verdicts import Board, Choice, InformationPolicy, Pick
+from proveout.verdicts import Board, Choice, InformationPolicy, Pick, believe_board
+from proveout.verdicts._calls import call_all
 from proveout.verdicts._worth import gain_by, regret, worth_now
 
 Array = npt.NDArray[np.float64]
@@ -255,11 +256,18 @@ class TestWhenItStops:
         assert not choice.picks
         assert "less than the cheapest trial" in choice.why
 
-    def test_all_seeds_bought_is_said(self) -> None:
-        world = world_of(line(-0.06, -0.06), line(0.06, 0.06), sd=0.1)
-        choice = PLAIN.choose(replace(filled(world, everywhere(2, 4, 2)), seeds=(1, 2)), 4)
+    def test_what_stays_undecided_for_want_of_seeds_is_named(self) -> None:
+        """And what is decided is not, although its seeds are bought too."""
+        world = world_of(line(-0.1, -0.1), line(0.1, 0.1), line(0.9, 0.9), sd=0.15)
+        board = replace(filled(world, everywhere(3, 4, 2)), seeds=(1, 2))
+        calls = call_all(board, believe_board(board))
+        undecided = {f"idea-{idea}" for idea in range(3) if calls[idea].verdict == "undecided"}
+        assert {"idea-2"}.isdisjoint(undecided)
+        assert undecided
+        choice = PLAIN.choose(board, 4)
         assert not choice.picks
-        assert "every seed that the study allows is bought" in choice.why
+        assert {name for name in board.arms if name in choice.why} == undecided
+        assert "seeds.per_rung" in choice.why
 
     def test_without_ideas_there_is_nothing_to_do(self) -> None:
         assert PLAIN.choose(empty(0), 4) == Choice((), "there is no idea to prove")

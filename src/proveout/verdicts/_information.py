@@ -23,6 +23,7 @@ from proveout.scaling import own_variance
 from proveout.units import compact
 from proveout.verdicts._believe import Belief, believe_board
 from proveout.verdicts._board import Board, Choice, Flags, Floats, Pick
+from proveout.verdicts._calls import call_all
 from proveout.verdicts._reasons import (
     audit_reason,
     baseline_reason,
@@ -41,6 +42,7 @@ seem worth hangs on the far tail of a belief that knows no such ideas."""
 _AUDIT_SHARE = 0.05
 _AUDITS_AFTER = 0.3  # of the budget
 _NO_NEWS = 1e12  # a noise variance that drowns any gap
+_NAMED = 3  # ideas, in a sentence
 _SHARED_BY = 3.0  # ideas: a new seed of the baseline will serve at least so many
 
 
@@ -200,6 +202,17 @@ class _Market:
     def _why_nothing(self) -> str:
         if self.left < float(self.board.price.min()):
             return f"{compact(self.left)} is left to spend, less than the cheapest trial"
+        payable = self.board.price <= self.left
+        used_up = self.taken[1:][:, payable].all(axis=(1, 2)) & self.open
+        calls = call_all(self.board, self.belief)
+        names = [self.board.arms[idea + 1] for idea in np.flatnonzero(used_up)
+                 if calls[idea].verdict == "undecided"]  # fmt: skip
+        if names:
+            rest = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+            return (
+                f"every seed that the study allows is bought of {', '.join(names[:_NAMED])}{rest}, "
+                "and that leaves them undecided; a greater seeds.per_rung allows more"
+            )
         if self.taken[1:][self.open].all():
             return "every seed that the study allows is bought"
         return "no trial that what is left pays for is expected to change a decision"
