@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console, RenderableType
 
 from proveout.ideas import BASELINE
-from proveout.ledger import History, Verdict
+from proveout.ledger import Decided, History, Verdict
 from proveout.report import (
     answer,
     checkout_command,
@@ -25,7 +25,7 @@ from proveout.report import (
 from proveout.report._terminal_plot import gap_plot, gap_spark
 from proveout.study import Study
 from proveout.trials import Trial
-from tests.report.conftest import EFFECTS, HOSTILE, START, make_study, open_study
+from tests.report.conftest import EFFECTS, HOSTILE, START, make_study, make_verdicts, open_study
 
 SIZES = [(80, 24), (120, 50)]
 
@@ -205,3 +205,26 @@ def test_a_fit_of_one_point_is_drawn_too(study: Study) -> None:
     flat = Verdict("x", "no effect", 0.0, None, None, None, None, 1, "", (), ((1e10, 0.0, 0.1, 1),))
     assert any("●" in each.plain for each in gap_plot(study, flat, 80, unicode=True))
     assert gap_spark(study, flat) == "" and gap_plot(study, None, 80, unicode=True) == []
+
+
+def test_what_only_waits_for_its_check_is_in_the_answer(study: Study, history: History) -> None:
+    """Somebody who reads the first lines alone must not take it for an idea that does nothing."""
+    read = make_verdicts()
+    waiting = tuple(
+        replace(each, verdict="undecided", probability_helps=0.99, why="it waits for its check")
+        if each.idea == "rotary"
+        else replace(each, verdict="undecided", probability_helps=0.9)
+        if each.verdict in {"holds", "undecided"}
+        else each
+        for each in read.verdicts
+    )
+    told = answer(study, history, replace(read, verdicts=waiting))
+    assert told[0].startswith("None of ")
+    assert told[1] == "By its runs rotary would hold; it waits for what its verdict says."
+
+
+def test_what_was_merely_bought_is_no_decision(study: Study, history: History) -> None:
+    bought = replace(history, decisions=(Decided("Merge", "does it add?"), Decided("Buy", "noise")))
+    lines = plain(overview(study, bought, None, START), 80, 24)
+    assert any("does it add?" in line for line in lines)
+    assert not any("noise" in line for line in lines)

@@ -6,7 +6,7 @@ import math
 import tomllib
 
 from proveout.ideas import BASELINE
-from proveout.ledger import ForecastMade, ForecastScored, History, VerdictsRead
+from proveout.ledger import BaselineLaw, ForecastMade, ForecastScored, History, VerdictsRead
 from proveout.report._facts import Row, carried, metric_name, table_rows
 from proveout.report._text import (
     clean,
@@ -27,9 +27,9 @@ REPOSITORY = "program.git"
 
 def answer(study: Study, history: History, verdicts: VerdictsRead | None = None) -> tuple[str, ...]:
     """The study's answer, a sentence each; says so where there is none yet."""
-    rows = table_rows(history, verdicts)
+    rows, read = table_rows(history, verdicts), verdicts or history.verdicts
     return (
-        *_what_holds(study, rows),
+        *_what_holds(study, rows, read.baseline if read else None),
         *_what_it_is_worth(study, history, verdicts, rows),
         *_what_the_baseline_will_do(study, history, verdicts),
         *forecast_lines(history),
@@ -56,19 +56,39 @@ def checkout_command(history: History, verdicts: VerdictsRead | None = None) -> 
     return f"git --git-dir={REPOSITORY} worktree add new-baseline {clean(idea.commit)[:12]}"
 
 
-def _what_holds(study: Study, rows: tuple[Row, ...]) -> tuple[str, ...]:
-    ideas = [row for row in rows if row.record is None or row.record.kind != "stack"]
+def _what_holds(
+    study: Study, rows: tuple[Row, ...], baseline: BaselineLaw | None
+) -> tuple[str, ...]:
+    ideas = tuple(row for row in rows if row.record is None or row.record.kind != "stack")
+    loss_at_target = baseline.points[-1][1] if baseline and baseline.points else 0.0
+    worth = study.policy.smallest_gap * loss_at_target
     target = study.ladder.target
     if not ideas:
         return ("No idea has been tried yet.",)
     if not any(row.verdict for row in ideas):
         return (f"Nothing has been judged yet; {_count(len(ideas), 'idea')} wait.",)
     held = [clean(row.idea, 60) for row in ideas if row.word == "holds"]
+    waiting = _what_waits(study, ideas, worth)
     if not held:
-        return (f"None of {_count(len(ideas), 'idea')} holds at {target} so far.",)
+        return (f"None of {_count(len(ideas), 'idea')} holds at {target} so far.", *waiting)
     verb = "holds" if len(held) == 1 else "hold"
     of = f"{len(held)} of {_count(len(ideas), 'idea')} {verb}"
-    return (f"{of} at {target}: {', '.join(held)}.",)
+    return (f"{of} at {target}: {', '.join(held)}.", *waiting)
+
+
+def _what_waits(study: Study, rows: tuple[Row, ...], worth: float) -> tuple[str, ...]:
+    """What gains enough by its runs, surely enough, and does not hold for another reason."""
+    sure = [
+        clean(row.idea, 60)
+        for row in rows
+        if row.verdict and row.word == "undecided"
+        and (row.verdict.probability_helps or 0.0) >= study.policy.certainty
+        and (row.verdict.gap_at_target or 0.0) <= -worth
+    ]  # fmt: skip
+    if not sure:
+        return ()
+    their, each = ("its", "it waits") if len(sure) == 1 else ("their", "each waits")
+    return (f"By {their} runs {', '.join(sure)} would hold; {each} for what its verdict says.",)
 
 
 def _what_it_is_worth(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from proveout.ideas import BASELINE, Idea
-from proveout.ledger import History, TrialRecord, Verdict, VerdictsRead
+from proveout.ledger import Decided, History, TrialRecord, Verdict, VerdictsRead
 from proveout.study import Study
 from proveout.trials import Trial
 
@@ -189,6 +189,11 @@ def stamps(history: History) -> tuple[tuple[str, str, int], ...]:
             key = measured.trust, measured.isolation
             found[key] = found.get(key, 0) + 1
     return tuple((trust, isolation, count) for (trust, isolation), count in sorted(found.items()))
+
+
+def decided(history: History) -> tuple[Decided, ...]:
+    """The decisions that were not only a purchase: what a trial was bought for stands with it."""
+    return tuple(each for each in history.decisions if each.action != "Buy")
 
 
 def metric_name(study: Study) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from proveout.ideas import BASELINE
 from proveout.ledger import History
 from proveout.report import _text as text
+from proveout.report._facts import decided
 from proveout.report._files import write_whole
 from proveout.report._frozen_ideas import IdeaPage, idea_pages
 from proveout.report._ladder_view import ladder_view
@@ -148,7 +149,7 @@ def _left_out(snapshot: Snapshot, rows: int, ideas: int, pages: Sequence[IdeaPag
         "pages of ideas": ideas - len(pages),
         "pictures of gaps": charts,
         "changes, or their ends": changes,
-        "decisions": len(snapshot.history.decisions) - _DECISIONS,
+        "decisions": len(decided(snapshot.history)) - _DECISIONS,
     }
     told = [f"{count} {what}" for what, count in counted.items() if count > 0]
     return ["training curves and logs, which the dashboard shows", *told]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from proveout.ledger import History, VerdictsRead
 from proveout.report._answer import answer, checkout_command
-from proveout.report._facts import Row, table_rows
+from proveout.report._facts import Row, decided, table_rows
 from proveout.report._files import write_whole
 from proveout.report._meanings import ACTIONS
 from proveout.report._sources import HEAD, has_sources, source_rows
@@ -68,9 +68,10 @@ def _table(study: Study, rows: tuple[Row, ...]) -> list[str]:
 
 
 def _decisions(history: History) -> list[str]:
-    if not history.decisions:
-        return ["Nothing has been decided yet."]
+    said = decided(history)
+    if not said:
+        return ["Nothing but purchases has been decided yet."]
     return [
         f"{number}. {_escape(ACTIONS.get(each.action, each.action), 60)}: {_escape(each.why)}"
-        for number, each in enumerate(history.decisions, start=1)
+        for number, each in enumerate(said, start=1)
     ]

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from proveout.ledger import History, VerdictsRead
-from proveout.report._facts import count_trials, table_rows
+from proveout.report._facts import count_trials, decided, table_rows
 from proveout.report._meanings import ACTIONS
 from proveout.report._tables import rows_table
 from proveout.report._text import clean, share
@@ -203,7 +203,7 @@ def _running(
 
 def _decided(history: History, width: int) -> list[Text]:
     """The last decision that was not only a purchase."""
-    said = [each for each in history.decisions if each.action != "Buy"]
+    said = decided(history)
     if not said:
         return []
     action = said[-1].action

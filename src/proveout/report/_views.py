@@ -16,6 +16,7 @@ from proveout.report._chart import Axes, Line, chart
 from proveout.report._facts import (
     Row,
     carried,
+    decided,
     failures_by_kind,
     metric_name,
     rung_name,
@@ -243,7 +244,7 @@ def _counted(snapshot: Snapshot) -> str:
 
 def latest_decisions(snapshot: Snapshot, most: int) -> list[tuple[str, str]]:
     """The last decisions and why, the last first."""
-    latest = snapshot.history.decisions[: -most - 1 : -1]
+    latest = decided(snapshot.history)[: -most - 1 : -1]
     return [
         (ACTIONS.get(each.action) or text.clean(each.action, 40), text.clean(each.why, 400))
         for each in latest
