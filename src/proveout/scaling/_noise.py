@@ -136,7 +136,7 @@ def pool_cells(dof: Floats, squares: Floats, least: float, tolerance: float = 1e
         common = max(float(weighted.sum() / rung_dof.sum()), least)
         variance = (_RUNG_BORROWS * common + weighted) / (_RUNG_BORROWS + rung_dof)
         variance = np.maximum(variance, least)
-        if np.allclose(variance, before, rtol=tolerance, atol=0):
+        if (abs(variance - before) <= tolerance * before).all():
             break
     # 1 / dof is half the relative variance of an estimated variance, so that shares add up.
     seeds = dof.max(axis=0)

@@ -141,6 +141,7 @@ class _Market:
             ))  # fmt: skip
         at_stake = regret(self.information) * self.open
         shortlist = np.argsort(-at_stake, kind="stable")[:_SHORTLIST]
+        shortlist = shortlist[at_stake[shortlist] > 0]
         self._value = np.zeros((self.open.size, self.board.price.size, len(_PACKAGES)))
         self._baseline_value = np.zeros_like(self._value)
         self._judge(shortlist)
@@ -157,11 +158,11 @@ class _Market:
         information = self.information.of(ideas)
         runs, have = self.runs[ideas, :, None], self.baseline_runs[:, None]
         now = self._noise(ideas, runs, have)
-        weight = (self.belief.reliability * self.open)[ideas, None, None]
         own = self._noise(ideas, runs + _PACKAGES, self._needed(ideas))
-        self._value[ideas] = weight * gain_by(information, _added(now, own))
         baseline = self._noise(ideas, runs, have + _PACKAGES)
-        self._baseline_value[ideas] = weight * gain_by(information, _added(now, baseline))
+        gain = gain_by(information, _added(now, np.concatenate([own, baseline], axis=2)))
+        gain *= self.belief.reliability[ideas, None, None]
+        self._value[ideas], self._baseline_value[ideas] = np.split(gain, 2, axis=2)
 
     def _needed(self, ideas: npt.NDArray[np.intp] | slice) -> Floats:
         """Runs of the baseline beside which each package of an idea is bought, [I, R, n]."""

@@ -77,20 +77,26 @@ def _at_stake(information: Information) -> Information:
 
 
 def _worth_after(information: Information, noise: Floats) -> Floats:
-    """What each decision is expected to be worth after a measurement, [I, R, n]."""
-    spread = information.rung_variance.transpose(0, 2, 1)[:, :, None, :]  # [I, R, 1, K]
-    total = spread + noise[..., None]  # [I, R, n, K], of what will be measured
+    """What each decision is expected to be worth after a measurement, [I, R, n].
+
+    Kinds and nodes are the first axes here: sums over them are then sums of long rows.
+    """
+    spread = information.rung_variance.transpose(1, 0, 2)[..., None]  # [K, I, R, 1]
+    middle = information.rung_mean.transpose(1, 0, 2)[..., None]
+    total = spread + noise  # [K, I, R, n], of what will be measured
     sd = np.sqrt(total)
-    middle = information.rung_mean.transpose(0, 2, 1)[:, :, None, :]
-    seen = middle[..., None] + sd[..., None] * _NODES  # [.., K, Q]: a set of nodes for each kind
-    off = seen[..., None] - middle[..., None, None, :]  # [.., K, Q, K]
-    logs = off**2 * (-0.5 / total)[..., None, None, :]
-    known = np.maximum(information.weights, _LEAST)[:, None, None, :]
-    logs += np.log(known / sd)[..., None, None, :]
-    weights = np.exp(logs - logs.max(axis=-1, keepdims=True))
-    slope = information.covariance.transpose(0, 2, 1)[:, :, None, :] / total
-    mean = information.mean[:, None, None, None, None, :] + slope[..., None, None, :] * off
-    told = (weights * mean).sum(axis=-1) / weights.sum(axis=-1)  # [I, R, n, K, Q]
-    worth = np.maximum(-told, 0.0) @ _SHARES
-    expected: Floats = (information.weights[:, None, None, :] * worth).sum(axis=-1)
+    known = np.maximum(information.weights, _LEAST).T[:, :, None, None]
+    # A set of nodes for each kind that may be true, [K, Q, I, R, n], seen by each kind, [K, ...].
+    seen = middle[:, None] + sd[:, None] * _NODES[:, None, None, None]
+    off = seen - middle[:, None, None]
+    logs = off**2
+    logs *= (-0.5 / total)[:, None, None]
+    logs += np.log(known / sd)[:, None, None]
+    logs -= logs.max(axis=0)
+    weights = np.exp(logs, out=logs)
+    off *= (information.covariance.transpose(1, 0, 2)[..., None] / total)[:, None, None]
+    off += information.mean.T[:, None, None, :, None, None]
+    told = (weights * off).sum(axis=0) / weights.sum(axis=0)
+    worth = np.einsum("kqirn,q->kirn", np.maximum(-told, 0.0), _SHARES)
+    expected: Floats = (information.weights.T[:, :, None, None] * worth).sum(axis=0)
     return expected
