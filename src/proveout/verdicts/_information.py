@@ -202,7 +202,7 @@ class _Market:
 
     def _why_nothing(self) -> str:
         if self.left < float(self.board.price.min()):
-            return f"{compact(self.left)} is left to spend, less than the cheapest trial"
+            return f"the ladder's part of it, {compact(self.left)}, is less than the cheapest trial"
         payable = self.board.price <= self.left
         used_up = self.taken[1:][:, payable].all(axis=(1, 2)) & self.open
         calls = call_all(self.board, self.belief)
