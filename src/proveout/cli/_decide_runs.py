@@ -89,7 +89,10 @@ def weigh(runs: IdeaRuns, asked: Asked) -> Decided:
         raise UserError(f"{runs.path}: {error}") from None
     if higher:
         decision = replace(decision, ideas=tuple(_turned(each) for each in decision.ideas))
-    found = tuple(_if_broken(each, runs) for each in decision.ideas)
+    of_idea: dict[str, list[IdeaRun]] = {}
+    for run in runs.runs:
+        of_idea.setdefault(run.idea, []).append(run)
+    found = tuple(_if_broken(each, of_idea[each.idea]) for each in decision.ideas)
     unscored = _unscored(runs, {*(each.idea for each in found), baseline})
     warnings = (*runs.warnings, *_failures(runs), *decision.warnings)
     decision = replace(decision, ideas=(*found, *unscored), warnings=warnings)
@@ -164,11 +167,10 @@ def _turned(idea: IdeaDecision) -> IdeaDecision:
     )
 
 
-def _if_broken(idea: IdeaDecision, runs: IdeaRuns) -> IdeaDecision:
+def _if_broken(idea: IdeaDecision, runs: Sequence[IdeaRun]) -> IdeaDecision:
     """As in a study: at some scale two runs failed or more, and more than have a loss."""
-    of_idea = [run for run in runs.runs if run.idea == idea.idea]
-    failed = Counter(run.scale for run in of_idea if run.failed)
-    scored = Counter(run.scale for run in of_idea if run.loss is not None)
+    failed = Counter(run.scale for run in runs if run.failed)
+    scored = Counter(run.scale for run in runs if run.loss is not None)
     for scale, count in failed.items():
         if count >= 2 and count > scored[scale]:
             why = f"{count} of its {count + scored[scale]} runs at {compact(scale)} failed"

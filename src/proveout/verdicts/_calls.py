@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from proveout.scaling import GapsAt
 from proveout.verdicts._believe import Belief
 from proveout.verdicts._board import Board
 
@@ -36,11 +35,17 @@ class Call(NamedTuple):
 def call_all(board: Board, belief: Belief) -> tuple[Call, ...]:
     """The verdict on every idea of a board, in the order of its arms without the baseline."""
     rungs = ((belief.cells.runs > 0) & np.isfinite(belief.cells.shared)).sum(axis=1)
-    first = belief.first_rung
-    return tuple(_call(board, belief, idea, int(rungs[idea]), first) for idea in range(rungs.size))
+    start = belief.first_rung.mean[:, 0]
+    gained = (belief.first_rung.below(0.0)[:, 0] >= _ESTABLISHED) & (start <= -belief.smallest)
+    gained &= rungs > 1
+    return tuple(
+        _call(board, belief, idea, int(rungs[idea]), float(start[idea]) if gained[idea] else None)
+        for idea in range(rungs.size)
+    )
 
 
-def _call(board: Board, belief: Belief, idea: int, rungs: int, first: GapsAt) -> Call:
+def _call(board: Board, belief: Belief, idea: int, rungs: int, gained: float | None) -> Call:
+    """The verdict on one idea; `gained` is its gap at the first rung where that is a sure gain."""
     failed = int(board.failed[idea + 1].sum())
     if board.closed[idea + 1]:
         return Call("broken", f"{failed} of its runs ended without a score")
@@ -54,18 +59,16 @@ def _call(board: Board, belief: Belief, idea: int, rungs: int, first: GapsAt) ->
         return Call("undecided", _ONE_SCALE)
     if helps >= board.certainty and mean <= -smallest:
         return Call("holds", f"better at the target with probability {percent(helps)}")
-    start = float(first.mean[idea, 0])
-    gained = float(first.below(0.0)[idea, 0]) >= _ESTABLISHED and start <= -smallest and rungs > 1
-    if gained and 1 - helps >= _LIKELY:
+    if gained is not None and 1 - helps >= _LIKELY:
         return Call(
             "reverses",
-            f"gains {-start:.3g} at the smallest scale and is worse at the target with probability "
-            f"{percent(1 - helps)}",
+            f"gains {-gained:.3g} at the smallest scale and is worse at the target with "
+            f"probability {percent(1 - helps)}",
         )
     if 1 - helps >= board.certainty:
         return Call("hurts", f"worse at the target with probability {percent(1 - helps)}")
-    if gained and belief.at_target.of(idea).probability_below(start / 2) <= 1 - _FADED:
-        return Call("fades", f"gains {-start:.3g} at the smallest scale; at the target "
+    if gained is not None and _has_faded(belief, idea, gained):
+        return Call("fades", f"gains {-gained:.3g} at the smallest scale; at the target "
                     "probably less than half of that")  # fmt: skip
     within = float(belief.within[idea])
     if within >= _WITHIN:
@@ -73,6 +76,10 @@ def _call(board: Board, belief: Belief, idea: int, rungs: int, first: GapsAt) ->
                     f"probability {percent(within)}")  # fmt: skip
     return Call("undecided", f"helps at the target with probability {percent(helps)}: "
                 "not enough either way")  # fmt: skip
+
+
+def _has_faded(belief: Belief, idea: int, gained: float) -> bool:
+    return belief.at_target.of(idea).probability_below(gained / 2) <= 1 - _FADED
 
 
 def percent(probability: float) -> str:
