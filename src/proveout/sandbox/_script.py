@@ -30,6 +30,8 @@ _APPLIED_IN_FORK = {"PYTHONUNBUFFERED", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE",
 _HASH_SEED = "PYTHONHASHSEED"
 _PLAIN_LOCALES = ("C", "POSIX", "C.UTF-8", "C.utf8", "UTF-8")
 
+_forgotten: list[types.ModuleType | None] = []
+
 # Named once, not searched for in the fork: each object that a fork looks at first is a page that
 # the kernel copies, and going through 2000 modules costs milliseconds.
 _LAUNCHER_MODULES = (
@@ -55,6 +57,16 @@ def can_fork(arguments: Sequence[str], environment: Mapping[str, str]) -> bool:
 def _locale(environment: Mapping[str, str]) -> str:
     given = (environment.get(name) for name in ("LC_ALL", "LC_CTYPE", "LANG"))
     return next(filter(None, given), "C")
+
+
+def renew_chance() -> None:
+    """For the next fork: Python's own `random` reseeds itself there, NumPy's generator does not.
+
+    Before the fork and not in it, where it would touch, and so copy, two hundred pages.
+    """
+    numpy_random: Any = sys.modules.get("numpy.random")
+    if numpy_random is not None:
+        numpy_random.seed()
 
 
 def run(arguments: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
@@ -93,17 +105,14 @@ def _open_streams(environment: Mapping[str, str]) -> None:
 
 def _forget_the_launcher(environment: Mapping[str, str]) -> None:
     """Undo what would make this fork differ from a Python that has just started."""
-    for name in _LAUNCHER_MODULES:
-        sys.modules.pop(name, None)
+    # Kept, since taking them apart would touch, and so copy, every page that they lie on.
+    global _forgotten
+    _forgotten = [sys.modules.pop(name, None) for name in _LAUNCHER_MODULES]
     sys.dont_write_bytecode = bool(environment.get("PYTHONDONTWRITEBYTECODE"))
     gc.enable()
     tempfile = sys.modules.get("tempfile")
     if tempfile is not None:
         tempfile.tempdir = None  # type: ignore[attr-defined]
-    # Python's own `random` reseeds itself in a fork; NumPy's global generator does not.
-    numpy_random: Any = sys.modules.get("numpy.random")
-    if numpy_random is not None:
-        numpy_random.seed()
     torch: Any = sys.modules.get("torch")
     threads = environment.get("OMP_NUM_THREADS", "").partition(",")[0]
     if torch is not None and threads.isdigit() and int(threads) > 1:  # the launcher has one

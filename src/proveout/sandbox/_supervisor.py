@@ -21,7 +21,7 @@ import traceback
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from proveout.sandbox import _cell, _cgroup, _job, _linux, _tree, _view
+from proveout.sandbox import _cell, _cgroup, _job, _linux, _script, _tree, _view
 from proveout.sandbox._log import Log
 from proveout.sandbox._records import (
     EndedBy,
@@ -58,13 +58,13 @@ def serve(
         os.set_blocking(end, False)
     signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    requests = Requests(channel)
+    requests, tree = Requests(channel), _tree.Tree(os.getpid())
     with contextlib.suppress(ConnectionError):  # the launcher has gone
         while (messages := requests.read()) is not None:
             requests.cancelled |= {m["launch_id"] for m in messages if m["kind"] == "cancel"}
             for message in messages:
                 if message["kind"] == "start":
-                    report = _run(read_start(message), requests, awake, cell)
+                    report = _run(read_start(message), requests, awake, cell, tree)
                     requests.cancelled.clear()
                     os.write(channel, exit_line(report))
     if isinstance(cell, _cell.Cell):
@@ -73,14 +73,18 @@ def serve(
 
 
 def _run(
-    start: ProcessStart, requests: Requests, awake: int, cell: _cell.Cell | OSError
+    start: ProcessStart,
+    requests: Requests,
+    awake: int,
+    cell: _cell.Cell | OSError,
+    tree: _tree.Tree,
 ) -> ProcessExit:
     log = os.open(start.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
     try:
         if isinstance(cell, OSError):
             raise cell
         cell.begin(start)
-        watch = _start(start, requests, awake, cell, log)
+        watch = _start(start, requests, awake, cell, tree, log)
     except OSError as error:
         if isinstance(cell, _cell.Cell):
             cell.abandon(start)
@@ -104,19 +108,26 @@ def _run(
 
 
 def _start(
-    start: ProcessStart, requests: Requests, awake: int, cell: _cell.Cell, log: int
+    start: ProcessStart,
+    requests: Requests,
+    awake: int,
+    cell: _cell.Cell,
+    tree: _tree.Tree,
+    log: int,
 ) -> _Watch:
     output, writer = os.pipe()
     trouble, complaint = os.pipe()
     for end in (output, trouble):
         os.set_blocking(end, False)
+    _script.renew_chance()
     pid = os.fork()
     if pid == 0:
         _job.become(start, cell, writer, complaint)
     cell.forked()
     os.close(writer)
     os.close(complaint)
-    return _Watch(start, pid, requests, awake, cell, Log(log, output, start.log_bytes), trouble)
+    kept = Log(log, output, start.log_bytes)
+    return _Watch(start, pid, requests, awake, cell, tree, kept, trouble)
 
 
 def _read_all(descriptor: int) -> bytes:
@@ -135,6 +146,7 @@ class _Watch:
     requests: Requests
     awake: int
     cell: _cell.Cell
+    tree: _tree.Tree
     log: Log
     trouble: int
     ended_by: EndedBy = "itself"
@@ -149,7 +161,6 @@ class _Watch:
     """CPU seconds of processes that nobody waits for, by pid, as they were last seen."""
 
     def __post_init__(self) -> None:
-        self.tree = _tree.Tree(os.getpid())
         if self.start.launch_id in self.requests.cancelled:
             self.ended_by = "cancelled"
         self.look_at_memory = self.began + _FIRST_LOOK_SECONDS
