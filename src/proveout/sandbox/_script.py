@@ -18,6 +18,7 @@ import signal
 import sys
 import threading
 import types
+import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
@@ -31,6 +32,8 @@ _HASH_SEED = "PYTHONHASHSEED"
 _PLAIN_LOCALES = ("C", "POSIX", "C.UTF-8", "C.utf8", "UTF-8")
 
 _forgotten: list[types.ModuleType | None] = []
+_LOG_LOCKS = "_at_fork_reinit_lock_weakset"
+_log_locks: list[Any] = []
 
 # Named once, not searched for in the fork: each object that a fork looks at first is a page that
 # the kernel copies, and going through 2000 modules costs milliseconds.
@@ -67,6 +70,17 @@ def renew_chance() -> None:
     numpy_random: Any = sys.modules.get("numpy.random")
     if numpy_random is not None:
         numpy_random.seed()
+
+
+def set_log_locks_aside() -> None:
+    """The locks of the preloaded modules' log handlers, each of which every fork would renew.
+
+    In the launcher, where nobody holds one; a script has them back.
+    """
+    logging = sys.modules.get("logging")
+    if hasattr(logging, _LOG_LOCKS):
+        _log_locks.append(getattr(logging, _LOG_LOCKS))
+        setattr(logging, _LOG_LOCKS, weakref.WeakSet())
 
 
 def run(arguments: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
@@ -110,6 +124,8 @@ def _forget_the_launcher(environment: Mapping[str, str]) -> None:
     _forgotten = [sys.modules.pop(name, None) for name in _LAUNCHER_MODULES]
     sys.dont_write_bytecode = bool(environment.get("PYTHONDONTWRITEBYTECODE"))
     gc.enable()
+    for locks in _log_locks:
+        setattr(sys.modules["logging"], _LOG_LOCKS, locks)
     tempfile = sys.modules.get("tempfile")
     if tempfile is not None:
         tempfile.tempdir = None  # type: ignore[attr-defined]

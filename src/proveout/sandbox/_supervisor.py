@@ -58,33 +58,31 @@ def serve(
         os.set_blocking(end, False)
     signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    requests, tree = Requests(channel), _tree.Tree(os.getpid())
+    requests = Requests(channel)
+    _script.renew_chance()
     with contextlib.suppress(ConnectionError):  # the launcher has gone
         while (messages := requests.read()) is not None:
             requests.cancelled |= {m["launch_id"] for m in messages if m["kind"] == "cancel"}
             for message in messages:
                 if message["kind"] == "start":
-                    report = _run(read_start(message), requests, awake, cell, tree)
+                    report = _run(read_start(message), requests, awake, cell)
                     requests.cancelled.clear()
                     os.write(channel, exit_line(report))
+                    _script.renew_chance()
     if isinstance(cell, _cell.Cell):
         cell.close()
     os._exit(0)
 
 
 def _run(
-    start: ProcessStart,
-    requests: Requests,
-    awake: int,
-    cell: _cell.Cell | OSError,
-    tree: _tree.Tree,
+    start: ProcessStart, requests: Requests, awake: int, cell: _cell.Cell | OSError
 ) -> ProcessExit:
     log = os.open(start.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
     try:
         if isinstance(cell, OSError):
             raise cell
         cell.begin(start)
-        watch = _start(start, requests, awake, cell, tree, log)
+        watch = _start(start, requests, awake, cell, log)
     except OSError as error:
         if isinstance(cell, _cell.Cell):
             cell.abandon(start)
@@ -108,26 +106,19 @@ def _run(
 
 
 def _start(
-    start: ProcessStart,
-    requests: Requests,
-    awake: int,
-    cell: _cell.Cell,
-    tree: _tree.Tree,
-    log: int,
+    start: ProcessStart, requests: Requests, awake: int, cell: _cell.Cell, log: int
 ) -> _Watch:
     output, writer = os.pipe()
     trouble, complaint = os.pipe()
     for end in (output, trouble):
         os.set_blocking(end, False)
-    _script.renew_chance()
     pid = os.fork()
     if pid == 0:
         _job.become(start, cell, writer, complaint)
     cell.forked()
     os.close(writer)
     os.close(complaint)
-    kept = Log(log, output, start.log_bytes)
-    return _Watch(start, pid, requests, awake, cell, tree, kept, trouble)
+    return _Watch(start, pid, requests, awake, cell, Log(log, output, start.log_bytes), trouble)
 
 
 def _read_all(descriptor: int) -> bytes:
@@ -146,7 +137,6 @@ class _Watch:
     requests: Requests
     awake: int
     cell: _cell.Cell
-    tree: _tree.Tree
     log: Log
     trouble: int
     ended_by: EndedBy = "itself"
@@ -234,7 +224,7 @@ class _Watch:
 
     def _scan(self) -> dict[int, _tree.Process]:
         """The job and its descendants; the first process of its namespace is none of them."""
-        processes = self.tree.scan()
+        processes = self.cell.tree.scan()
         processes.pop(self.cell.first or 0, None)
         for pid, process in processes.items():
             if pid != self.pid and process.parent == self.cell.first:
