@@ -6,7 +6,7 @@ import functools
 import resource
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from pathlib import Path
@@ -62,9 +62,9 @@ class Clocks:
     """Adds up the controller's processor time by part, and that of jobs by their kind."""
 
     def __init__(self) -> None:
-        self.seconds: Counter[str] = Counter()
+        self.seconds: defaultdict[str, float] = defaultdict(float)
         self.jobs: Counter[str] = Counter()
-        self.job_seconds: Counter[str] = Counter()
+        self.job_seconds: defaultdict[str, float] = defaultdict(float)
         self.git_seconds = 0.0
         self._stack: list[str] = []
         self._since = time.process_time()
@@ -153,7 +153,7 @@ def parts_of_a_trial(
     `children_seconds` is what all processes but the controller used while the trials ran; of it
     what neither a job nor git used is the launcher's and its supervisors'.
     """
-    seconds = Counter(clocks.seconds)
+    seconds = defaultdict(float, clocks.seconds)
     of_jobs = clocks.job_seconds
     ended = sum(clocks.jobs.values())
     seconds["folders"] += clocks.git_seconds
