@@ -18,7 +18,7 @@ from proveout.runners import LocalRunner
 from proveout.trials import Exit, Job, Limits
 
 OVERHEAD = ("folders", "launching", "record", "score transfer", "the rest of the loop")
-EVALUATION = ("forward passes, and writing what they say", "softmax and probes")
+EVALUATION = ("loading, forward passes, reply", "softmax and probes")
 DECIDING = "deciding"
 TRAINING = "training"
 PARTS = (TRAINING, *EVALUATION, DECIDING, *OVERHEAD)
