@@ -7,6 +7,10 @@ launch, score server, evaluation, verdicts - with a few training steps a trial. 
 own process uses (its start, reading the corpus, the steps, saving) is the training; all else is
 overhead, the forward pass over 16,384 held-out bytes included. Beside it: the same command as a
 plain subprocess, which imports torch and keeps no books.
+
+A second table splits the first row: training, the evaluation's own arithmetic, deciding, and what
+is left for the folders, the launches (one of the trial, one of its score server), the records and
+the transfer of the predictions. There the start of the trial's own process counts as launching.
 """
 
 from __future__ import annotations
@@ -22,11 +26,28 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from _parts import (
+    DECIDING,
+    EVALUATION,
+    OVERHEAD,
+    TRAINING,
+    Clocks,
+    children_cpu_seconds,
+    empty_job_seconds,
+    parts_of_a_trial,
+)
 from rich.console import Console
 from rich.table import Table
 
 from proveout.ledger import Entry, History, Ledger, TrialStarted
-from proveout.loop import Watcher, run_study, start_reference_study
+from proveout.loop import (
+    Watcher,
+    hidden_patterns,
+    modules_to_preload,
+    run_study,
+    start_reference_study,
+)
+from proveout.runners import LocalRunner
 from proveout.study import Study, read_study
 from proveout.trials import trial_command, trial_folder
 from proveout.verdicts import Action, EndLadder, Stop, plan
@@ -50,25 +71,21 @@ class FromFirstTrial(Watcher):
     """Notes the clocks when the first trial starts: the launcher has then been asked for, and
     its one import of torch is counted apart."""
 
-    def __init__(self) -> None:
+    def __init__(self, clocks: Clocks) -> None:
         self.wall = 0.0
         self.own_cpu = 0.0
+        self._clocks = clocks
 
     def happened(self, entry: Entry, ledger: Ledger) -> None:
         """Takes the time of the first start."""
         if isinstance(entry.event, TrialStarted) and not self.wall:
             self.wall, self.own_cpu = time.perf_counter(), own_cpu_seconds()
+            self._clocks.restart()
 
 
 def own_cpu_seconds() -> float:
     """User and system time of this process."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
-
-
-def children_cpu_seconds() -> float:
-    """User and system time of all processes that have been waited for, and of theirs."""
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
 
 
@@ -101,27 +118,38 @@ def ladder_only(study: Study, history: History, slots: int) -> Action:
     return Stop("measured") if isinstance(action, EndLadder) else action
 
 
-def measure_loop(folder: Path) -> tuple[Cost, History]:
-    """The cost of a trial in the loop, the launcher's start left out."""
-    study, watch = read_study(folder), FromFirstTrial()
+def measure_loop(folder: Path) -> tuple[Cost, dict[str, float], History]:
+    """The cost of a trial in the loop and its parts, the launcher's start left out."""
+    study, clocks = read_study(folder), Clocks()
+    watch = FromFirstTrial(clocks)
     children_before = children_cpu_seconds()
-    outcome = run_study(study, watch, policy=ladder_only)
+    with clocks:
+        outcome = run_study(study, watch, policy=clocks.timed(DECIDING, ladder_only))
     wall = time.perf_counter() - watch.wall
     own = own_cpu_seconds() - watch.own_cpu
     # Waited for at the end, the launcher brings every trial's time with it, and its own imports.
-    children = children_cpu_seconds() - children_before - launcher_start_cpu_seconds()
+    children = children_cpu_seconds() - children_before
+    launcher, empty = launcher_cpu_seconds(study)
+    children -= launcher
     trials = len(outcome.history.trials)
-    return Cost(trials, wall / trials, (own + children) / trials), outcome.history
+    parts = parts_of_a_trial(clocks, trials, children, empty)
+    return Cost(trials, wall / trials, (own + children) / trials), parts, outcome.history
 
 
-def launcher_start_cpu_seconds() -> float:
-    """What it costs to start a launcher with torch and to close it again."""
-    from proveout.runners import LocalRunner
-
+def launcher_cpu_seconds(study: Study) -> tuple[float, float]:
+    """What it costs to start a launcher with torch, with the study's files hidden, and to close it
+    again; and what a job costs that does nothing."""
     before = children_cpu_seconds()
-    with LocalRunner(slots=1, preload=("torch", "numpy")) as runner:
+    with runner_of(study) as runner:
         assert "torch" in runner.preloaded
-    return children_cpu_seconds() - before
+    launcher = children_cpu_seconds() - before
+    with runner_of(study) as runner:
+        return launcher, empty_job_seconds(runner)
+
+
+def runner_of(study: Study) -> LocalRunner:
+    """As the loop makes it, with one slot."""
+    return LocalRunner(1, modules_to_preload(study), hidden_patterns(study))
 
 
 def measure_subprocess(folder: Path, history: History, runs: int) -> Cost:
@@ -138,15 +166,32 @@ def measure_subprocess(folder: Path, history: History, runs: int) -> Cost:
     return Cost(runs, seconds / runs, (children_cpu_seconds() - cpu) / runs)
 
 
+def table_of_parts(parts: dict[str, float]) -> Table:
+    """Where the first row's core-seconds go."""
+    table = Table("core-ms a trial", "part", "sum")
+    for title, names in (
+        ("training", (TRAINING,)),
+        ("evaluation", EVALUATION),
+        ("deciding", (DECIDING,)),
+        ("directory, launch, record, score transfer", OVERHEAD),
+    ):
+        table.add_section()
+        for name in names:
+            table.add_row(title, f"{1000 * parts[name]:.1f} {name}", "")
+            title = ""
+        table.add_row("", "", f"{1000 * sum(parts[name] for name in names):.1f}")
+    return table
+
+
 def main() -> None:
-    """Prints the table."""
+    """Prints the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--ideas", type=int, default=20)
     ideas = parser.parse_args().ideas
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "study"
         make_study(folder, ideas)
-        loop, history = measure_loop(folder)
+        loop, parts, history = measure_loop(folder)
         plain = measure_subprocess(folder, history, runs=max(1, min(5, ideas // 4)))
     training = [r.usage.cpu_seconds for r in history.trials.values() if r.usage]
     own = sum(training) / len(training)
@@ -163,7 +208,9 @@ def main() -> None:
             f"{1000 * overhead:.0f}",
             f"{overhead / (loop.core_seconds - own):.1f}",
         )
-    Console(width=100).print(table)
+    console = Console(width=100)
+    console.print(table)
+    console.print(table_of_parts(parts))
     scoring = [r.usage.score_seconds for r in history.trials.values() if r.usage]
     print(
         f"from a trial's exit to its measurement: {1000 * sum(scoring) / len(scoring):.0f} ms of "

@@ -28,6 +28,7 @@ from tests.sandbox.conftest import PATH, Bench
         ("def f(:", 1, "SyntaxError"),
         ("import os; os._exit(9)", 9, ""),
         ("import atexit; atexit.register(print, 'at exit')", 0, "at exit"),
+        ("import weakref; weakref.finalize(print, print, 'finalized')", 0, "finalized"),
         ("print('no newline', end='')", 0, "no newline"),
         ("import sys; print(sys.stdin.read() == '')", 0, "True"),
         ("from no_such_module import x", 1, "ModuleNotFoundError"),
@@ -197,6 +198,16 @@ TRAINING = """
 """
 
 
+AT_EXIT = """
+    import atexit, logging, logging.handlers, sys, weakref
+    stream = logging.StreamHandler(sys.stdout)
+    logging.getLogger().addHandler(logging.handlers.MemoryHandler(1000, target=stream))
+    logging.getLogger().error("buffered")
+    weakref.finalize(stream, print, "finalized")
+    atexit.register(print, "registered")
+"""
+
+
 def test_training_gives_the_same_numbers_in_a_fork_and_in_a_python_of_its_own(
     tmp_path: Path,
 ) -> None:
@@ -216,3 +227,6 @@ def test_training_gives_the_same_numbers_in_a_fork_and_in_a_python_of_its_own(
         assert launcher.preloaded == ("torch",)
         assert bench.run("python", script, environment=environment).code == 0
         assert bench.log() == cold.stdout
+        # What torch itself has to do at exit is left out, and that is all that is left out.
+        assert bench.python(AT_EXIT).code == 0
+        assert sorted(bench.log().split()) == ["buffered", "finalized", "registered"]

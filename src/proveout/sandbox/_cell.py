@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 
 from proveout.sandbox import _cgroup, _filter, _hide, _kernel, _landlock, _linux, _owners, _view
 from proveout.sandbox._records import Level, ProcessStart
+from proveout.sandbox._tree import Tree
 
 _FIRST_JOB_UID = 1_500_000_000
 _JOB_UIDS = 1 << 22
@@ -48,6 +49,8 @@ class Cell:
     """What no job may read of what is shown, or would be."""
     first: int | None = None
     """The first process of the namespace that a job is in."""
+    tree: Tree = field(default_factory=lambda: Tree(os.getpid()))
+    """Of the supervisor's jobs."""
     _sleeper: _kernel.Sleeper | None = None
     _own_namespace: int = -1
     _searched: set[str] = field(default_factory=set)

@@ -106,11 +106,11 @@ def line(kind: str, fields: Mapping[str, Any]) -> bytes:
 
 
 def start_line(start: ProcessStart) -> bytes:
-    return line("start", {**asdict(start), "environment": dict(start.environment)})
+    return line("start", {**vars(start), "environment": dict(start.environment)})
 
 
 def exit_line(exit_: ProcessExit) -> bytes:
-    return line("exit", asdict(exit_))
+    return line("exit", vars(exit_))
 
 
 def read_start(fields: dict[str, Any]) -> ProcessStart:

@@ -18,6 +18,7 @@ import signal
 import sys
 import threading
 import types
+import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
@@ -29,6 +30,10 @@ from proveout.sandbox import _linux
 _APPLIED_IN_FORK = {"PYTHONUNBUFFERED", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "PYTHONIOENCODING"}
 _HASH_SEED = "PYTHONHASHSEED"
 _PLAIN_LOCALES = ("C", "POSIX", "C.UTF-8", "C.utf8", "UTF-8")
+
+_forgotten: list[types.ModuleType | None] = []
+_LOG_LOCKS = "_at_fork_reinit_lock_weakset"
+_log_locks: list[Any] = []
 
 # Named once, not searched for in the fork: each object that a fork looks at first is a page that
 # the kernel copies, and going through 2000 modules costs milliseconds.
@@ -55,6 +60,27 @@ def can_fork(arguments: Sequence[str], environment: Mapping[str, str]) -> bool:
 def _locale(environment: Mapping[str, str]) -> str:
     given = (environment.get(name) for name in ("LC_ALL", "LC_CTYPE", "LANG"))
     return next(filter(None, given), "C")
+
+
+def renew_chance() -> None:
+    """For the next fork: Python's own `random` reseeds itself there, NumPy's generator does not.
+
+    Before the fork and not in it, where it would touch, and so copy, two hundred pages.
+    """
+    numpy_random: Any = sys.modules.get("numpy.random")
+    if numpy_random is not None:
+        numpy_random.seed()
+
+
+def set_log_locks_aside() -> None:
+    """The locks of the preloaded modules' log handlers, each of which every fork would renew.
+
+    In the launcher, where nobody holds one; a script has them back.
+    """
+    logging = sys.modules.get("logging")
+    if hasattr(logging, _LOG_LOCKS):
+        _log_locks.append(getattr(logging, _LOG_LOCKS))
+        setattr(logging, _LOG_LOCKS, weakref.WeakSet())
 
 
 def run(arguments: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
@@ -93,17 +119,16 @@ def _open_streams(environment: Mapping[str, str]) -> None:
 
 def _forget_the_launcher(environment: Mapping[str, str]) -> None:
     """Undo what would make this fork differ from a Python that has just started."""
-    for name in _LAUNCHER_MODULES:
-        sys.modules.pop(name, None)
+    # Kept, since taking them apart would touch, and so copy, every page that they lie on.
+    global _forgotten
+    _forgotten = [sys.modules.pop(name, None) for name in _LAUNCHER_MODULES]
     sys.dont_write_bytecode = bool(environment.get("PYTHONDONTWRITEBYTECODE"))
     gc.enable()
+    for locks in _log_locks:
+        setattr(sys.modules["logging"], _LOG_LOCKS, locks)
     tempfile = sys.modules.get("tempfile")
     if tempfile is not None:
         tempfile.tempdir = None  # type: ignore[attr-defined]
-    # Python's own `random` reseeds itself in a fork; NumPy's global generator does not.
-    numpy_random: Any = sys.modules.get("numpy.random")
-    if numpy_random is not None:
-        numpy_random.seed()
     torch: Any = sys.modules.get("torch")
     threads = environment.get("OMP_NUM_THREADS", "").partition(",")[0]
     if torch is not None and threads.isdigit() and int(threads) > 1:  # the launcher has one

@@ -9,6 +9,7 @@ Single-threaded, without a CUDA context and without the controller's environment
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import gc
 import importlib
@@ -29,9 +30,16 @@ if __name__ == "__main__":
     # A script's folder comes first on the path; here it must be the one that holds proveout.
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-from proveout.sandbox import _cgroup, _linux, _supervisor, _tree, _view
+from proveout.sandbox import _cgroup, _linux, _script, _supervisor, _tree, _view
 from proveout.sandbox._prove import Proof, prove
 from proveout.sandbox._records import Level, attempt_fields, exit_line, line, lost
+
+_REPORTS_AT_EXIT = (
+    ("torch._subclasses.fake_tensor", "dump_cache_stats"),
+    ("torch._dynamo.utils", "dump_compile_times"),
+    ("torch._dynamo.eval_frame", "_log_traced_frames"),
+)
+"""What torch tells a log about its compiler, which nobody asked for when it was imported."""
 
 _CHUNK_BYTES = 1 << 16
 _REAP_PAUSE_SECONDS = 0.002
@@ -51,6 +59,7 @@ def main(channel: int, highest: Level, modules: list[str]) -> None:
     runtime, home = _view.find_runtime(hides), _cgroup.find_home()
     _check_memory(runtime)
     _leave_finalizers_alone()
+    _script.set_log_locks_aside()
     gc.collect()
     gc.freeze()
     _linux.use_huge_pages()
@@ -109,11 +118,20 @@ def preload(modules: list[str]) -> list[str]:
 def _leave_finalizers_alone() -> None:
     """What the preloaded modules want done at exit is not for each fork to do.
 
-    It may concern what the forks share; and torch's own takes 30 ms to no end.
+    It may concern what the forks share; and torch's own takes 30 ms to no end. To go through them
+    only to find that none is due costs a fork two milliseconds in pages that it copies. What a
+    script wants done itself is not touched by it.
     """
-    finalizers: Any = getattr(weakref.finalize, "_registry", {})
-    for finalizer in finalizers:
+    finalize: Any = weakref.finalize
+    for finalizer in finalize._registry:
         finalizer.atexit = False
+    atexit.unregister(finalize._exitfunc)
+    finalize._registered_with_atexit = False  # a script's first finalizer puts it back
+    # Those of the preloaded modules write to where the launcher does, and keep nothing back.
+    getattr(sys.modules.get("logging"), "_handlerList", []).clear()
+    for module, name in _REPORTS_AT_EXIT:
+        report: Any = getattr(sys.modules.get(module), name, None)
+        atexit.unregister(report)
 
 
 def _warm_torch() -> None:
@@ -269,3 +287,4 @@ def _write(descriptor: int, data: bytes) -> None:
 
 if __name__ == "__main__":
     main(int(sys.argv[1]), typing.cast("Level", sys.argv[2]), sys.argv[3:])
+    os._exit(0)  # to take torch apart helps nobody

@@ -21,7 +21,7 @@ import traceback
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from proveout.sandbox import _cell, _cgroup, _job, _linux, _tree, _view
+from proveout.sandbox import _cell, _cgroup, _job, _linux, _script, _tree, _view
 from proveout.sandbox._log import Log
 from proveout.sandbox._records import (
     EndedBy,
@@ -59,6 +59,7 @@ def serve(
     signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     requests = Requests(channel)
+    _script.renew_chance()
     with contextlib.suppress(ConnectionError):  # the launcher has gone
         while (messages := requests.read()) is not None:
             requests.cancelled |= {m["launch_id"] for m in messages if m["kind"] == "cancel"}
@@ -67,6 +68,7 @@ def serve(
                     report = _run(read_start(message), requests, awake, cell)
                     requests.cancelled.clear()
                     os.write(channel, exit_line(report))
+                    _script.renew_chance()
     if isinstance(cell, _cell.Cell):
         cell.close()
     os._exit(0)
@@ -149,7 +151,6 @@ class _Watch:
     """CPU seconds of processes that nobody waits for, by pid, as they were last seen."""
 
     def __post_init__(self) -> None:
-        self.tree = _tree.Tree(os.getpid())
         if self.start.launch_id in self.requests.cancelled:
             self.ended_by = "cancelled"
         self.look_at_memory = self.began + _FIRST_LOOK_SECONDS
@@ -223,7 +224,7 @@ class _Watch:
 
     def _scan(self) -> dict[int, _tree.Process]:
         """The job and its descendants; the first process of its namespace is none of them."""
-        processes = self.tree.scan()
+        processes = self.cell.tree.scan()
         processes.pop(self.cell.first or 0, None)
         for pid, process in processes.items():
             if pid != self.pid and process.parent == self.cell.first:

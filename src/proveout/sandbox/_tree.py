@@ -4,12 +4,13 @@ Everything here reads /proc. Where there is none (macOS), a tree is seen as empt
 not limited, and killing falls back to the process group.
 """
 
-# ruff: noqa: PTH123, PTH208 - called often, or in a fork, where pathlib costs more
+# ruff: noqa: PTH123 - called often, or in a fork, where pathlib costs more
 
 from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -32,18 +33,26 @@ class Process:
 
 @dataclass
 class Tree:
-    """The living descendants of `root`; rescanning costs little, as strangers are remembered."""
+    """The living descendants of `root`; rescanning costs little, as strangers are remembered.
+
+    Use one for as long as `root` lives. A stranger is known by its number and that of its folder in
+    /proc, which another process with its number would not have; and only what is known to come of
+    somebody else is one, not what lost its parent between two looks.
+    """
 
     root: int
-    _strangers: set[int] = field(default_factory=set)
+    _strangers: dict[int, int] = field(default_factory=dict)
+    """By pid, the folder of each."""
 
     def scan(self) -> dict[int, Process]:
         """Every descendant that is alive now, by pid; zombies are left out."""
         listed = _pids()
-        self._strangers &= listed
-        fresh = {pid: seen for pid in listed - self._strangers if (seen := _stat(pid))}
-        ours = _descendants(self.root, fresh)
-        self._strangers |= listed - ours
+        known = {pid: its for pid, its in self._strangers.items() if listed.get(pid) == its}
+        fresh = {pid: seen for pid in listed.keys() - known if (seen := _stat(pid))}
+        below = _by_parent(fresh)
+        ours = _descendants([self.root], below)
+        others = _descendants([0, *known], below) - ours - {self.root}
+        self._strangers = known | {pid: listed[pid] for pid in others}
         return {pid: fresh[pid] for pid in ours if fresh[pid].state not in "ZX"}
 
 
@@ -53,24 +62,30 @@ def children(parent: int) -> set[int]:
     return {process.pid for process in seen if process.parent == parent}
 
 
-def _descendants(root: int, processes: dict[int, Process]) -> set[int]:
-    children: dict[int, list[int]] = {}
+def _by_parent(processes: dict[int, Process]) -> dict[int, list[int]]:
+    below: dict[int, list[int]] = {}
     for process in processes.values():
-        children.setdefault(process.parent, []).append(process.pid)
+        below.setdefault(process.parent, []).append(process.pid)
+    return below
+
+
+def _descendants(roots: Iterable[int], below: dict[int, list[int]]) -> set[int]:
     found: set[int] = set()
-    waiting = children.get(root, [])
+    waiting = [pid for root in roots for pid in below.get(root, [])]
     while waiting:
         pid = waiting.pop()
         found.add(pid)
-        waiting.extend(children.get(pid, []))
+        waiting.extend(below.get(pid, []))
     return found
 
 
-def _pids() -> set[int]:
+def _pids() -> dict[int, int]:
+    """The processes that there are, and the inode of the folder of each."""
     try:
-        return {int(name) for name in os.listdir("/proc") if name.isdigit()}
+        with os.scandir("/proc") as entries:
+            return {int(each.name): each.inode() for each in entries if each.name.isdigit()}
     except OSError:
-        return set()
+        return {}
 
 
 def _stat(pid: int) -> Process | None:
