@@ -78,6 +78,26 @@ def test_children_that_have_ended_are_not_left_and_their_time_counts(bench: Benc
     assert ended.cpu_seconds >= 0.2
 
 
+def test_the_time_of_children_that_nobody_waits_for_counts(level_bench: Bench) -> None:
+    source = """
+        import os, signal, time
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+        if os.fork() == 0:
+            while time.process_time() < 0.3:
+                pass
+            time.sleep(1.5)  # to be seen, where no control group counts
+            os._exit(0)
+        try:
+            os.wait()
+        except ChildProcessError:
+            pass
+    """
+    ended = level_bench.python(source)
+    assert (ended.code, ended.leftover_processes) == (0, 0)
+    assert ended.cpu_seconds >= 0.28  # the kernel counts in hundredths
+    assert level_bench.python(source, cpu_seconds=0.1).ended_by == "cpu-time"
+
+
 def test_closing_the_launcher_ends_what_runs(own_bench: Bench) -> None:
     own_bench.start("python", own_bench.script(textwrap.dedent(DAEMON) + "time.sleep(600)"))
     assert wait_until(lambda: daemons_of(own_bench.folder) == 3)
