@@ -236,3 +236,15 @@ def test_scales_without_the_baseline_do_not_count() -> None:
     losses = losses_of(np.vstack([line(-0.5, -0.5)]), np.random.default_rng(0))
     losses[0, 1:] = np.nan
     assert read(board_of_losses(losses)) == ["undecided"]
+
+
+def test_many_that_are_worse_alike_do_not_make_one_hold_that_does_nothing() -> None:
+    """Thirty variants of one harmful change look like a baseline that was lucky. Each of these
+    boards was found among twenty as one on which some idea of no effect held for it."""
+    worse = np.tile(0.02 * np.array([*LEVEL, 2.3]), (30, 1))
+    for seed in (8, 11, 15):
+        rng = np.random.default_rng(seed)
+        losses = losses_of(np.vstack([np.zeros((3, 5)), worse]), rng, seeds=2, sd=0.04)
+        calls = call_all(board := board_of_losses(losses), believe_board(board))[:3]
+        assert not any(call.verdict == "holds" for call in calls)
+        assert any("make the baseline look lucky" in call.why for call in calls)

@@ -24,6 +24,8 @@ _LIKELY = 0.9
 _FADED = 0.6
 """How sure one must be that more than half of a gain is lost to say that it fades."""
 _WITHIN = 2 / 3
+_BY_ITSELF = 0.8
+"""How sure an idea's own runs must be that it helps, whatever the others tell of the baseline."""
 
 
 class Call(NamedTuple):
@@ -53,6 +55,11 @@ def _call(board: Board, belief: Belief, idea: int, rungs: int, first: GapsAt) ->
     if rungs < 2 and not belief.at_measured_rung:
         return Call("undecided", _ONE_SCALE)
     if helps >= board.certainty and mean <= -smallest:
+        own = float(belief.helps_alone[idea])
+        if own < _BY_ITSELF:
+            return Call("undecided", f"better at the target with probability {percent(helps)}, but "
+                        "mostly because the others make the baseline look lucky: by its own runs "
+                        f"with {percent(own)}")  # fmt: skip
         return Call("holds", f"better at the target with probability {percent(helps)}")
     start = float(first.mean[idea, 0])
     gained = float(first.below(0.0)[idea, 0]) >= _ESTABLISHED and start <= -smallest and rungs > 1
