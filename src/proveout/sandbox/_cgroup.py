@@ -26,13 +26,17 @@ class Home:
     memory: str
     pids: str
     version: int
-    cpu: str = ""
+    accounting: str = ""
     """Of v1's accounting of processor time, which it counts apart; empty where there is none."""
+    shares: str = ""
+    """Of v1's division of processor time: jobs side by side have as much each, however many
+    processes they are. v2 does so by itself where it hands `cpu` on."""
 
     @property
     def folders(self) -> tuple[str, ...]:
         """Each once."""
-        return tuple(dict.fromkeys(filter(None, (self.memory, self.pids, self.cpu))))
+        return tuple(dict.fromkeys(filter(
+            None, (self.memory, self.pids, self.accounting, self.shares))))  # fmt: skip
 
     def sweep(self) -> None:
         """Remove groups without processes that an earlier launcher left, as it was killed."""
@@ -65,10 +69,10 @@ class Group:
         return tuple(os.path.join(parent, _PREFIX + self.name) for parent in self.home.folders)
 
     def make_and_enter(self) -> None:
-        """Raises OSError where that is not allowed; what only counts may be missing."""
+        """Raises OSError where that is not allowed; those of processor time may be missing."""
         for folder, parent in zip(self._folders, self.home.folders, strict=True):
-            counts = parent not in (self.home.memory, self.home.pids)
-            with contextlib.suppress(*[OSError] if counts else []):
+            needed = parent in (self.home.memory, self.home.pids)
+            with contextlib.suppress(*[] if needed else [OSError]):
                 os.mkdir(folder)
                 _write(f"{folder}/cgroup.procs", str(os.getpid()))
 
@@ -107,9 +111,9 @@ class Group:
         waits for, too. 0 where it does not say."""
         if self.home.version == 2:
             return _counter(f"{self._memory}/cpu.stat", "usage_usec") / 1e6
-        if not self.home.cpu:
+        if not self.home.accounting:
             return 0.0
-        place = os.path.join(self.home.cpu, _PREFIX + self.name, "cpuacct.usage")
+        place = os.path.join(self.home.accounting, _PREFIX + self.name, "cpuacct.usage")
         with contextlib.suppress(OSError, ValueError), open(place) as file:
             return int(file.read()) / 1e9
         return 0.0
@@ -147,14 +151,14 @@ def find_home() -> Home | str:
             return home
     folders = {
         name: os.path.normpath(mounts[name] + "/" + paths[name])
-        for name in ("memory", "pids", "cpuacct")
+        for name in ("memory", "pids", "cpuacct", "cpu")
         if name in mounts and name in paths
     }
     if {"memory", "pids"} <= folders.keys():
         writable = {name: at for name, at in folders.items() if os.access(at, os.W_OK)}
         if {"memory", "pids"} <= writable.keys():
-            cpu = writable.get("cpuacct", "")
-            return Home(writable["memory"], writable["pids"], version=1, cpu=cpu)
+            return Home(writable["memory"], writable["pids"], 1,
+                        writable.get("cpuacct", ""), writable.get("cpu", ""))  # fmt: skip
         return f"{folders['memory']} cannot be written"
     if unified is None:
         return "no cgroup file system is mounted"
