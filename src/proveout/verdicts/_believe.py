@@ -180,6 +180,23 @@ def _may_tie(losses: Floats, asked: Flags) -> Flags:
     return tied
 
 
+def same_at_the_top(losses: Floats) -> Flags:
+    """[A - 1], the arms all of whose pairs at the highest rung that they share with the baseline
+    came out equal to the last bit, and not by accident: what they change is not in force there.
+
+    `losses` [A, R, S], the baseline first.
+    """
+    same = np.zeros(len(losses) - 1, dtype=bool)
+    for idea, scores in enumerate(losses[1:]):
+        pairs = ~np.isnan(scores) & ~np.isnan(losses[0])
+        if pairs.any():
+            rung = int(np.flatnonzero(pairs.any(axis=1))[-1])
+            ours, theirs = scores[rung, pairs[rung]], losses[0, rung, pairs[rung]]
+            known = scores[~np.isnan(scores)].tolist()
+            same[idea] = (ours == theirs).all() and not all(map(_is_coarse, known))
+    return same
+
+
 def _is_coarse(score: float) -> bool:
     share = score % 1.0
     return any(abs(float(Fraction(share).limit_denominator(most)) - share) <= off

@@ -14,10 +14,14 @@ from typing import NamedTuple
 import numpy as np
 
 from proveout.scaling import GapsAt
-from proveout.verdicts._believe import Belief
+from proveout.verdicts._believe import Belief, same_at_the_top
 from proveout.verdicts._board import Board
 
 _ONE_SCALE = "measured beside the baseline at one scale only, which says nothing of others"
+_SAME = (
+    "at the largest scale that it was measured at every paired run came out identical to the last "
+    "bit: what it changes is not in force there"
+)
 _ESTABLISHED = 0.99
 """How sure one must be that an idea gained at the first rung to say that it fades or reverses."""
 _LIKELY = 0.9
@@ -38,8 +42,14 @@ class Call(NamedTuple):
 def call_all(board: Board, belief: Belief) -> tuple[Call, ...]:
     """The verdict on every idea of a board, in the order of its arms without the baseline."""
     rungs = ((belief.cells.runs > 0) & np.isfinite(belief.cells.shared)).sum(axis=1)
-    first = belief.first_rung
-    return tuple(_call(board, belief, idea, int(rungs[idea]), first) for idea in range(rungs.size))
+    first, same = belief.first_rung, same_at_the_top(board.losses)
+    calls = (_call(board, belief, idea, int(rungs[idea]), first) for idea in range(rungs.size))
+    return tuple(
+        Call("fades", f"{call.why}, but {_SAME}")
+        if same[idea] and call.verdict == "holds"
+        else call
+        for idea, call in enumerate(calls)
+    )
 
 
 def _call(board: Board, belief: Belief, idea: int, rungs: int, first: GapsAt) -> Call:
