@@ -316,6 +316,8 @@ class _Watch:
             return "memory"
         group = self.cell.group
         refused = group is not None and group.processes_were_refused
+        if leftover > self.start.processes:  # on a busy machine it may end before it is looked at
+            return "processes"
         if failed and (refused or leftover >= self.start.processes):
             return "processes"
         if failed and cpu_seconds > self.start.cpu_seconds:
