@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from proveout.errors import EnvironmentFailure, IdeaError, MergeConflict
-from proveout.ideas import ProgramRepository, Proposal, read_catalog, read_proposal
+from proveout.ideas import ProgramRepository, Proposal, patch_between, read_catalog, read_proposal
 
 Toy = Any
 EDITABLE = ("train.py",)
@@ -89,6 +90,30 @@ def test_a_conflict_names_the_files_and_leaves_the_repository_usable(
     assert raised.value.paths == ("train.py",)
     two = add(toy, repository, baseline, "two", COMMENT)
     assert repository.merge(one, two, "stack-3")
+
+
+def test_an_idea_does_not_say_what_a_conflict_is(toy: Toy, imported: Any) -> None:
+    repository, baseline = imported
+    edits = {"one": SMOOTHING, "other": ("SMOOTHING = 1.0", "SMOOTHING = 9.0")}
+    commits = []
+    for name, edit in edits.items():
+        read = read_proposal(toy.idea(name, edit))
+        attributes = patch_between({}, {".gitattributes": "* merge=union -diff\n"})
+        changed = replace(read, patch=read.patch + attributes)
+        commits.append(repository.add(changed, baseline, ["*"], PARAMETERS))
+    with pytest.raises(MergeConflict):
+        repository.merge(*commits, "stack-2")
+
+
+def test_a_file_in_the_place_of_overrides_is_refused_before_they_are_written(
+    toy: Toy, imported: Any
+) -> None:
+    repository, baseline = imported
+    patch = patch_between({}, {"x": "junk\n"}).replace("/x", "/.proveout")
+    for parameters in ({}, {"share": 0.5}):
+        proposal = Proposal("idea", "h", "s", patch=patch, parameters=parameters)
+        with pytest.raises(IdeaError, match="not editable"):
+            repository.add(proposal, baseline, ["*"], PARAMETERS)
 
 
 def test_parameter_overrides_are_merged_and_conflict_like_code(toy: Toy, imported: Any) -> None:

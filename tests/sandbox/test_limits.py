@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sys
+import textwrap
+from pathlib import Path
 
 import pytest
 
+from proveout.sandbox._cgroup import find_home
 from proveout.sandbox._supervisor import pause_after
 from tests.sandbox.conftest import MEGABYTE, Bench
 
@@ -141,3 +144,44 @@ def test_the_clock_of_a_job_decides_nothing(bench: Bench) -> None:
 def test_memory_is_looked_at_for_as_long_as_a_trial_runs() -> None:
     """A trial of hours is looked at tens of thousands of times."""
     assert pause_after(1) < pause_after(100) == pause_after(100_000)
+
+
+HOG = """
+    import os, sys
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    for _ in range(int(sys.argv[1])):
+        if os.fork() == 0:
+            os.setsid()
+            break
+    while True:
+        pass
+"""
+
+
+def divides_the_processor() -> bool:
+    """Whether groups have shares of the processor's time here."""
+    home = find_home()
+    if isinstance(home, str):
+        return False
+    handed_on = Path(home.memory, "cgroup.subtree_control")
+    return bool(home.shares) or (home.version == 2 and "cpu" in handed_on.read_text().split())
+
+
+@ON_LINUX
+def test_many_processes_take_no_more_of_the_processor_than_one(bench: Bench) -> None:
+    """Each in a session of its own, or the kernel would divide the time by itself."""
+    if bench.launcher.isolation != "A" or not divides_the_processor():
+        pytest.skip("needs a control group that divides the processor's time")
+    used, names = {}, {}
+    for count in ("30", "0"):
+        folder = bench.folder / count
+        folder.mkdir()
+        (folder / "hog.py").write_text(textwrap.dedent(HOG))
+        begun = bench.start("python", "hog.py", count, directory=folder, writes=folder,
+                            log=folder / "log", wall_seconds=1.5)  # fmt: skip
+        names[begun] = count
+    while names:
+        for ended in bench.launcher.poll(60):
+            assert ended.ended_by == "wall-time"
+            used[names.pop(ended.launch_id)] = ended.cpu_seconds
+    assert used["0"] > used["30"] / 4

@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from proveout.sandbox import _cgroup
+from proveout.sandbox._spent import Spent
+from proveout.sandbox._tree import Process
 from tests.sandbox.conftest import PATH, Bench, processes_in, wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux's child reaper")
@@ -76,6 +79,37 @@ def test_children_that_have_ended_are_not_left_and_their_time_counts(bench: Benc
     ended = bench.python(source)
     assert ended.leftover_processes == 0
     assert ended.cpu_seconds >= 0.2
+
+
+def test_the_time_of_children_that_nobody_waits_for_counts(bench: Bench) -> None:
+    home = _cgroup.find_home()
+    counts = not isinstance(home, str) and (home.version == 2 or home.accounting)
+    if bench.launcher.isolation != "A" or not counts:
+        pytest.skip("needs a control group that counts the processor's time")
+    source = """
+        import os, signal, time
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+        if os.fork() == 0:
+            while time.process_time() < 0.3:
+                pass
+            os._exit(0)
+        try:
+            os.wait()
+        except ChildProcessError:
+            pass
+    """
+    ended = bench.python(source)
+    assert (ended.code, ended.leftover_processes) == (0, 0)
+    assert ended.cpu_seconds >= 0.28  # the kernel counts in hundredths
+
+
+def test_without_a_control_group_what_was_seen_of_them_counts() -> None:
+    spent = Spent(job=10, first=None, group=None)
+    job = Process(10, "S", parent=1, group=10, own_seconds=0.1, cpu_seconds=0.1, threads=1)
+    child = Process(11, "R", parent=10, group=10, own_seconds=2.0, cpu_seconds=2.0, threads=1)
+    spent.look({10: job, 11: child})
+    assert spent.seconds({10: job}) >= 2.1
+    assert spent.seconds({}) >= 2.1
 
 
 def test_closing_the_launcher_ends_what_runs(own_bench: Bench) -> None:

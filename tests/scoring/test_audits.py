@@ -49,6 +49,18 @@ def test_each_audit_fires_on_what_cannot_be() -> None:
     assert failed(used(), value=0.4) == {"curve"}
 
 
+def test_training_while_it_is_scored_is_found_whatever_compute_counts_in() -> None:
+    reference = replace(REFERENCE, score_cpu_seconds=2.0)
+    for flops in (True, False):
+        for took, passes in ((2.0, True), (12.0, True), (70.0, True), (90.0, False)):
+            found = audit(
+                replace(used(), score_cpu_seconds=took), Curve(), measured(3.0), reference,
+                flops=flops, curve_counts=True, has_device=False,
+            )  # fmt: skip
+            (scoring,) = [each for each in found if each.name == "scoring"]
+            assert scoring.passed == passes, (flops, took)
+
+
 def test_an_accelerator_that_a_trial_was_not_given_excuses_no_claim(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

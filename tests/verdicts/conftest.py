@@ -69,7 +69,10 @@ class Simulation:
         self.builder = HistoryBuilder()
         self.actions: list[Action] = []
         self.outcomes: dict[str, list[bool | None]] = {}
-        self.slower: dict[str, float] = {}
+        self.slower: dict[str, tuple[float, ...]] = {}
+        """By how much the trials of an idea are, seed by seed."""
+        self.scoring: dict[str, float] = {}
+        """CPU seconds of scoring, as a share of the baseline's training."""
         self._sequence = 0
         self.add(StudyOpened("sim", "0", budget, "flops", "", ""))
         self.add(IdeaAdded(Idea(BASELINE, "baseline", BASELINE, None)))
@@ -109,7 +112,9 @@ class Simulation:
         price = self.start(trial, why, audit, promotion)
         loss = self.loss(trial)
         measured = Measurement(loss, "bits_per_byte", "bits per byte", "audited", "A", 1)
-        usage = replace(USAGE, cpu_seconds=price / 1e9 * self.slower.get(trial.idea, 1.0))
+        slower, usual = self.slower.get(trial.idea, (1.0,)), price / 1e9
+        usage = replace(USAGE, cpu_seconds=usual * slower[trial.replicate % len(slower)],
+                        score_cpu_seconds=usual * self.scoring.get(trial.idea, 0.1))  # fmt: skip
         self.add(TrialScored(trial.id, price, measured, usage))
 
     def fail(self, trial: Trial, failure: Failure) -> None:

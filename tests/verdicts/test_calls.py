@@ -236,3 +236,28 @@ def test_scales_without_the_baseline_do_not_count() -> None:
     losses = losses_of(np.vstack([line(-0.5, -0.5)]), np.random.default_rng(0))
     losses[0, 1:] = np.nan
     assert read(board_of_losses(losses)) == ["undecided"]
+
+
+def test_many_that_are_worse_alike_do_not_make_one_hold_that_does_nothing() -> None:
+    """Thirty variants of one harmful change look like a baseline that was lucky. Each of these
+    boards was found among twenty as one on which some idea of no effect held for it."""
+    worse = np.tile(0.02 * np.array([*LEVEL, 2.3]), (30, 1))
+    for seed in (8, 11, 15):
+        rng = np.random.default_rng(seed)
+        losses = losses_of(np.vstack([np.zeros((3, 5)), worse]), rng, seeds=2, sd=0.04)
+        calls = call_all(board := board_of_losses(losses), believe_board(board))[:3]
+        assert not any(call.verdict == "holds" for call in calls)
+        assert any("make the baseline look lucky" in call.why for call in calls)
+
+
+def test_what_is_not_in_force_at_the_largest_scale_does_not_hold() -> None:
+    """A gain below that is large beside all noise, and the baseline's very runs at the top."""
+    gaps = np.vstack([line(-1.0, -1.0), np.zeros((6, 5))])
+    losses = losses_of(gaps, np.random.default_rng(0), sd=0.4)
+    assert read(board_of_losses(losses))[0] == "holds"
+    losses[1, 3] = losses[0, 3]
+    (call, *_) = call_all(board := board_of_losses(losses), believe_board(board))
+    assert call.verdict == "fades"
+    assert "not in force there" in call.why
+    losses = losses.round(2)  # a tie of so few digits tells less
+    assert read(board_of_losses(losses))[0] == "holds"

@@ -49,7 +49,8 @@ class ProgramRepository:
         """
         repository = cls(folder)
         repository._git("init", "--quiet", "--bare", str(folder), inside=False)
-        # What a program's .gitattributes ask for must not change the files of a trial.
+        # What a program's .gitattributes ask for must not change the files of a trial, nor what
+        # counts as a conflict where an idea may change it.
         (folder / "info" / "attributes").write_text(_PLAIN_FILES)
         tree = repository._tree_of(program, leave_out)
         commit = repository._commit_tree(tree, (), "The program as it was given: the baseline")
@@ -87,15 +88,16 @@ class ProgramRepository:
             self._git("read-tree", parent, index=index)
             if proposal.patch:
                 self._apply(proposal, index)
-            before_overrides = self._git("write-tree", index=index)
+            tree = patched = self._git("write-tree", index=index)
+            self._check_changes(proposal, parent, patched, editable)
             for name, value in proposal.parameters.items():
                 blob = self._git("hash-object", "-w", "--stdin", input=_encode(value))
                 entry = f"100644,{blob},{_OVERRIDES}/{name}"
                 self._git("update-index", "--add", "--cacheinfo", entry, index=index)
-            tree = before_overrides
             if proposal.parameters:
                 tree = self._git("write-tree", index=index)
-        self._check_changes(proposal, parent, before_overrides, tree, editable)
+        if tree == self._git("rev-parse", f"{parent}^{{tree}}"):
+            raise IdeaError(f"{proposal.name!r} changes nothing in the program")
         message = f"{proposal.name}: {proposal.hypothesis}\n\nSource: {proposal.source}"
         commit = self._commit_tree(tree, (parent,), message)
         self.point(f"refs/ideas/{proposal.name}", commit)
@@ -191,15 +193,13 @@ class ProgramRepository:
             )
 
     def _check_changes(
-        self, proposal: Proposal, parent: str, patched: str, tree: str, editable: Sequence[str]
+        self, proposal: Proposal, parent: str, patched: str, editable: Sequence[str]
     ) -> None:
-        if tree == self._git("rev-parse", f"{parent}^{{tree}}"):
-            raise IdeaError(f"{proposal.name!r} changes nothing in the program")
         changes = self._git("diff-tree", "-r", "-z", "--no-renames", "--raw", parent, patched)
         fields = changes.split("\0")
         for raw, path in zip(fields[::2], fields[1::2], strict=False):
             new_mode = raw.split()[1]
-            if not is_editable(path, editable) or path.startswith(_OVERRIDES.split("/")[0] + "/"):
+            if not is_editable(path, editable) or path.split("/")[0] == _OVERRIDES.split("/")[0]:
                 raise IdeaError(
                     f"{proposal.name!r} changes {path!r}, which is not editable; "
                     f"the study lets an idea change: {', '.join(editable)}"
@@ -264,7 +264,10 @@ _GIT_OPTIONS = (
     "-c", "merge.conflictStyle=merge",
 )  # fmt: skip
 
-_PLAIN_FILES = "* -export-ignore -export-subst -text -eol -filter -ident -working-tree-encoding\n"
+_PLAIN_FILES = (
+    "* -export-ignore -export-subst -text -eol -filter -ident -working-tree-encoding "
+    "!merge !diff !conflict-marker-size !whitespace\n"
+)
 
 _GIT_ENVIRONMENT = {
     "GIT_CONFIG_NOSYSTEM": "1",

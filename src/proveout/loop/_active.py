@@ -25,6 +25,8 @@ class Active:
     ending: Failure | None = None
     """Why it is being ended early, if it is."""
     artifact_bytes: int | None = None
+    score_cpu_seconds: float | None = None
+    """Of its scoring job, once that has ended."""
     scored: Scored | None = None
     """Its score, while it waits to be scored again with its targets withheld."""
     audits: tuple[Audit, ...] = ()

@@ -56,6 +56,7 @@ class Auditor:
         return Reference(
             cpu_seconds=_mean(_usages(twins.values(), "cpu_seconds")),
             artifact_bytes=_mean(_usages(twins.values(), "artifact_bytes")),
+            score_cpu_seconds=_mean(_usages(twins.values(), "score_cpu_seconds")),
             curve_end=_mean(ends.values()),
             loss=_mean(history.losses(BASELINE, trial.rung).values()),
         )

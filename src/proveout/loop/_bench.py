@@ -214,6 +214,8 @@ class Bench:
 
     def _after_scoring(self, active: Active, ended: Exit) -> None:
         assert active.trained is not None
+        if ended is not active.trained:
+            active.score_cpu_seconds = ended.cpu_seconds
         try:
             scored = self._evaluator.measure(active.trial, active.trained, ended)
         except ScoringFailed as error:
@@ -334,4 +336,5 @@ class Bench:
             leftover_processes=active.trained.leftover_processes,
             claimed_compute=self._curve(active).claimed_compute,
             artifact_bytes=active.artifact_bytes,
+            score_cpu_seconds=active.score_cpu_seconds,
         )

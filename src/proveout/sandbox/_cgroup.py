@@ -26,10 +26,21 @@ class Home:
     memory: str
     pids: str
     version: int
+    accounting: str = ""
+    """Of v1's accounting of processor time, which it counts apart; empty where there is none."""
+    shares: str = ""
+    """Of v1's division of processor time: jobs side by side have as much each, however many
+    processes they are. v2 does so by itself where it hands `cpu` on."""
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """Each once."""
+        return tuple(dict.fromkeys(filter(
+            None, (self.memory, self.pids, self.accounting, self.shares))))  # fmt: skip
 
     def sweep(self) -> None:
         """Remove groups without processes that an earlier launcher left, as it was killed."""
-        for parent in {self.memory, self.pids}:
+        for parent in self.folders:
             for folder in glob.glob(os.path.join(glob.escape(parent), _PREFIX + "*")):
                 with contextlib.suppress(OSError):
                     os.rmdir(folder)
@@ -53,11 +64,17 @@ class Group:
     def _pids(self) -> str:
         return os.path.join(self.home.pids, _PREFIX + self.name)
 
+    @property
+    def _folders(self) -> tuple[str, ...]:
+        return tuple(os.path.join(parent, _PREFIX + self.name) for parent in self.home.folders)
+
     def make_and_enter(self) -> None:
-        """Raises OSError where that is not allowed."""
-        for folder in dict.fromkeys((self._memory, self._pids)):
-            os.mkdir(folder)
-            _write(f"{folder}/cgroup.procs", str(os.getpid()))
+        """Raises OSError where that is not allowed; those of processor time may be missing."""
+        for folder, parent in zip(self._folders, self.home.folders, strict=True):
+            needed = parent in (self.home.memory, self.home.pids)
+            with contextlib.suppress(*[] if needed else [OSError]):
+                os.mkdir(folder)
+                _write(f"{folder}/cgroup.procs", str(os.getpid()))
 
     def limit(self, memory_bytes: int, processes: int) -> None:
         """For the next job; raises OSError."""
@@ -88,6 +105,19 @@ class Group:
         """Whether this job was refused a process or a thread."""
         return self._refused() > self._refused_before
 
+    @property
+    def cpu_seconds(self) -> float:
+        """Used by all that ever was in the group, as the kernel counts it: by processes that nobody
+        waits for, too. 0 where it does not say."""
+        if self.home.version == 2:
+            return _counter(f"{self._memory}/cpu.stat", "usage_usec") / 1e6
+        if not self.home.accounting:
+            return 0.0
+        place = os.path.join(self.home.accounting, _PREFIX + self.name, "cpuacct.usage")
+        with contextlib.suppress(OSError, ValueError), open(place) as file:
+            return int(file.read()) / 1e9
+        return 0.0
+
     def _killed(self) -> int:
         name = "memory.events" if self.home.version == 2 else "memory.oom_control"
         return _counter(f"{self._memory}/{name}", "oom_kill")
@@ -97,7 +127,7 @@ class Group:
 
     def leave_and_remove(self) -> None:
         """From inside, when the supervisor ends by itself."""
-        for folder, parent in ((self._memory, self.home.memory), (self._pids, self.home.pids)):
+        for folder, parent in zip(self._folders, self.home.folders, strict=True):
             with contextlib.suppress(OSError):
                 _write(f"{parent}/cgroup.procs", str(os.getpid()))
             with contextlib.suppress(OSError):
@@ -105,7 +135,7 @@ class Group:
 
     def remove(self) -> None:
         """From outside, once its processes have ended."""
-        for folder in (self._memory, self._pids):
+        for folder in self._folders:
             with contextlib.suppress(OSError):
                 os.rmdir(folder)
 
@@ -121,12 +151,14 @@ def find_home() -> Home | str:
             return home
     folders = {
         name: os.path.normpath(mounts[name] + "/" + paths[name])
-        for name in ("memory", "pids")
+        for name in ("memory", "pids", "cpuacct", "cpu")
         if name in mounts and name in paths
     }
-    if len(folders) == 2:
-        if all(os.access(folder, os.W_OK) for folder in folders.values()):
-            return Home(folders["memory"], folders["pids"], version=1)
+    if {"memory", "pids"} <= folders.keys():
+        writable = {name: at for name, at in folders.items() if os.access(at, os.W_OK)}
+        if {"memory", "pids"} <= writable.keys():
+            return Home(writable["memory"], writable["pids"], 1,
+                        writable.get("cpuacct", ""), writable.get("cpu", ""))  # fmt: skip
         return f"{folders['memory']} cannot be written"
     if unified is None:
         return "no cgroup file system is mounted"

@@ -13,13 +13,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import resource
 import select
 import signal
 import time
 import traceback
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from proveout.sandbox import _cell, _cgroup, _job, _linux, _script, _tree, _view
 from proveout.sandbox._log import Log
@@ -33,6 +32,7 @@ from proveout.sandbox._records import (
     read_start,
 )
 from proveout.sandbox._requests import Requests
+from proveout.sandbox._spent import Spent
 
 _FIRST_LOOK_SECONDS = 0.01
 _MEMORY_EVERY_SECONDS = 0.1
@@ -143,14 +143,12 @@ class _Watch:
     status: int | None = None
     peak_bytes: int = 0
     began: float = field(default_factory=time.monotonic)
-    cpu_before: float = field(default_factory=lambda: _children_cpu_seconds())
     look_at_memory: float = 0.0
     look_at_disk: float = 0.0
     looks: int = 0
-    orphans: dict[int, float] = field(default_factory=dict)
-    """CPU seconds of processes that nobody waits for, by pid, as they were last seen."""
 
     def __post_init__(self) -> None:
+        self.spent = Spent(self.pid, self.cell.first, self.cell.group)
         if self.start.launch_id in self.requests.cancelled:
             self.ended_by = "cancelled"
         self.look_at_memory = self.began + _FIRST_LOOK_SECONDS
@@ -226,22 +224,14 @@ class _Watch:
         """The job and its descendants; the first process of its namespace is none of them."""
         processes = self.cell.tree.scan()
         processes.pop(self.cell.first or 0, None)
-        for pid, process in processes.items():
-            if pid != self.pid and process.parent == self.cell.first:
-                self.orphans[pid] = process.cpu_seconds
+        self.spent.look(processes)
         return processes
-
-    def _cpu_seconds(self, processes: dict[int, _tree.Process]) -> float:
-        """Used so far: by what lives, by what was waited for, and by orphans that ended."""
-        waited = _children_cpu_seconds() - self.cpu_before
-        orphans = sum(used for pid, used in self.orphans.items() if pid not in processes)
-        return waited + orphans + sum(process.cpu_seconds for process in processes.values())
 
     def _look_at_memory(self, now: float) -> None:
         seen = self._scan()
         if sum(process.threads for process in seen.values()) > self.start.processes:
             self.ended_by = "processes"
-        if self._cpu_seconds(seen) > self.start.cpu_seconds:
+        if self.spent.seconds(seen) > self.start.cpu_seconds:
             self.ended_by = "cpu-time"
         processes = list(seen)
         used = sum(map(_tree.resident_bytes, processes))
@@ -305,7 +295,7 @@ class _Watch:
     def _report(self, wall_seconds: float, leftover: int) -> ProcessExit:
         self.log.finish()
         status = self.status if self.status is not None else 0
-        cpu_seconds = self._cpu_seconds({})
+        cpu_seconds = self.spent.seconds({})
         ended_by = self.ended_by
         if ended_by == "itself":
             ended_by = self._breach(cpu_seconds, leftover, failed=status != 0)
@@ -327,6 +317,8 @@ class _Watch:
             return "memory"
         group = self.cell.group
         refused = group is not None and group.processes_were_refused
+        if leftover > self.start.processes:  # on a busy machine it may end before it is looked at
+            return "processes"
         if failed and (refused or leftover >= self.start.processes):
             return "processes"
         if failed and cpu_seconds > self.start.cpu_seconds:
@@ -342,8 +334,3 @@ def pause_after(looks: int) -> float:
 def _next_look(began: float, every_seconds: float) -> float:
     now = time.monotonic()
     return now + max(every_seconds, (now - began) / _LOOKING_SHARE)
-
-
-def _children_cpu_seconds() -> float:
-    used: Any = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return float(used.ru_utime + used.ru_stime)

@@ -26,6 +26,8 @@ class Process:
     state: str
     parent: int
     group: int
+    own_seconds: float
+    """Of processor time, without its children's."""
     cpu_seconds: float
     """Of itself and of the children that it waited for."""
     threads: int
@@ -93,13 +95,14 @@ def _stat(pid: int) -> Process | None:
         with open(f"/proc/{pid}/stat", "rb") as file:
             # The name may hold anything, brackets too: the fields start after the last one.
             fields = file.read().rpartition(b")")[2].split(maxsplit=18)
-        ticks = sum(map(int, fields[11:15]))
+        ticks = [int(each) for each in fields[11:15]]
         return Process(
             pid,
             fields[0].decode(),
             int(fields[1]),
             int(fields[2]),
-            ticks / _TICKS_PER_SECOND,
+            sum(ticks[:2]) / _TICKS_PER_SECOND,
+            sum(ticks) / _TICKS_PER_SECOND,
             int(fields[17]),
         )
     except (OSError, ValueError, IndexError):

@@ -43,6 +43,7 @@ class Reference:
     artifact_bytes: float | None = None
     curve_end: float | None = None
     loss: float | None = None
+    score_cpu_seconds: float | None = None
 
 
 def audit(
@@ -71,6 +72,7 @@ def audit(
     found = [
         _compute(usage, devices) if flops else None,
         _time(usage, reference) if flops else None,
+        _scoring(usage, reference),
         _curve(curve, measurement, reference) if curve_counts else None,
         _artifacts(usage, reference),
     ]
@@ -114,6 +116,21 @@ def _time(usage: Usage, reference: Reference) -> Audit | None:
         "rung"
     )
     return Audit("time", passed, evidence)
+
+
+def _scoring(usage: Usage, reference: Reference) -> Audit | None:
+    """Whether it may have trained while it was scored, where compute is not counted: what its
+    scoring took beyond the baseline's is held to what training may take beyond."""
+    used, usual, train = usage.score_cpu_seconds, reference.score_cpu_seconds, reference.cpu_seconds
+    if used is None or usual is None or not train:
+        return None
+    more = max(0.0, used - _TIME_FACTOR * usual)
+    passed = more <= (_TIME_FACTOR - 1) * train + _TIME_SLACK_SECONDS
+    evidence = (
+        f"its scoring took {used:.1f} CPU seconds, the baseline's {usual:.1f}, and the baseline's "
+        f"training {train:.1f}"
+    )
+    return Audit("scoring", passed, evidence)
 
 
 def _curve(curve: Curve, measurement: Measurement, reference: Reference) -> Audit | None:

@@ -126,3 +126,5 @@ class Usage:
     """Compute by the program's own count, a hint; None if it reported none."""
     artifact_bytes: int | None = None
     """Of the files in its output folder when it ended; None where that was not counted."""
+    score_cpu_seconds: float | None = None
+    """CPU seconds of its scoring job, in which its code runs again; None where there was none."""

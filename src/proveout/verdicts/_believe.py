@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -52,6 +52,9 @@ class Belief:
     """Where the noise itself is in doubt: the field for each noise, with how likely it is."""
     stacks: tuple[tuple[int, tuple[int, ...]], ...] = ()
     """Ideas that are others together, each with those."""
+    alone: Callable[[], GapField] | None = None
+    """The field without what the ideas tell together of the baseline's luck; None where nothing was
+    taken for luck."""
 
     def at(self, log10_computes: Sequence[float] | Floats) -> GapsAt:
         """The gaps at some computes, over the doubt in the noise; of stacks by their members."""
@@ -90,6 +93,13 @@ class Belief:
     def helps(self) -> Floats:
         """The probability of a gap below zero at the target."""
         return self.at_target.below(0.0)[:, 0]
+
+    @cached_property
+    def helps_alone(self) -> Floats:
+        """The same as each idea's own runs tell it beside the baseline's. That many ideas are worse
+        by as much as luck could make them may be the baseline's luck, or all may be alike: variants
+        of one idea are."""
+        return replace(self, field=self.alone(), alone=None).helps if self.alone else self.helps
 
     @cached_property
     def matters(self) -> Floats:
@@ -148,15 +158,15 @@ def believe_board(
     seen = np.flatnonzero(~np.isnan(board.losses[:, :rungs]).all(axis=(0, 2)))
     scale = abs(float(cells.level[seen[-1] if seen.size else -1]))
     centre = float(x[0] + x[rungs - 1]) / 2
-    gaps = fit_field(x, cells, scale=scale, centre=centre, teach=teach, beyond=SURPRISE)
+    fit = partial(fit_field, x, cells, scale=scale, centre=centre, teach=teach, beyond=SURPRISE)
     failed = board.failed[1:].sum(axis=(1, 2))
     scored = cells.runs.sum(axis=1)
     measured = np.isfinite(cells.variance) & np.isfinite(cells.shared)
     known = set(np.flatnonzero(measured.any(axis=1)).tolist())
     stacks = tuple((stack, its) for stack, its in (members or {}).items() if {stack, *its} <= known)
     return Belief(
-        cells, gaps, x, math.log10(board.target), board.smallest_gap * scale,
-        (scored + 1) / (scored + failed + 1), stacks=stacks,
+        cells, fit(), x, math.log10(board.target), board.smallest_gap * scale,
+        (scored + 1) / (scored + failed + 1), stacks=stacks, alone=partial(fit, luck=False),
     )  # fmt: skip
 
 
@@ -168,6 +178,23 @@ def _may_tie(losses: Floats, asked: Flags) -> Flags:
         scores = losses[idea + 1]
         tied[idea] = all(map(_is_coarse, scores[~np.isnan(scores)].tolist()))
     return tied
+
+
+def same_at_the_top(losses: Floats) -> Flags:
+    """[A - 1], the arms all of whose pairs at the highest rung that they share with the baseline
+    came out equal to the last bit, and not by accident: what they change is not in force there.
+
+    `losses` [A, R, S], the baseline first.
+    """
+    same = np.zeros(len(losses) - 1, dtype=bool)
+    for idea, scores in enumerate(losses[1:]):
+        pairs = ~np.isnan(scores) & ~np.isnan(losses[0])
+        if pairs.any():
+            rung = int(np.flatnonzero(pairs.any(axis=1))[-1])
+            ours, theirs = scores[rung, pairs[rung]], losses[0, rung, pairs[rung]]
+            known = scores[~np.isnan(scores)].tolist()
+            same[idea] = (ours == theirs).all() and not all(map(_is_coarse, known))
+    return same
 
 
 def _is_coarse(score: float) -> bool:

@@ -13,16 +13,22 @@ from typing import NamedTuple
 
 import numpy as np
 
-from proveout.verdicts._believe import Belief
+from proveout.verdicts._believe import Belief, same_at_the_top
 from proveout.verdicts._board import Board
 
 _ONE_SCALE = "measured beside the baseline at one scale only, which says nothing of others"
+_SAME = (
+    "at the largest scale that it was measured at every paired run came out identical to the last "
+    "bit: what it changes is not in force there"
+)
 _ESTABLISHED = 0.99
 """How sure one must be that an idea gained at the first rung to say that it fades or reverses."""
 _LIKELY = 0.9
 _FADED = 0.6
 """How sure one must be that more than half of a gain is lost to say that it fades."""
 _WITHIN = 2 / 3
+_BY_ITSELF = 0.8
+"""How sure an idea's own runs must be that it helps, whatever the others tell of the baseline."""
 
 
 class Call(NamedTuple):
@@ -35,12 +41,18 @@ class Call(NamedTuple):
 def call_all(board: Board, belief: Belief) -> tuple[Call, ...]:
     """The verdict on every idea of a board, in the order of its arms without the baseline."""
     rungs = ((belief.cells.runs > 0) & np.isfinite(belief.cells.shared)).sum(axis=1)
-    start = belief.first_rung.mean[:, 0]
+    start, same = belief.first_rung.mean[:, 0], same_at_the_top(board.losses)
     gained = (belief.first_rung.below(0.0)[:, 0] >= _ESTABLISHED) & (start <= -belief.smallest)
     gained &= rungs > 1
-    return tuple(
+    calls = (
         _call(board, belief, idea, int(rungs[idea]), float(start[idea]) if gained[idea] else None)
         for idea in range(rungs.size)
+    )
+    return tuple(
+        Call("fades", f"{call.why}, but {_SAME}")
+        if same[idea] and call.verdict == "holds"
+        else call
+        for idea, call in enumerate(calls)
     )
 
 
@@ -58,6 +70,11 @@ def _call(board: Board, belief: Belief, idea: int, rungs: int, gained: float | N
     if rungs < 2 and not belief.at_measured_rung:
         return Call("undecided", _ONE_SCALE)
     if helps >= board.certainty and mean <= -smallest:
+        own = float(belief.helps_alone[idea])
+        if own < _BY_ITSELF:
+            return Call("undecided", f"better at the target with probability {percent(helps)}, but "
+                        "mostly because the others make the baseline look lucky: by its own runs "
+                        f"with {percent(own)}")  # fmt: skip
         return Call("holds", f"better at the target with probability {percent(helps)}")
     if gained is not None and 1 - helps >= _LIKELY:
         return Call(

@@ -5,6 +5,9 @@ outside. A program that trains three times as long as it says is not far beyond 
 use on busy cores, so an audit cannot reject it. But its gain is then of a size that is known: what
 the baseline gains with three times the compute. An idea that takes much longer and gains no more
 than that has shown nothing.
+
+What its scoring takes far beyond the baseline's counts as training: its code runs there too, and
+may train on a copy of the data that it left as an artifact.
 """
 
 from __future__ import annotations
@@ -14,11 +17,13 @@ from collections.abc import Iterable
 from proveout.ideas import BASELINE
 from proveout.ledger import History
 from proveout.study import Study
+from proveout.trials import Usage
 from proveout.verdicts._baseline import baseline_laws
 
 _LONGER = 2.5
-"""An idea takes much longer where each of its trials uses so many times the seconds of each of the
-baseline's. Honest ideas were seen at 2.4, on cores that others used."""
+"""An idea takes much longer where its trials use so many times the baseline's seconds in the mean:
+were each asked for, one trial that does not would hide the others. Single honest trials were seen
+at 2.4 times the baseline's mean, on cores that others used."""
 _DOUBT = 1.5
 """Of that factor: starting up takes both as long, which makes it too small, and seeds differ."""
 _LEAST_MORE_SECONDS = 2.0
@@ -41,7 +46,8 @@ def explained_by_time(study: Study, history: History, idea: str) -> str:
     ours, theirs = (_seconds(study, history, arm, rung) for arm in (idea, BASELINE))
     if not ours or not theirs or min(theirs) <= 0:
         return ""
-    if min(ours) < max(_LONGER * max(theirs), max(theirs) + _LEAST_MORE_SECONDS):
+    usual = _mean(theirs)
+    if _mean(ours) < max(_LONGER * usual, usual + _LEAST_MORE_SECONDS):
         return ""
     laws = baseline_laws(study, history)
     if laws is None:
@@ -62,11 +68,25 @@ def explained_by_time(study: Study, history: History, idea: str) -> str:
 
 
 def _seconds(study: Study, history: History, arm: str, rung: int) -> list[float]:
+    """Of an arm's scored trials, with what their scoring took beyond what busy cores explain."""
+    usual = _mean_or_none(each.score_cpu_seconds for each in _usages(history, BASELINE, rung))
+    return [
+        (each.wall_seconds if study.run.devices else each.cpu_seconds)
+        + (0.0 if usual is None else max(0.0, (each.score_cpu_seconds or 0.0) - _LONGER * usual))
+        for each in _usages(history, arm, rung)
+    ]
+
+
+def _usages(history: History, arm: str, rung: int) -> list[Usage]:
     """Of an arm's scored trials. What was trained anew started its Python for itself."""
-    used = [record.usage for trial, record in history.trials.items()
+    return [record.usage for trial, record in history.trials.items()
             if (trial.idea, trial.rung) == (arm, rung) and record.measurement is not None
             and not record.promotion and record.usage is not None]  # fmt: skip
-    return [each.wall_seconds if study.run.devices else each.cpu_seconds for each in used]
+
+
+def _mean_or_none(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return _mean(known) if known else None
 
 
 def _mean(values: Iterable[float]) -> float:
