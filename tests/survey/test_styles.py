@@ -495,6 +495,14 @@ def test_numbers_in_lines_of_json_are_read_with_their_names(tmp_path: Path) -> N
      ("[0] test_accuracy=50.1\nFinal: test accuracy 60.2\n", "test accuracy"),
      ("Last reward: 9.0\tAverage reward: 7.5\n", "Average reward"),
      ("Accuracy on the held-out set: 0.91\n", "Accuracy on the held-out set"),
+     ("The mean absolute error (MAE) on test set: 1.5\n", "absolute error (MAE) on test set"),
+     ("epoch 1 | val: loss 0.6 acc 0.7 | train: loss 0.5 acc 0.8\n", "val loss"),
+     ("{'train': {'loss': 0.5}, 'test': {'loss': 0.6}}\n", "test loss"),
+     ("Train Epoch: 1 [64/600]\tLoss: 2.3\nTest set: Mean loss: 0.5, Accuracy: 9/10\n",
+      "Test set Mean loss"),
+     ("Test: 45/60 correct (75.0%)\nTrain: 50/60 correct (83.3%)\n", "Test correct"),
+     ("/a/fit.py:7: UserWarning: the error of 3.5 is removed in 2.0\nloss: 4\n", "loss"),
+     ("val split: 0.1, loss: 0.3\n", "loss"),
      ("loss 0.5 | lr 0.1 | grad norm 2.0\n", "loss")],
 )  # fmt: skip
 def test_the_likeliest_score_is_measured_on_held_out_data_and_at_the_end(
@@ -503,7 +511,23 @@ def test_the_likeliest_score_is_measured_on_held_out_data_and_at_the_end(
     (tmp_path / "log").write_text(log)
     first = reported(tmp_path / "none", tmp_path / "log")[0]
     assert first.name == score
-    assert re.search(first.pattern, log)
+    found = [m[1] for line in log.splitlines() for m in re.finditer(first.pattern, line)]
+    assert float(found[-1]) == first.value
+
+
+def test_lines_of_a_step_and_a_number_are_told_of_and_none_is_taken_unasked(tmp_path: Path) -> None:
+    program = lay(tmp_path / "p", {"net.py": (
+        "N, width, lr = 3, 8, 0.5\nfor t in range(160):\n    loss = lr / (t + width)\n"
+        "    a = 1\n    print(t, loss)\n"
+    )})  # fmt: skip
+    adopted = adopt(program)
+    assert adopted.score is None
+    assert any("it reports column 2" in note for note in adopted.plan.notes)
+    shutil.rmtree(tmp_path / "s")
+    adopted = adopt(program, score=ScoreWish(name="column 2"))
+    measured = prove_study(adopted.study).probe.measurement
+    assert measured is not None
+    assert measured.value == 0.5 / (9 + 2)
 
 
 def test_what_does_not_reach_the_program_and_a_direction_that_seems_wrong_are_said(

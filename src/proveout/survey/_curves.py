@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from proveout.study import CurveSource
-from proveout.survey._left import Reported
+from proveout.survey._scores import Reported
 from proveout.survey._write import CurveLines
 from proveout.trials import Row, newest, read_text, rows
 

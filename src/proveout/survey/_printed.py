@@ -1,0 +1,139 @@
+"""Numbers in what a program printed: what each is called, and an expression that finds it again."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from proveout.survey._scores import Reported, says_on_what
+
+_NUMBER = r"[-+]?\d*\.?\d+(?:[eE][-+]?\d+)?|nan|inf"
+_WORDS = r"[A-Za-z][\w/.-]*(?: [A-Za-z][\w/.-]*){0,2}?"
+_PAIR = re.compile(
+    rf"({_WORDS})([\"']?\s*[:=]\s*|\s+)({_NUMBER})"
+    r"(?![\w.]*[A-Za-z_])"
+)
+# `train: loss 0.5 | val: loss 0.6`, `Test set: Average loss: 0.1`, `[val] loss 0.3`
+_HEADING = re.compile(
+    r"(?<![\w/.-])(?P<words>[A-Za-z][\w-]*(?: [A-Za-z][\w-]*){0,2})(?:[\"']?\s*[:\])|]|\s-\s)"
+    r"(?P<number>\s*[-+.]?\d)?"
+)
+_COUNTING = ("epoch", "step", "iter", "iteration", "batch", "round")
+_AFTER = re.compile(
+    rf"(?<![\w./-])(?P<number>{_NUMBER})(?:\s*/\s*\d+)?\s*%?\s+"
+    r"(?P<word>correct|accuracy|accurate|solved|misclassified|errors|wrong)\b"
+)
+_ROW = re.compile(rf"\s*(\d+)(?:\s*[,;:|]\s*|\s+)({_NUMBER})\s*")
+_LEAST_ROWS = 3
+_WARNING = re.compile(r"\S+:\d+: \w*Warning\b")
+_LONGEST = 1000
+
+
+class _Said(NamedTuple):
+    name: str
+    value: str
+    pattern: str
+
+
+def printed(text: str) -> Iterator[Reported]:
+    """Every number with a name in the text, as it was said last; and the second of lines that are
+    two numbers and nothing else, of which the first counts."""
+    found: dict[str, Reported] = {}
+    rows: list[tuple[int, str, int]] = []
+    for number, line in enumerate(text.splitlines()):
+        line = line[:_LONGEST]
+        if _WARNING.match(line):
+            continue
+        if row := _ROW.fullmatch(line):
+            rows.append((int(row[1]), row[2], number))
+        for said in (*_pairs(line), *_told_after(line)):
+            key = said.name.lower()
+            times = found[key].times + 1 if key in found else 1
+            found[key] = Reported("output", said.name, _finite(said.value), "", said.pattern,
+                                  times, number)  # fmt: skip
+    yield from found.values()
+    if len(rows) >= _LEAST_ROWS and all(a[0] < b[0] for a, b in itertools.pairwise(rows)):
+        _, value, number = rows[-1]
+        pattern = rf"^\s*\d+(?:\s*[,;:|]\s*|\s+)({_NUMBER})\s*$"
+        yield Reported("output", "column 2", _finite(value), "", pattern, len(rows), number)
+
+
+def _pairs(line: str) -> Iterator[_Said]:
+    """`val_loss: 0.3`, with the heading that says on what data where the name does not."""
+    for match in _PAIR.finditer(line):
+        called = _called(line, match)
+        if called.lower() in ("e", "of", "in"):
+            continue
+        pattern = pattern_for(called, match[2])
+        if Reported("output", called, None).rank is not None and not says_on_what(called):
+            heading = _heading(line[: match.start(1)])
+            if heading:
+                called = f"{heading} {called}"
+                pattern = rf"\b{_literal(heading)}\b.*?{pattern}"
+        yield _Said(called, match[3], pattern)
+
+
+def _heading(before: str) -> str:
+    """The nearest words before a name that head what follows them and say on what data it is
+    measured; empty where there are none."""
+    nearest = ""
+    for match in _HEADING.finditer(before):
+        words = match["words"]
+        counts = words.lower().rpartition(" ")[2] in _COUNTING
+        if match["number"] and not counts:
+            continue  # a pair of its own: `val split: 0.1`
+        if says_on_what(words) and Reported("output", words, None).rank is None:
+            nearest = words
+    return nearest
+
+
+def _told_after(line: str) -> Iterator[_Said]:
+    """`142/150 correct`, `94.7% accuracy`."""
+    for match in _AFTER.finditer(line):
+        called = match["word"]
+        pattern = rf"({_NUMBER})(?:\s*/\s*\d+)?\s*%?\s+{called}\b"
+        if heading := _heading(line[: match.start()]):
+            called, pattern = f"{heading} {called}", rf"\b{_literal(heading)}\b.*?{pattern}"
+        yield _Said(called, match["number"], pattern)
+
+
+def _called(line: str, match: re.Match[str]) -> str:
+    """What a number in a line is called: up to three words, or as many again where only those say
+    what it is: `Accuracy on the test set: 0.9`, `error (MSE) on test set: 0.3`."""
+    name = match[1].strip()
+    if not match[2].strip() or Reported("output", name, None).rank is not None:
+        return name
+    before = re.search(r"(?:\(?[A-Za-z][\w/.-]*\)? ){1,3}$", line[: match.start(1)])
+    longer = f"{before[0].lstrip('(')}{name}" if before else name
+    return longer if Reported("output", longer, None).rank is not None else name
+
+
+def pattern_for(name: str, between: str = ": ") -> str:
+    """An expression for `name: 3.2` in a line of output, whose group is the number."""
+    joined = r"\s*[:=]\s*" if between.strip() else r"\s+"
+    if between[:1] in ("'", '"'):
+        joined = between[0] + joined
+    return rf"\b{_literal(name)}{joined}({_NUMBER})"
+
+
+def _literal(name: str) -> str:
+    return re.escape(name).replace("\\ ", " ")
+
+
+def name_in(pattern: str) -> str:
+    """The words right before the first group of an expression for a line of output, or what that
+    group is called: `val_loss` of `val_loss=(\\S+)`; empty where there are none."""
+    group = re.search(r"(?<!\\)\((?:\?P<(\w+)>|(?!\?))", pattern)
+    if group is None:
+        return ""
+    before = re.sub(r"\\[A-Za-z][*+?]*", " ", pattern[: group.start()])
+    before = re.sub(r"\[[^\]]*\][*+?]*", " ", before).replace("\\", "")
+    words = re.search(rf"({_WORDS})[^A-Za-z0-9]*$", before)
+    return words[1] if words else group[1] or ""
+
+
+def _finite(text: str) -> float | None:
+    value = float(text)
+    return value if abs(value) < float("inf") else None
