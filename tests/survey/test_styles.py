@@ -26,6 +26,7 @@ from proveout.survey import (
     survey,
 )
 from proveout.survey._constants import source_constants
+from proveout.survey._endless import endless_loop
 from proveout.survey._seeds import seeds_in
 from proveout.trials import Trial, trial_seed
 
@@ -69,6 +70,22 @@ STYLES: dict[str, tuple[dict[str, str], str, dict[str, object]]] = {
         {"run.py": "import fire\nclass T:\n    def __init__(self, dim=8): pass\n"
                    "    def train(self, iters=160): pass\nfire.Fire(T)\n"},
         "python run.py train --dim {dim} --iters {iters}", {"iters": 10, "dim": 2}),
+    "a loop without an end": (
+        {"main.py": "import argparse\np = argparse.ArgumentParser()\n"
+                    "p.add_argument('--work-dir', '-o', default='out')\n"
+                    "p.add_argument('--n-embd', type=int, default=32)\np.parse_args()\n"
+                    "def cycle(rows):\n    while True:\n        yield from rows\n"
+                    "EVERY = 50\nstep = 0\nwhile True:\n    if step % EVERY == 0:\n"
+                    "        print(step)\n    step += 1\n",
+         "README.md": "```\n$ python main.py -o names\n```\n"},
+        "python main.py --work-dir {out} --n-embd {n_embd}", {"n_embd": 8, "loop_steps": 51}),
+    "a count that a result ends": (
+        {"main.py": "from itertools import count\nfor i in count(1):\n    loss = 9 / i\n"
+                    "    if loss < 1e-3:\n        break\n"},
+        "python main.py", {"loop_steps": 100}),
+    "a loop beside a size": (
+        {"main.py": "hidden_size = 32\n" + LOOP.format(v="t", n=160)},
+        "python main.py", {"hidden_size": 8, "ts": 10}),
     "C with a Makefile": (
         {"net.c": "#define HIDDEN 32\n#define MAX_STEPS 160\nint main(void) { return 0; }\n",
          "Makefile": "net: net.c\n\tcc net.c -o net\n"},
@@ -528,6 +545,26 @@ def test_lines_of_a_step_and_a_number_are_told_of_and_none_is_taken_unasked(tmp_
     measured = prove_study(adopted.study).probe.measurement
     assert measured is not None
     assert measured.value == 0.5 / (9 + 2)
+
+
+def test_a_loop_without_an_end_is_given_one_in_each_trial(tmp_path: Path) -> None:
+    program = lay(tmp_path / "p", {"net.py": (
+        "import time\nstep = 0\nwhile 1:\n    if step % 20 == 0:\n"
+        "        print('loss', 9 / (step + 1))\n    step += 1\n"
+    )})  # fmt: skip
+    measured = prove_study(adopt(program).study).probe.measurement
+    assert measured is not None
+    assert measured.value == 9 / 21
+
+
+@pytest.mark.parametrize(
+    "loop",
+    ["while True:\n    if done(): break\n", "def f():\n    while True:\n        yield 1\n",
+     "def f():\n    while True:\n        return 1\n", "while True:\n    sys.exit()\n"],
+)  # fmt: skip
+def test_a_loop_that_can_be_left_is_left_as_it_is(loop: str) -> None:
+    assert endless_loop(loop, "a.py") is None
+    assert endless_loop("while True:\n    for x in y:\n        break\n", "a.py") is not None
 
 
 def test_what_does_not_reach_the_program_and_a_direction_that_seems_wrong_are_said(

@@ -126,6 +126,8 @@ def _named(
 def _told(parameter: Parameter) -> str:
     """What is given for a parameter: a file to write to goes into the output folder."""
     told = f"{{{parameter.filled}}}"
+    if parameter.wrap:
+        return parameter.wrap.replace("{}", told)
     default = parameter.default
     if parameter.role != "out" or not isinstance(default, str):
         return told
@@ -207,6 +209,7 @@ def _assignment(parameter: Parameter, told: str, knob: bool) -> tuple[str, str]:
     is_text = isinstance(parameter.default, str)
     quoted = f'"{told}"' if is_text or parameter.role == "out" else told
     number = STRICT if parameter.exact or is_settings_file(parameter.file) else NUMBER
+    number = re.escape(parameter.literal).replace("\\ ", " ") if parameter.wrap else number
     value = rf"{re.escape(parameter.literal)}(?![\w.])" if knob else TEXT if is_text else number
     if parameter.start and not parameter.spelled:
         return f"{parameter.start}(?P<value>{value})", quoted

@@ -21,8 +21,9 @@ _SCORES = (
 )  # fmt: skip
 _MORE_IS_BETTER = ("accuracy", "acc", "correct", "solved", "reward", "return", "score", "auc",
                    "auroc", "f1", "r2", "precision", "recall", "bleu", "rouge", "fitness",
-                   "iou", "dice", "map", "ndcg", "mrr", "psnr", "ssim", "elo", "win", "wins", "success", "elbo",
-                   "likelihood", "correlation", "spearman", "pearson")  # fmt: skip
+                   "iou", "dice", "map", "ndcg", "mrr", "psnr", "ssim", "elo", "win", "wins",
+                   "success", "elbo", "likelihood", "correlation", "spearman",
+                   "pearson")  # fmt: skip
 # Of what they stand beside, less is better: `reward_loss`, `brier score`, `fid_score`.
 _LESS_IS_BETTER = {"loss", "losses", "error", "errors", "err", "mse", "rmse", "mae", "cost",
                    "regret", "brier", "fid", "nll", "neg", "negative", "ppl", "perplexity", "wer",
