@@ -83,6 +83,10 @@ STYLES: dict[str, tuple[dict[str, str], str, dict[str, object]]] = {
         {"main.py": "from itertools import count\nfor i in count(1):\n    loss = 9 / i\n"
                     "    if loss < 1e-3:\n        break\n"},
         "python main.py", {"loop_steps": 100}),
+    "a table of choices": (
+        {"main.py": "sizes = {'big': dict(n_embd=768), 'small': dict(n_embd=48)}\n"
+                    "config = {'lr': 0.1}\n" + LOOP.format(v="step", n=160)},
+        "python main.py", {"steps": 10}),
     "a loop beside a size": (
         {"main.py": "hidden_size = 32\n" + LOOP.format(v="t", n=160)},
         "python main.py", {"hidden_size": 8, "ts": 10}),
@@ -520,6 +524,8 @@ def test_numbers_in_lines_of_json_are_read_with_their_names(tmp_path: Path) -> N
      ("Test: 45/60 correct (75.0%)\nTrain: 50/60 correct (83.3%)\n", "Test correct"),
      ("/a/fit.py:7: UserWarning: the error of 3.5 is removed in 2.0\nloss: 4\n", "loss"),
      ("val split: 0.1, loss: 0.3\n", "loss"),
+     ("epoch,train_loss,val_loss\n1,0.5,0.6\n2,0.4,0.55\n", "val_loss"),
+     ("gen\tevals\tbest\n0\t300\t50.5\n1\t180\t63.0\n", "best"),
      ("loss 0.5 | lr 0.1 | grad norm 2.0\n", "loss")],
 )  # fmt: skip
 def test_the_likeliest_score_is_measured_on_held_out_data_and_at_the_end(
@@ -557,6 +563,56 @@ def test_a_loop_without_an_end_is_given_one_in_each_trial(tmp_path: Path) -> Non
     assert measured.value == 9 / 21
 
 
+def test_an_endless_loop_in_a_module_runs_until_what_calls_it_reports(tmp_path: Path) -> None:
+    program = lay(tmp_path / "p", {
+        "trainer.py": "class Trainer:\n    def run(self, tell):\n        self.it = 0\n"
+                      "        while True:\n            tell(self)\n            self.it += 1\n",
+        "main.py": "from trainer import Trainer\nif __name__ == '__main__':\n"
+                   "    Trainer().run(lambda t: print('loss', t.it) if t.it % 40 == 0 else 0)\n",
+    })  # fmt: skip
+    assert plan_of(program).rungs[0] == {"loop_steps": 41}
+
+
+@pytest.mark.parametrize(("every", "rung"), [(50, 80), (10_000, 20)])
+def test_a_score_of_the_first_step_alone_is_none_of_a_run(
+    every: int, rung: int, tmp_path: Path
+) -> None:
+    program = lay(tmp_path / "p", {"net.py": (
+        "max_iters = 320\nfor it in range(max_iters):\n"
+        f"    if it % {every} == 0:\n        print(f'iter {{it}}: loss {{9 / (it + 1)}}')\n"
+    )})  # fmt: skip
+    plan = adopt(program).plan
+    assert plan.rungs[0]["max_iters"] == rung
+    assert any("at its first step alone" in note for note in plan.notes) == (every == 10_000)
+
+
+@pytest.mark.parametrize(
+    ("source", "seeded"),
+    [("#include <stdlib.h>\nint main(void)\n{\n    srand(time(NULL));\n}\n", "srand(7);"),
+     ("std::random_device rd;\nstd::mt19937 gen(rd());\n", "gen(7);"),
+     ("np.random.seed(int(time.time()))\n", "np.random.seed(7)"),
+     ("BEGIN { srand() }\n", "srand(7)")],
+)  # fmt: skip
+def test_a_seed_from_the_clock_is_replaced(source: str, seeded: str) -> None:
+    ((pattern, line),) = seeds_in(source)
+    assert seeded in re.sub(pattern, lambda _: line.replace("{seed}", "7"), source, flags=re.M)
+
+
+def test_c_that_is_never_seeded_is_seeded_in_main_and_its_loop_is_the_steps(tmp_path: Path) -> None:
+    program = lay(tmp_path / "p", {"net.c": (
+        "#include <stdio.h>\n#include <stdlib.h>\nint main(void) {\n    double x = 0;\n"
+        "    for (int i = 0; i < 160; ++i) {\n        for (int j = 0; j < 999; ++j) {\n"
+        "            x += rand() % 7;\n            x -= 1;\n        }\n    }\n"
+        '    printf("%d/200 correct (%.1f%%)\\n", (int)x % 200, x);\n}\n'
+    )})  # fmt: skip
+    adopted = adopt(program)
+    assert adopted.plan.rungs[0] == {"is": 10}
+    assert adopted.score.name == "correct"
+    proof = prove_study(adopted.study)
+    assert proof.ok
+    assert not any("seed" in line for line in proof.fix)
+
+
 @pytest.mark.parametrize(
     "loop",
     ["while True:\n    if done(): break\n", "def f():\n    while True:\n        yield 1\n",
@@ -586,6 +642,32 @@ def test_what_does_not_reach_the_program_and_a_direction_that_seems_wrong_are_sa
     assert any("say --goal minimize" in note for note in adopted.plan.notes)
     fix = prove_study(adopted.study).fix
     assert not any("the next rung" in line for line in fix)
+
+
+def test_a_trial_that_failed_is_told_as_that_and_not_by_what_it_printed(tmp_path: Path) -> None:
+    program = lay(tmp_path / "p", {"train.py": (
+        "import argparse\np = argparse.ArgumentParser()\n"
+        "p.add_argument('--steps', type=int, default=160)\np.parse_args()\n"
+        "print('size 3')\nimport not_there\n"
+    )})  # fmt: skip
+    adopted = adopt(program, score=ScoreWish(name="val_acc"))
+    assert not any("it reports" in note for note in adopted.plan.notes)
+    proof = prove_study(adopted.study)
+    assert "No module named 'not_there'" in proof.fix[0]
+    there = (program / "train.py").read_text().replace("import not_there", "print('val_acc: 0.5')")
+    (program / "train.py").write_text(there)
+    measured = prove_study(adopted.study).probe.measurement
+    assert measured is not None
+    assert measured.value == 0.5
+
+
+def test_a_number_without_a_written_seed_is_seeded_beside_one_that_is(tmp_path: Path) -> None:
+    program = lay(tmp_path / "p", {"fit.py": (
+        "import numpy as np\nsplit(x, random_state=13)\nm = Forest(n_estimators=80)\nm.fit()\n"
+    )})  # fmt: skip
+    changed = plan_of(program).replaces["fit.py"]
+    assert "import numpy as np; import numpy; numpy.random.seed({seed})" in changed.values()
+    assert any(line.endswith("random_state={seed}") for line in changed.values())
 
 
 def test_a_score_of_few_digits_may_tie_by_chance(tmp_path: Path) -> None:

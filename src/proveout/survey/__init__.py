@@ -1,7 +1,7 @@
 """The survey: a look at a folder with a training program, and the study that would run it."""
 
 from proveout.survey._compose import apply_wishes, editable_of, plan_study
-from proveout.survey._curves import Counted, curve_of
+from proveout.survey._curves import Counted, curve_of, is_of_the_start
 from proveout.survey._left import reported
 from proveout.survey._look import has_accelerator, survey
 from proveout.survey._plan import Plan, Wishes
@@ -37,6 +37,7 @@ __all__ = [
     "editable_of",
     "has_accelerator",
     "is_knob",
+    "is_of_the_start",
     "less_work",
     "name_in",
     "pattern_for",

@@ -16,12 +16,25 @@ _STEP_KEYS = ("step", "iter", "iteration", "global_step", "epoch", "generation",
 _STEP = re.compile(r"\b(step|iter(?:ation)?|epoch|generation|gen|evaluation)s?\b\W{0,3}(\d+)", re.I)
 
 
+_SOME_STEPS = 8
+
+
 class Counted(NamedTuple):
     """What counts the steps of a run."""
 
     placeholder: str
     of_run: float
     """How many the trial had."""
+
+
+def is_of_the_start(found: Reported, count: float, log: Path) -> bool:
+    """Whether the only report of a number, in the output of a run of `count` steps, is that of its
+    first step."""
+    if found.source != "output" or found.times != 1 or count < _SOME_STEPS:
+        return False
+    lines = read_text(log).splitlines()
+    step = _STEP.search(lines[found.line]) if found.line < len(lines) else None
+    return step is not None and int(step[2]) <= 1
 
 
 def curve_of(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from proveout.survey._literals import literal_value
 from proveout.survey._records import Parameter
@@ -19,13 +19,16 @@ _EXITS = {"exit", "_exit", "quit", "abort"}
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 
 
-def endless_loop(source: str, name: str, known: Sequence[Parameter] = ()) -> Parameter | None:
+def endless_loop(
+    source: str, name: str, known: Sequence[Parameter] = (), others: Sequence[str] = ()
+) -> Parameter | None:
     """The count of a loop that a Python file called `name` never leaves, `while True:` without an
     end or `for step in count(1):`, which then stands as `range(...)`; None where there is none or
     more than one.
 
     Its default is sixteen times the longest interval at which something happens in it, `step % 500
-    == 0`, so that the smallest rung sees each; of names in `known` their values are taken.
+    == 0`, so that the smallest rung sees each; of names in `known` their values are taken. What it
+    counts may be looked at in `others`, sources of functions that it calls back.
     """
     try:
         tree = ast.parse(source)
@@ -39,7 +42,11 @@ def endless_loop(source: str, name: str, known: Sequence[Parameter] = ()) -> Par
     line = source.splitlines()[loop.lineno - 1]
     if source.splitlines().count(line) != 1 or not line.startswith(before + literal):
         return None
-    interval = _longest_interval(loop, tree, known)
+    values = _values(tree, known)
+    interval = _longest_interval(ast.walk(loop), values)
+    if not interval:
+        counted = {_last(node.target) for node in ast.walk(loop) if isinstance(node, ast.AugAssign)}
+        interval = _longest_interval(_of_counts(others, counted), values)
     default = _REPORTS * interval + 1 if interval else _PLAIN_STEPS
     return Parameter(
         STEPS, "constant", "", default, False, name, role="steps", literal=literal, wrap=wrap,
@@ -93,9 +100,9 @@ def _inside(node: ast.AST) -> Iterator[ast.AST]:
                     if not (inner and isinstance(each, ast.Break)))  # fmt: skip
 
 
-def _longest_interval(loop: ast.AST, tree: ast.AST, known: Sequence[Parameter]) -> int:
-    """The longest of the intervals at which something happens in a loop; 0 where there is none."""
-    values = {each.name: each.default for each in known}
+def _values(tree: ast.AST, known: Sequence[Parameter]) -> dict[str, object]:
+    """What names are, in a source and beside it, where that is written down."""
+    values: dict[str, object] = {each.name: each.default for each in known}
     for node in ast.walk(tree):
         match node:
             case (
@@ -103,14 +110,31 @@ def _longest_interval(loop: ast.AST, tree: ast.AST, known: Sequence[Parameter]) 
                 | ast.AnnAssign(target=ast.Name(id=called), value=ast.expr() as value)
             ):
                 values.setdefault(called, literal_value(value))
+    return values
+
+
+def _of_counts(sources: Sequence[str], counted: set[str]) -> Iterator[ast.AST]:
+    """Remainders of what a loop counts, in other sources."""
+    for source in sources:
+        try:
+            tree = ast.parse(source)
+        except (SyntaxError, ValueError, RecursionError):
+            continue
+        yield from (node for node in ast.walk(tree) if isinstance(node, ast.BinOp)
+                    and _last(node.left) in counted - {""})  # fmt: skip
+
+
+def _last(node: ast.AST) -> str:
+    return node.id if isinstance(node, ast.Name) else getattr(node, "attr", "")
+
+
+def _longest_interval(nodes: Iterable[ast.AST], values: Mapping[str, object]) -> int:
+    """The longest of the intervals at which something happens; 0 where there is none."""
     found = [0]
-    for node in ast.walk(loop):
+    for node in nodes:
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod):
-            match node.right:
-                case ast.Name(id=called) | ast.Attribute(attr=called):
-                    each = values.get(called)
-                case right:
-                    each = literal_value(right)
+            called = _last(node.right)
+            each = values.get(called) if called else literal_value(node.right)
             if isinstance(each, int) and not isinstance(each, bool) and each > _SEVERAL:
                 found.append(each)
     return max(found)

@@ -212,8 +212,9 @@ def _without_end(
     lying: Lying, start: Start, parameters: Sequence[Parameter], notes: list[str]
 ) -> list[Parameter]:
     """The count of a loop that would never end, of the entry or of what it imports."""
+    entry = lying.python[start.entry]
     for place in [start.entry, *_imported(lying, start.entry)]:
-        if found := endless_loop(lying.python[place], place, parameters):
+        if found := endless_loop(lying.python[place], place, parameters, [entry]):
             notes.append(f"no number ends `{found.literal}` in {place}: in each trial's copy it "
                          f"ends after {found.name} rounds, if not before")  # fmt: skip
             return [found]

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from proveout.survey._scores import Reported, says_on_what
 
 _NUMBER = r"[-+]?\d*\.?\d+(?:[eE][-+]?\d+)?|nan|inf"
-_WORDS = r"[A-Za-z][\w/.-]*(?: [A-Za-z][\w/.-]*){0,2}?"
+_WORDS = r"[A-Za-z][\w/.@-]*(?: [A-Za-z][\w/.@-]*){0,2}?"
 _PAIR = re.compile(
     rf"({_WORDS})([\"']?\s*[:=]\s*|\s+)({_NUMBER})"
     r"(?![\w.]*[A-Za-z_])"
@@ -27,6 +27,10 @@ _AFTER = re.compile(
 )
 _ROW = re.compile(rf"\s*(\d+)(?:\s*[,;:|]\s*|\s+)({_NUMBER})\s*")
 _LEAST_ROWS = 3
+_GAP = r"(?:\s*[|,;]\s*|\s+)"
+_BETWEEN = re.compile(_GAP)
+_HEAD = re.compile(r"[A-Za-z][\w/.@%-]*")
+_CELL = re.compile(_NUMBER)
 _WARNING = re.compile(r"\S+:\d+: \w*Warning\b")
 _LONGEST = 1000
 
@@ -42,22 +46,42 @@ def printed(text: str) -> Iterator[Reported]:
     two numbers and nothing else, of which the first counts."""
     found: dict[str, Reported] = {}
     rows: list[tuple[int, str, int]] = []
+    heads: tuple[str, ...] = ()
     for number, line in enumerate(text.splitlines()):
         line = line[:_LONGEST]
+        cells = tuple(_BETWEEN.split(line.strip(" |\t")))
+        if len(cells) > 1 and all(map(_HEAD.fullmatch, cells)):
+            heads = cells
+        elif heads and len(cells) == len(heads) and all(map(_CELL.fullmatch, cells)):
+            for said in _columns(heads, cells):
+                found[said.name] = _reported(said, found.get(said.name), number)
+            continue
         if _WARNING.match(line):
             continue
         if row := _ROW.fullmatch(line):
             rows.append((int(row[1]), row[2], number))
         for said in (*_pairs(line), *_told_after(line)):
             key = said.name.lower()
-            times = found[key].times + 1 if key in found else 1
-            found[key] = Reported("output", said.name, _finite(said.value), "", said.pattern,
-                                  times, number)  # fmt: skip
+            found[key] = _reported(said, found.get(key), number)
     yield from found.values()
     if len(rows) >= _LEAST_ROWS and all(a[0] < b[0] for a, b in itertools.pairwise(rows)):
         _, value, number = rows[-1]
         pattern = rf"^\s*\d+(?:\s*[,;:|]\s*|\s+)({_NUMBER})\s*$"
         yield Reported("output", "column 2", _finite(value), "", pattern, len(rows), number)
+
+
+def _reported(said: _Said, before: Reported | None, line: int) -> Reported:
+    times = 1 if before is None else before.times + 1
+    return Reported("output", said.name, _finite(said.value), "", said.pattern, times, line)
+
+
+def _columns(heads: tuple[str, ...], cells: tuple[str, ...]) -> Iterator[_Said]:
+    """A row of numbers below a row of as many words: `gen  evals  best` and `7  140  0.25`."""
+    cell = rf"(?:{_NUMBER})"
+    for at, (name, value) in enumerate(zip(heads, cells, strict=True)):
+        before = rf"(?:{cell}{_GAP}){{{at}}}" if at else ""
+        after = rf"(?:{_GAP}{cell}){{{len(cells) - at - 1}}}" if at < len(cells) - 1 else ""
+        yield _Said(name, value, rf"^[\s|]*{before}({_NUMBER}){after}[\s|]*$")
 
 
 def _pairs(line: str) -> Iterator[_Said]:

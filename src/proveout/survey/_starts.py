@@ -235,13 +235,20 @@ def _split(words: list[str], lying: Lying) -> Start:
             file = next((f for f in places if f in lying.python), "")
             return Start(("python", "-m", words[2]), file, tuple(words[3:]))
         script = words[1].removeprefix("./")
-        return Start(("python", script), script, tuple(words[2:]))
+        start = Start(("python", script), script, tuple(words[2:]))
+        if script in lying.python:
+            usual, environment = _python_words(script, lying.python[script], lying)
+            start = start._replace(environment=environment if usual == start.words else ())
+        return start
     runs = {"sh", "bash", *(each.split()[0] for each in _INTERPRETERS.values())}
     if words[0] in runs and len(words) > 1 and not words[1].startswith("-"):
         script = words[1].removeprefix("./")
         return Start((words[0], script), script, tuple(words[2:]))
     if words[0] in {"sh", "bash"} and words[1:2] == ["-c"]:
-        return Start(tuple(words), "")
+        run = set(re.findall(r"\./([\w-]+)", " ".join(words[2:3])))
+        built = [name for name in lying.sources if PurePosixPath(name).stem in run
+                 and PurePosixPath(name).suffix in _COMPILED]  # fmt: skip
+        return Start(tuple(words), built[0] if len(built) == 1 else "")
     return Start((words[0],), words[0].removeprefix("./"), tuple(words[1:]))
 
 
