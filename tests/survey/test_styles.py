@@ -94,6 +94,10 @@ STYLES: dict[str, tuple[dict[str, str], str, dict[str, object]]] = {
         {"net.c": "#define HIDDEN 32\n#define MAX_STEPS 160\nint main(void) { return 0; }\n",
          "Makefile": "net: net.c\n\tcc net.c -o net\n"},
         "sh -c 'make -s net && exec ./net'", {"HIDDEN": 8, "MAX_STEPS": 10}),
+    "C in several files": (
+        {"digits.c": "int net(int);\nint main(void) {\n  const int EPOCHS = 16;\n  net(EPOCHS);\n}\n",
+         "net.c": "int net(int x) { return x; }\n", "test.c": "int main(void) { return 0; }\n"},
+        "sh -c 'cc -O2 -o digits digits.c net.c -lm && exec ./digits'", {"EPOCHS": 1}),
     "C with arguments, in a script": (
         {"w2v.c": "int main(int argc, char **argv) { f(\"-size\"); f(\"-iter\"); }\n",
          "demo.sh": "cc w2v.c\ntime ./w2v -train text -size 80 -iter 16 -output v.bin\n"},

@@ -152,17 +152,33 @@ def _built(lying: Lying) -> list[Start]:
                      if name.lower() == "makefile"), "")  # fmt: skip
     for name, text in lying.sources.items():
         path = PurePosixPath(name)
-        if path.suffix not in _COMPILED or not re.search(r"\bmain\s*\(", text):
+        if path.suffix not in _COMPILED or not _MAIN.search(text):
             continue
         target = _made_by(makefile, path.stem) if makefile else path.stem
         if target is None:
             continue
         cc = "cc" if path.suffix == ".c" else "c++"
         out = shlex.quote(target)
-        build = f"make -s {out}" if makefile else f"{cc} -O2 -o {out} {shlex.quote(name)} -lm"
+        build = f"make -s {out}" if makefile else f"{cc} -O2 -o {out} {_parts(lying, path)} -lm"
         takes = re.search(r"\bmain\s*\([^)]*,", text) is not None
         starts.append(Start(_build_and_run(build, target, f"./{out}", takes), name))
     return [*starts, *_cargo(lying)]
+
+
+_MAIN = re.compile(r"\bmain\s*\(")
+
+
+def _parts(lying: Lying, entry: PurePosixPath) -> str:
+    """The source with `main` and those beside it that have none, as a compiler is given them."""
+    kinds = {".c"} if entry.suffix == ".c" else {".cc", ".cpp"}
+    parts = {name: text for name, text in lying.sources.items()
+             if PurePosixPath(name).parent == entry.parent
+             and PurePosixPath(name).suffix in kinds
+             and (name == entry.as_posix() or not _MAIN.search(text))}  # fmt: skip
+    threads = any(re.search(r"#include\s*<(?:thread|pthread\.h|future)>", text)
+                  for text in lying.sources.values())  # fmt: skip
+    files = [entry.as_posix(), *sorted(parts.keys() - {entry.as_posix()})]
+    return " ".join(["-pthread"] * threads + [shlex.quote(each) for each in files])
 
 
 def _build_and_run(build: str, name: str, binary: str, takes: bool) -> tuple[str, ...]:
