@@ -82,7 +82,7 @@ def _counts(last: object, steps: Counted) -> bool:
 
 def _of_output(found: Reported, steps: Counted | None, log: Path) -> CurveLines | None:
     """A pattern with the groups `step` and `loss`, if both stand in one line."""
-    if steps is None:
+    if steps is None or not found.pattern.startswith(r"\b"):  # its name stands elsewhere
         return None
     number = re.compile(found.pattern)
     for line in reversed(read_text(log).splitlines()):

@@ -11,8 +11,10 @@ from proveout.survey._scores import Reported, says_on_what
 
 _NUMBER = r"[-+]?\d*\.?\d+(?:[eE][-+]?\d+)?|nan|inf"
 _WORDS = r"[A-Za-z][\w/.@-]*(?: [A-Za-z][\w/.@-]*){0,2}?"
+_COUNTING = ("epoch", "step", "iter", "iteration", "batch", "round", "generation", "gen")
+_OPENS = r"(?:(?:tensor|array|np\.float(?:32|64))\(\[*|\[+)?"
 _PAIR = re.compile(
-    rf"({_WORDS})([\"']?\s*[:=]\s*|\s+)({_NUMBER})"
+    rf"({_WORDS})([\"']?\s*[:=]\s*|\s+){_OPENS}({_NUMBER})"
     r"(?![\w.]*[A-Za-z_])"
 )
 # `train: loss 0.5 | val: loss 0.6`, `Test set: Average loss: 0.1`, `[val] loss 0.3`
@@ -20,12 +22,20 @@ _HEADING = re.compile(
     r"(?<![\w/.-])(?P<words>[A-Za-z][\w-]*(?: [A-Za-z][\w-]*){0,2})(?:[\"']?\s*[:\])|]|\s-\s)"
     r"(?P<number>\s*[-+.]?\d)?"
 )
-_COUNTING = ("epoch", "step", "iter", "iteration", "batch", "round")
 _AFTER = re.compile(
     rf"(?<![\w./-])(?P<number>{_NUMBER})(?:\s*/\s*\d+)?\s*%?\s+"
     r"(?P<word>correct|accuracy|accurate|solved|misclassified|errors|wrong)\b"
 )
-_ROW = re.compile(rf"\s*(\d+)(?:\s*[,;:|]\s*|\s+)({_NUMBER})\s*")
+# `Cost after iteration 100: 0.7`, `MSE (epoch 3) is 0.2`: the first number counts
+_COUNTED = re.compile(
+    r"(?P<name>[A-Za-z][\w/.@-]*(?: [A-Za-z][\w/.@-]*){0,3}?)"
+    r"(?P<before> \(?(?:(?:after|at|in|on|for|of)(?: the)? )?(?:[A-Za-z]+ )?#?)"
+    rf"(?P<count>\d+)(?P<after>(?: [A-Za-z]+){{0,3}}\)?)(?P<says>\s*[:=]\s*| (?:is|was) ){_OPENS}"
+    rf"(?P<number>{_NUMBER})(?![\w.]*[A-Za-z_])"
+)
+_ROW_START = rf"\s*\(?\[?(?:(?:{'|'.join(_COUNTING)})s?\W{{0,2}})?(?:\d+/)?"
+_ROW_REST = rf"(?:\s*[,;:|\])]+\s*|\s+)({_NUMBER})(?:\s*/\s*\d+)?\s*"
+_ROW = re.compile(rf"{_ROW_START}(\d+){_ROW_REST}", re.I)
 _LEAST_ROWS = 3
 _GAP = r"(?:\s*[|,;]\s*|\s+)"
 _BETWEEN = re.compile(_GAP)
@@ -66,7 +76,7 @@ def printed(text: str) -> Iterator[Reported]:
     yield from found.values()
     if len(rows) >= _LEAST_ROWS and all(a[0] < b[0] for a, b in itertools.pairwise(rows)):
         _, value, number = rows[-1]
-        pattern = rf"^\s*\d+(?:\s*[,;:|]\s*|\s+)({_NUMBER})\s*$"
+        pattern = rf"(?i)^{_ROW_START}\d+{_ROW_REST}$"
         yield Reported("output", "column 2", _finite(value), "", pattern, len(rows), number)
 
 
@@ -86,6 +96,10 @@ def _columns(heads: tuple[str, ...], cells: tuple[str, ...]) -> Iterator[_Said]:
 
 def _pairs(line: str) -> Iterator[_Said]:
     """`val_loss: 0.3`, with the heading that says on what data where the name does not."""
+    for match in _COUNTED.finditer(line):
+        if (said := _with_a_count(match)) is not None:
+            yield said
+            line = line[: match.start()] + " " * len(match[0]) + line[match.end() :]
     for match in _PAIR.finditer(line):
         called = _called(line, match)
         if called.lower() in ("e", "of", "in"):
@@ -97,6 +111,19 @@ def _pairs(line: str) -> Iterator[_Said]:
                 called = f"{heading} {called}"
                 pattern = rf"\b{_literal(heading)}\b.*?{pattern}"
         yield _Said(called, match[3], pattern)
+
+
+def _with_a_count(match: re.Match[str]) -> _Said | None:
+    """A number whose name has another one in it, `loss after epoch 3: 0.5`, if it is one that is
+    called like a score."""
+    called = match["name"]
+    if says_on_what(match["after"]):
+        called = f"{called}{match['before']}{match['after'].lstrip()}".replace("  ", " ")
+    if Reported("output", called, None).rank is None:
+        return None
+    named = rf"\b{_literal(match['name'])}{_literal(match['before'])}\d+{_literal(match['after'])}"
+    says = r"\s*[:=]\s*" if match["says"].strip() in {":", "="} else match["says"]
+    return _Said(called, match["number"], rf"{named}{says}{_OPENS}({_NUMBER})")
 
 
 def _heading(before: str) -> str:
@@ -139,7 +166,7 @@ def pattern_for(name: str, between: str = ": ") -> str:
     joined = r"\s*[:=]\s*" if between.strip() else r"\s+"
     if between[:1] in ("'", '"'):
         joined = between[0] + joined
-    return rf"\b{_literal(name)}{joined}({_NUMBER})"
+    return rf"\b{_literal(name)}{joined}{_OPENS}({_NUMBER})"
 
 
 def _literal(name: str) -> str:
