@@ -94,6 +94,13 @@ STYLES: dict[str, tuple[dict[str, str], str, dict[str, object]]] = {
         {"net.c": "#define HIDDEN 32\n#define MAX_STEPS 160\nint main(void) { return 0; }\n",
          "Makefile": "net: net.c\n\tcc net.c -o net\n"},
         "sh -c 'make -s net && exec ./net'", {"HIDDEN": 8, "MAX_STEPS": 10}),
+    "Java in a package": (
+        {"src/net/Main.java": "package net;\npublic class Main {\n"
+                              "  static final int MAX_GENERATIONS = 160;\n"
+                              "  public static void main(String[] args) { new Random(); }\n}\n",
+         "src/net/Net.java": "package net;\nclass Net {}\n"},
+        "sh -c 'javac -d . src/net/Main.java src/net/Net.java && exec java -cp . net.Main'",
+        {"MAX_GENERATIONS": 10}),
     "C in several files": (
         {"digits.c": "int net(int);\nint main(void) {\n const int EPOCHS = 16;\n f(EPOCHS);}\n",
          "net.c": "int net(int x) { return x; }\n", "test.c": "int main(void) { return 0; }\n"},
@@ -605,7 +612,7 @@ def test_a_score_of_the_first_step_alone_is_none_of_a_run(
     [("#include <stdlib.h>\nint main(void)\n{\n    srand(time(NULL));\n}\n", "srand(7);"),
      ("std::random_device rd;\nstd::mt19937 gen(rd());\n", "gen(7);"),
      ("np.random.seed(int(time.time()))\n", "np.random.seed(7)"),
-     ("BEGIN { srand() }\n", "srand(7)")],
+     ("BEGIN { srand() }\n", "srand(7)"), ("Random r = new Random();\n", "new Random(7)")],
 )  # fmt: skip
 def test_a_seed_from_the_clock_is_replaced(source: str, seeded: str) -> None:
     ((pattern, line),) = seeds_in(source)

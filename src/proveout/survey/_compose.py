@@ -293,8 +293,8 @@ def _seed_in_source(
                  "read yet. Without it the same run twice differs by chance, or never")  # fmt: skip
 
 
-_SOURCES = (".py", ".c", ".cc", ".cpp", ".h", ".hpp", ".cu", ".rs", ".go", ".jl", ".R", ".js",
-            ".pl", ".rb", ".lua", ".awk", ".sh")  # fmt: skip
+_SOURCES = (".py", ".c", ".cc", ".cpp", ".h", ".hpp", ".cu", ".rs", ".go", ".java", ".jl", ".R",
+            ".js", ".pl", ".rb", ".lua", ".awk", ".sh")  # fmt: skip
 _NO_SOURCES = {"tests", "test", "docs", "doc", "examples", "data", "build", "target", "dist",
                "venv", "node_modules", "__pycache__"}  # fmt: skip
 

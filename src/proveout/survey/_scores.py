@@ -15,14 +15,14 @@ _SCORES = (
     "val_bpb", "bpb", "val_ppl", "perplexity", "ppl", "val_acc", "valid_acc", "test_acc",
     "eval_acc", "test_error", "val_error", "score", "objective", "best", "final", "return",
     "reward", "accuracy", "acc", "error", "rmse", "mse", "mae", "auc", "auroc", "f1", "r2",
-    "fitness", "bleu", "rouge", "wer", "cer", "iou", "dice", "map", "ndcg", "mrr", "psnr", "ssim",
-    "fid", "elo", "win_rate", "success_rate", "correct", "solved", "nll", "elbo", "likelihood",
-    "regret", "cost", "loss",
+    "fitness", "fittest", "bleu", "rouge", "wer", "cer", "iou", "dice", "map", "ndcg", "mrr",
+    "psnr", "ssim", "fid", "elo", "win_rate", "success_rate", "correct", "solved", "nll", "elbo",
+    "likelihood", "regret", "cost", "loss",
 )  # fmt: skip
 _MORE_IS_BETTER = ("accuracy", "acc", "correct", "solved", "reward", "return", "score", "auc",
                    "auroc", "f1", "r2", "precision", "recall", "bleu", "rouge", "fitness",
-                   "iou", "dice", "map", "ndcg", "mrr", "psnr", "ssim", "elo", "win", "wins",
-                   "success", "elbo", "likelihood", "correlation", "spearman",
+                   "fittest", "iou", "dice", "map", "ndcg", "mrr", "psnr", "ssim", "elo", "win",
+                   "wins", "success", "elbo", "likelihood", "correlation", "spearman",
                    "pearson")  # fmt: skip
 # Of what they stand beside, less is better: `reward_loss`, `brier score`, `fid_score`.
 _LESS_IS_BETTER = {"loss", "losses", "error", "errors", "err", "mse", "rmse", "mae", "cost",

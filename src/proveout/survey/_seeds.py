@@ -80,7 +80,7 @@ def seeds_in(text: str) -> list[tuple[str, str]]:
     return found
 
 
-_BY_CHANCE = re.compile(r"\b(?:default_rng|RandomState|random\.Random|srand)\(\)")
+_BY_CHANCE = re.compile(r"\b(?:default_rng|RandomState|random\.Random|srand|new Random)\(\)")
 """Generators that are seeded by chance, since they are given nothing."""
 
 

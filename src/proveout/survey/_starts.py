@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from proveout.survey._files import Lying, commands_in, words_of
 from proveout.survey._options import options_of
-from proveout.survey._toolchains import cargo
+from proveout.survey._toolchains import cargo, java
 
 _PREFERRED = (
     "train",
@@ -162,7 +162,7 @@ def _built(lying: Lying) -> list[Start]:
         build = f"make -s {out}" if makefile else f"{cc} -O2 -o {out} {_parts(lying, path)} -lm"
         takes = re.search(r"\bmain\s*\([^)]*,", text) is not None
         starts.append(Start(_build_and_run(build, target, f"./{out}", takes), name))
-    return [*starts, *_cargo(lying)]
+    return [*starts, *_java(lying), *_cargo(lying)]
 
 
 _MAIN = re.compile(r"\bmain\s*\(")
@@ -195,6 +195,28 @@ def _made_by(makefile: str, stem: str) -> str | None:
     linked = [target for target, recipe in rules
               if "-o $@" in recipe or re.search(rf"-o\s+{target}\b", recipe)]  # fmt: skip
     return linked[0] if len(linked) == 1 else None
+
+
+def _java(lying: Lying) -> list[Start]:
+    """Classes with a `main`, compiled with all others of their source folder."""
+    starts = []
+    for name, text in lying.sources.items():
+        takes = re.search(r"\bstatic\s+void\s+main\s*\(\s*(?:final )?String\W+(\w+)", text)
+        if not name.endswith(".java") or takes is None:
+            continue
+        package = re.search(r"^\s*package ([\w.]+);", text, re.M)
+        path = PurePosixPath(name)
+        depth = len(package[1].split(".")) if package else 0
+        root = path.parents[depth] if depth < len(path.parents) else path.parent
+        files = [each for each in lying.sources
+                 if each.endswith(".java") and PurePosixPath(each).is_relative_to(root)
+                 and "test" not in each.lower()]  # fmt: skip
+        called = f"{package[1]}.{path.stem}" if package else path.stem
+        build = f"javac -d . {' '.join(map(shlex.quote, files))}"
+        uses = len(re.findall(rf"\b{takes[1]}\b", text)) > 1
+        words = _build_and_run(build, path.stem, f"java -cp . {called}", uses)
+        starts.append(Start(words, name, reads=java().reads))
+    return starts
 
 
 def _cargo(lying: Lying) -> list[Start]:
