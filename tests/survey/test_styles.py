@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from proveout.errors import UserError
-from proveout.loop import ScoreWish, adopt_program, prove_study
+from proveout.loop import ScoreWish, adopt_program, modules_to_preload, prove_study
 from proveout.runners import usable_cores
 from proveout.study import read_study
 from proveout.survey import (
@@ -582,6 +582,15 @@ def test_a_loop_without_an_end_is_given_one_in_each_trial(tmp_path: Path) -> Non
     measured = prove_study(adopt(program).study).probe.measurement
     assert measured is not None
     assert measured.value == 9 / 21
+
+
+def test_what_a_program_in_folders_imports_is_imported_once_for_all_trials(tmp_path: Path) -> None:
+    program = lay(tmp_path / "p", {"nn/fit.py": (
+        "def later():\n    import torch\nmax_iters = 160\nprint('loss', max_iters)\n"
+    )})  # fmt: skip
+    study = adopt(program).study
+    assert study.program.editable == ("nn",)
+    assert modules_to_preload(study) == ("torch", "numpy")
 
 
 def test_an_endless_loop_in_a_module_runs_until_what_calls_it_reports(tmp_path: Path) -> None:

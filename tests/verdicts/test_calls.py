@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from proveout.verdicts import Board
+from proveout.verdicts import Board, _rules
 from proveout.verdicts._believe import believe_board
 from proveout.verdicts._calls import Call, call_all, percent
 
@@ -236,3 +236,21 @@ def test_scales_without_the_baseline_do_not_count() -> None:
     losses = losses_of(np.vstack([line(-0.5, -0.5)]), np.random.default_rng(0))
     losses[0, 1:] = np.nan
     assert read(board_of_losses(losses)) == ["undecided"]
+
+
+@pytest.mark.parametrize(
+    ("word", "gap", "error", "verdict"),
+    [("holds", 0.0, 0.01, "undecided"), ("holds", -0.12, 0.01, "holds"),
+     ("holds", 0.5, 0.4, "holds"), ("reverses", 0.3, 0.01, "undecided"),
+     ("fades", 0.0, 0.01, "fades")],
+)  # fmt: skip
+def test_a_fit_that_misses_the_runs_at_the_target_is_no_verdict(
+    word: str, gap: float, error: float, verdict: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    points = ((1e10, -1.3, 0.01, 1), (TARGET, gap, error, 2))
+    monkeypatch.setattr(_rules, "_measured", lambda now, index: points)
+    board = board_of_losses(losses_of(np.zeros((1, 5)), np.random.default_rng(0)))
+    now = _rules.Standing(board, believe_board(board))
+    call = _rules._held_against_target(now, 0, Call(word, "as it was"), -0.11)
+    assert call.verdict == verdict
+    assert (call.why == "as it was") == (verdict == word)

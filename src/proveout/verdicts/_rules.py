@@ -21,6 +21,9 @@ from proveout.verdicts._promote import is_settled
 from proveout.verdicts._time import explained_by_time
 
 _CURVE_POINTS = 13
+_OF_THE_TARGET = {"holds", "reverses", "hurts"}
+_MISSES = 3.0
+"""Standard errors of the runs at the target."""
 _EXPLORATORY = "measured without isolation (level E), which is never enough to hold"
 
 
@@ -183,6 +186,8 @@ class _Table:
         rungs = int((belief.cells.runs[index] > 0).sum())
         known = rungs > 0 and not identical
         multiplier = self._multipliers.get(index) if known else None
+        if known:
+            call = _held_against_target(self._now, index, call, float(self._mean[index, 0]))
         return Verdict(
             idea=self._now.board.arms[index + 1],
             verdict=call.verdict,
@@ -213,6 +218,20 @@ def _multipliers(study: Study, belief: Belief, laws: Laws) -> dict[int, ComputeM
         return {}
     found = multipliers_of(laws, study.ladder.target.amount, belief.at_target, measured)
     return dict(zip(measured.tolist(), found, strict=True))
+
+
+def _held_against_target(now: Standing, index: int, call: Call, mean: float) -> Call:
+    """A verdict on the target is none where the fit misses the idea's own runs at the target: what
+    the rungs have in common does not reach that far."""
+    here = [(gap, error) for at, gap, error, _ in _measured(now, index)
+            if math.isclose(at, now.board.target, rel_tol=1e-9)]  # fmt: skip
+    if call.verdict not in _OF_THE_TARGET or not here:
+        return call
+    gap, error = here[0]
+    if abs(gap - mean) <= _MISSES * error or error == 0:
+        return call
+    return Call("undecided", f"the fit, {mean:+.3g} at the target, misses what was measured there: "
+                f"{gap:+.3g} with a standard error of {error:.2g}")  # fmt: skip
 
 
 def _measured(now: Standing, index: int) -> tuple[tuple[float, float, float, int], ...]:
