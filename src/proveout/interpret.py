@@ -61,7 +61,7 @@ def _breach(ended: Exit) -> Failure | None:
 
 
 _RAISED = re.compile(r"[A-Za-z_][\w.]*(?:Error|Exception|Interrupt)(?::|$)")
-_TOLD = re.compile(r"\b(?:fatal )?error: ")
+_TOLD = re.compile(r"\b(?:fatal )?error: |what\(\): ")
 
 
 def _last_words(log_tail: str) -> str:
