@@ -542,6 +542,7 @@ def test_numbers_in_lines_of_json_are_read_with_their_names(tmp_path: Path) -> N
      ("Accuracy of the network on the 10000 test images: 93 %\n",
       "Accuracy of the network on the test images"),
      ("{'loss': np.float64(0.25)}\n", "loss"),
+     ("best is [1, 0, 1], 3.5\nerror: 4\n", "error"), ("loss: [[0.25]]\n", "loss"),
      ("loss: tensor(0.25, grad_fn=<Mse>)\n", "loss"),
      ("Epoch 0: 90 / 100\nEpoch 1: 91 / 100\nEpoch 2: 95 / 100\n", "column 2"),
      ("gen\tevals\tbest\n0\t300\t50.5\n1\t180\t63.0\n", "best"),

@@ -6,6 +6,7 @@ import re
 from pathlib import PurePosixPath
 
 from proveout.study import Value
+from proveout.survey._builds import Start
 from proveout.survey._constants import source_constants
 from proveout.survey._files import Lying
 from proveout.survey._literals import plain
@@ -13,7 +14,6 @@ from proveout.survey._loops import counted_loop
 from proveout.survey._positions import words_by_position
 from proveout.survey._records import Parameter
 from proveout.survey._roles import with_roles
-from proveout.survey._starts import Start
 
 _NUMBER = r"(-?\d[\d_]*(?:\.\d+)?(?:[eE][-+]?\d+)?)"
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from proveout.errors import UserError
+from proveout.survey._builds import Start
 from proveout.survey._constants import lines_of_settings, python_constants
 from proveout.survey._endless import endless_loop
 from proveout.survey._files import (
@@ -26,7 +27,6 @@ from proveout.survey._positions import words_by_position
 from proveout.survey._records import Parameter, Survey
 from proveout.survey._roles import is_device, is_knob, with_roles
 from proveout.survey._starts import (
-    Start,
     best_start,
     find_starts,
     looks_like_training,

@@ -12,7 +12,9 @@ from proveout.survey._scores import Reported, says_on_what
 _NUMBER = r"[-+]?\d*\.?\d+(?:[eE][-+]?\d+)?|nan|inf"
 _WORDS = r"[A-Za-z][\w/.@-]*(?: [A-Za-z][\w/.@-]*){0,2}?"
 _COUNTING = ("epoch", "step", "iter", "iteration", "batch", "round", "generation", "gen")
-_OPENS = r"(?:(?:tensor|array|np\.float(?:32|64))\(\[*|\[+)?"
+_ALONE = r"\[+(?=[-+\d.eE]+\])"
+_OPENS = rf"(?:(?:tensor|array|np\.float(?:32|64))\((?:{_ALONE})?|{_ALONE})?"
+"""What stands around a number that is one: `[0.5]` is, and `[1, 0]` is a list."""
 _PAIR = re.compile(
     rf"({_WORDS})([\"']?\s*[:=]\s*|\s+){_OPENS}({_NUMBER})"
     r"(?![\w.]*[A-Za-z_])"
