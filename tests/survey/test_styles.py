@@ -598,7 +598,7 @@ def test_an_endless_loop_in_a_module_runs_until_what_calls_it_reports(tmp_path: 
     program = lay(tmp_path / "p", {
         "trainer.py": "class Trainer:\n    def run(self, tell):\n        self.it = 0\n"
                       "        while True:\n            tell(self)\n            self.it += 1\n",
-        "main.py": "from trainer import Trainer\nif __name__ == '__main__':\n"
+        "main.py": "from trainer import Trainer\ndraw(num_samples=1)\nif __name__ == '__main__':\n"
                    "    Trainer().run(lambda t: print('loss', t.it) if t.it % 40 == 0 else 0)\n",
     })  # fmt: skip
     assert plan_of(program).rungs[0] == {"loop_steps": 41}

@@ -200,12 +200,19 @@ def _in_source(
     told = [str(p.default) for p in parameters if str(p.default) in lying.python]
     for place in [*told, start.entry, *_imported(lying, start.entry)]:
         known = {each.name for each in [*parameters, *found]}
-        found += [p for p in python_constants(lying.python[place], place) if p.name not in known]
+        found += [p for p in python_constants(lying.python[place], place)
+                  if p.name not in known and not _is_single(p)]  # fmt: skip
         if {each.role for each in with_roles(found)} & {"steps", "size"}:
             break
     if "steps" not in {each.role for each in with_roles(found)}:
         found += _without_end(lying, start, [*parameters, *found], notes)
     return found
+
+
+def _is_single(parameter: Parameter) -> bool:
+    """Whether what is called like the length of a run is one: `multinomial(p, num_samples=1)`."""
+    (told,) = with_roles([parameter])
+    return told.role == "steps" and told.default == 1
 
 
 def _without_end(

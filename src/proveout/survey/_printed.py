@@ -119,10 +119,10 @@ def _with_a_count(match: re.Match[str]) -> _Said | None:
     """A number whose name has another one in it, `loss after epoch 3: 0.5`, if it is one that is
     called like a score."""
     called = match["name"]
-    if says_on_what(match["after"]):
-        called = f"{called}{match['before']}{match['after'].lstrip()}".replace("  ", " ")
     if Reported("output", called, None).rank is None:
         return None
+    if says_on_what(match["after"]):
+        called = f"{called}{match['before']}{match['after'].lstrip()}".replace("  ", " ")
     named = rf"\b{_literal(match['name'])}{_literal(match['before'])}\d+{_literal(match['after'])}"
     says = r"\s*[:=]\s*" if match["says"].strip() in {":", "="} else match["says"]
     return _Said(called, match["number"], rf"{named}{says}{_OPENS}({_NUMBER})")
