@@ -254,3 +254,12 @@ def test_a_fit_that_misses_the_runs_at_the_target_is_no_verdict(
     call = _rules._held_against_target(now, 0, Call(word, "as it was"), -0.11)
     assert call.verdict == verdict
     assert (call.why == "as it was") == (verdict == word)
+
+
+@pytest.mark.parametrize(("left", "verdict"), [(1e-6, "undecided"), (0.5, "holds")])
+def test_a_gap_below_what_is_left_of_the_loss_is_no_verdict(left: float, verdict: str) -> None:
+    losses = losses_of(np.zeros((1, 5)), np.random.default_rng(0))
+    losses[0, -1], losses[1, -1] = left, np.nan
+    board = replace(board_of_losses(losses), target=float(COMPUTE[-1]))
+    now = _rules.Standing(board, believe_board(board))
+    assert _rules._held_against_target(now, 0, Call("holds", ""), -0.11).verdict == verdict

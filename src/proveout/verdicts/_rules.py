@@ -223,15 +223,31 @@ def _multipliers(study: Study, belief: Belief, laws: Laws) -> dict[int, ComputeM
 def _held_against_target(now: Standing, index: int, call: Call, mean: float) -> Call:
     """A verdict on the target is none where the fit misses the idea's own runs at the target: what
     the rungs have in common does not reach that far."""
+    if call.verdict not in _OF_THE_TARGET:
+        return call
+    if (left := _baseline_there(now)) is not None and left + mean < 0:
+        return Call("undecided", f"the fit, {mean:+.3g} at the target, asks for a score below "
+                    f"zero: the baseline has {left:.3g} there")  # fmt: skip
     here = [(gap, error) for at, gap, error, _ in _measured(now, index)
             if math.isclose(at, now.board.target, rel_tol=1e-9)]  # fmt: skip
-    if call.verdict not in _OF_THE_TARGET or not here:
+    if not here:
         return call
     gap, error = here[0]
     if abs(gap - mean) <= _MISSES * error or error == 0:
         return call
     return Call("undecided", f"the fit, {mean:+.3g} at the target, misses what was measured there: "
                 f"{gap:+.3g} with a standard error of {error:.2g}")  # fmt: skip
+
+
+def _baseline_there(now: Standing) -> float | None:
+    """The baseline's mean loss at the target; None where it has no run there, or where some loss is
+    not above zero, so that nothing says where losses end."""
+    losses, board = now.board.losses, now.board
+    there = np.isclose(board.compute, board.target, rtol=1e-9)
+    own = losses[0, there]
+    if not np.isfinite(own).any() or np.nanmin(losses) <= 0:
+        return None
+    return float(np.nanmean(own))
 
 
 def _measured(now: Standing, index: int) -> tuple[tuple[float, float, float, int], ...]:
