@@ -585,6 +585,15 @@ def test_a_loop_without_an_end_is_given_one_in_each_trial(tmp_path: Path) -> Non
     assert measured.value == 9 / 21
 
 
+def test_a_score_of_the_first_step_of_an_epoch_is_told_of(tmp_path: Path) -> None:
+    program = lay(tmp_path / "p", {"net.py": (
+        "num_epochs = 4\nfor epoch in range(num_epochs):\n    for i in range(90):\n"
+        "        if i % 100 == 0:\n            print(f'Epoch [{epoch + 1}/{num_epochs}], '\n"
+        "                  f'Step[{i}/90], Loss: {9 / (epoch + 1)}')\n"
+    )})  # fmt: skip
+    assert any("at its first step alone" in note for note in adopt(program).plan.notes)
+
+
 def test_what_a_program_in_folders_imports_is_imported_once_for_all_trials(tmp_path: Path) -> None:
     program = lay(tmp_path / "p", {"nn/fit.py": (
         "def later():\n    import torch\nmax_iters = 160\nprint('loss', max_iters)\n"

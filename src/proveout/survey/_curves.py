@@ -30,11 +30,14 @@ class Counted(NamedTuple):
 def is_of_the_start(found: Reported, count: float, log: Path) -> bool:
     """Whether the only report of a number, in the output of a run of `count` steps, is that of its
     first step."""
-    if found.source != "output" or found.times != 1 or count < _SOME_STEPS:
-        return False
     lines = read_text(log).splitlines()
-    step = _STEP.search(lines[found.line]) if found.line < len(lines) else None
-    return step is not None and int(step[2]) <= 1
+    if found.source != "output" or found.times != 1 or found.line >= len(lines):
+        return False
+    counts = list(_STEP.finditer(lines[found.line]))
+    within = [each for each in counts if each[1].lower() in ("step", "iter", "iteration")]
+    if any(int(each[2]) == 0 for each in within):  # `Epoch [1/1], Step [0/85]`
+        return True
+    return count >= _SOME_STEPS and bool(counts) and int(counts[0][2]) <= 1
 
 
 def curve_of(
