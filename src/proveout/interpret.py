@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from proveout.trials import Curve, Exit, Failure, clean
 from proveout.units import duration
 
@@ -58,6 +60,15 @@ def _breach(ended: Exit) -> Failure | None:
             return None
 
 
+_RAISED = re.compile(r"[A-Za-z_][\w.]*(?:Error|Exception|Interrupt)(?::|$)")
+_TOLD = re.compile(r"\b(?:fatal )?error: |what\(\): ")
+
+
 def _last_words(log_tail: str) -> str:
+    """What it died of, as its log says: the error that was raised last, the first that a compiler
+    tells, or its last line. What a program printed before may come to the log after them."""
     lines = [line.strip() for line in log_tail.splitlines() if line.strip()]
-    return f": {clean(lines[-1], 200)}" if lines else ""
+    raised = [line for line in lines if _RAISED.match(line)]
+    told = [line for line in lines if _TOLD.search(line)]
+    said = [*raised[-1:], *told[:1], *lines[-1:]][:1]
+    return f": {clean(said[0], 200)}" if said else ""

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from proveout.errors import UserError
-from proveout.loop import ScoreWish, adopt_program, prove_study
+from proveout.loop import ScoreWish, adopt_program, modules_to_preload, prove_study
 from proveout.runners import usable_cores
 from proveout.study import read_study
 from proveout.survey import (
@@ -26,6 +26,7 @@ from proveout.survey import (
     survey,
 )
 from proveout.survey._constants import source_constants
+from proveout.survey._endless import endless_loop
 from proveout.survey._seeds import seeds_in
 from proveout.trials import Trial, trial_seed
 
@@ -69,10 +70,41 @@ STYLES: dict[str, tuple[dict[str, str], str, dict[str, object]]] = {
         {"run.py": "import fire\nclass T:\n    def __init__(self, dim=8): pass\n"
                    "    def train(self, iters=160): pass\nfire.Fire(T)\n"},
         "python run.py train --dim {dim} --iters {iters}", {"iters": 10, "dim": 2}),
+    "a loop without an end": (
+        {"main.py": "import argparse\np = argparse.ArgumentParser()\n"
+                    "p.add_argument('--work-dir', '-o', default='out')\n"
+                    "p.add_argument('--n-embd', type=int, default=32)\np.parse_args()\n"
+                    "def cycle(rows):\n    while True:\n        yield from rows\n"
+                    "EVERY = 50\nstep = 0\nwhile True:\n    if step % EVERY == 0:\n"
+                    "        print(step)\n    step += 1\n",
+         "README.md": "```\n$ python main.py -o names\n```\n"},
+        "python main.py --work-dir {out} --n-embd {n_embd}", {"n_embd": 8, "loop_steps": 51}),
+    "a count that a result ends": (
+        {"main.py": "from itertools import count\nfor i in count(1):\n    loss = 9 / i\n"
+                    "    if loss < 1e-3:\n        break\n"},
+        "python main.py", {"loop_steps": 100}),
+    "a table of choices": (
+        {"main.py": "sizes = {'big': dict(n_embd=768), 'small': dict(n_embd=48)}\n"
+                    "config = {'lr': 0.1}\n" + LOOP.format(v="step", n=160)},
+        "python main.py", {"steps": 10}),
+    "a loop beside a size": (
+        {"main.py": "hidden_size = 32\n" + LOOP.format(v="t", n=160)},
+        "python main.py", {"hidden_size": 8, "ts": 10}),
     "C with a Makefile": (
         {"net.c": "#define HIDDEN 32\n#define MAX_STEPS 160\nint main(void) { return 0; }\n",
          "Makefile": "net: net.c\n\tcc net.c -o net\n"},
         "sh -c 'make -s net && exec ./net'", {"HIDDEN": 8, "MAX_STEPS": 10}),
+    "Java in a package": (
+        {"src/net/Main.java": "package net;\npublic class Main {\n"
+                              "  static final int MAX_GENERATIONS = 160;\n"
+                              "  public static void main(String[] args) { new Random(); }\n}\n",
+         "src/net/Net.java": "package net;\nclass Net {}\n"},
+        "sh -c 'javac -d . src/net/Main.java src/net/Net.java && exec java -cp . net.Main'",
+        {"MAX_GENERATIONS": 10}),
+    "C in several files": (
+        {"digits.c": "int net(int);\nint main(void) {\n const int EPOCHS = 16;\n f(EPOCHS);}\n",
+         "net.c": "int net(int x) { return x; }\n", "test.c": "int main(void) { return 0; }\n"},
+        "sh -c 'cc -O2 -o digits digits.c net.c -lm && exec ./digits'", {"EPOCHS": 1}),
     "C with arguments, in a script": (
         {"w2v.c": "int main(int argc, char **argv) { f(\"-size\"); f(\"-iter\"); }\n",
          "demo.sh": "cc w2v.c\ntime ./w2v -train text -size 80 -iter 16 -output v.bin\n"},
@@ -495,15 +527,140 @@ def test_numbers_in_lines_of_json_are_read_with_their_names(tmp_path: Path) -> N
      ("[0] test_accuracy=50.1\nFinal: test accuracy 60.2\n", "test accuracy"),
      ("Last reward: 9.0\tAverage reward: 7.5\n", "Average reward"),
      ("Accuracy on the held-out set: 0.91\n", "Accuracy on the held-out set"),
+     ("The mean absolute error (MAE) on test set: 1.5\n", "absolute error (MAE) on test set"),
+     ("epoch 1 | val: loss 0.6 acc 0.7 | train: loss 0.5 acc 0.8\n", "val loss"),
+     ("{'train': {'loss': 0.5}, 'test': {'loss': 0.6}}\n", "test loss"),
+     ("Train Epoch: 1 [64/600]\tLoss: 2.3\nTest set: Mean loss: 0.5, Accuracy: 9/10\n",
+      "Test set Mean loss"),
+     ("Test: 45/60 correct (75.0%)\nTrain: 50/60 correct (83.3%)\n", "Test correct"),
+     ("/a/fit.py:7: UserWarning: the error of 3.5 is removed in 2.0\nloss: 4\n", "loss"),
+     ("val split: 0.1, loss: 0.3\n", "loss"),
+     ("epoch,train_loss,val_loss\n1,0.5,0.6\n2,0.4,0.55\n", "val_loss"),
+     ("Cost after iteration 0: 0.7\nCost after iteration 100: 0.5\n", "Cost"),
+     ("accuracy after 10 epochs: 0.9\n", "accuracy"),
+     ("MSE (epoch 3) is 0.25\n", "MSE"),
+     ("Accuracy of the network on the 10000 test images: 93 %\n",
+      "Accuracy of the network on the test images"),
+     ("{'loss': np.float64(0.25)}\n", "loss"),
+     ("best is [1, 0, 1], 3.5\nerror: 4\n", "error"), ("loss: [[0.25]]\n", "loss"),
+     ("loss: tensor(0.25, grad_fn=<Mse>)\n", "loss"),
+     ("Epoch 0: 90 / 100\nEpoch 1: 91 / 100\nEpoch 2: 95 / 100\n", "column 2"),
+     ("gen\tevals\tbest\n0\t300\t50.5\n1\t180\t63.0\n", "best"),
      ("loss 0.5 | lr 0.1 | grad norm 2.0\n", "loss")],
 )  # fmt: skip
 def test_the_likeliest_score_is_measured_on_held_out_data_and_at_the_end(
     log: str, score: str, tmp_path: Path
 ) -> None:
     (tmp_path / "log").write_text(log)
-    first = reported(tmp_path / "none", tmp_path / "log")[0]
+    first, *others = reported(tmp_path / "none", tmp_path / "log")
+    if first.rank is None:
+        first = next(each for each in [first, *others] if each.name == score)
     assert first.name == score
-    assert re.search(first.pattern, log)
+    found = [m[1] for line in log.splitlines() for m in re.finditer(first.pattern, line)]
+    assert float(found[-1]) == first.value
+
+
+def test_lines_of_a_step_and_a_number_are_told_of_and_none_is_taken_unasked(tmp_path: Path) -> None:
+    program = lay(tmp_path / "p", {"net.py": (
+        "N, width, lr = 3, 8, 0.5\nfor t in range(160):\n    loss = lr / (t + width)\n"
+        "    a = 1\n    print(t, loss)\n"
+    )})  # fmt: skip
+    adopted = adopt(program)
+    assert adopted.score is None
+    assert any("it reports column 2" in note for note in adopted.plan.notes)
+    shutil.rmtree(tmp_path / "s")
+    adopted = adopt(program, score=ScoreWish(name="column 2"))
+    measured = prove_study(adopted.study).probe.measurement
+    assert measured is not None
+    assert measured.value == 0.5 / (9 + 2)
+
+
+def test_a_loop_without_an_end_is_given_one_in_each_trial(tmp_path: Path) -> None:
+    program = lay(tmp_path / "p", {"net.py": (
+        "import time\nstep = 0\nwhile 1:\n    if step % 20 == 0:\n"
+        "        print('loss', 9 / (step + 1))\n    step += 1\n"
+    )})  # fmt: skip
+    measured = prove_study(adopt(program).study).probe.measurement
+    assert measured is not None
+    assert measured.value == 9 / 21
+
+
+def test_a_score_of_the_first_step_of_an_epoch_is_told_of(tmp_path: Path) -> None:
+    program = lay(tmp_path / "p", {"net.py": (
+        "num_epochs = 4\nfor epoch in range(num_epochs):\n    for i in range(90):\n"
+        "        if i % 100 == 0:\n            print(f'Epoch [{epoch + 1}/{num_epochs}], '\n"
+        "                  f'Step[{i}/90], Loss: {9 / (epoch + 1)}')\n"
+    )})  # fmt: skip
+    assert any("at its first step alone" in note for note in adopt(program).plan.notes)
+
+
+def test_what_a_program_in_folders_imports_is_imported_once_for_all_trials(tmp_path: Path) -> None:
+    program = lay(tmp_path / "p", {"nn/fit.py": (
+        "def later():\n    import torch\nmax_iters = 160\nprint('loss', max_iters)\n"
+    )})  # fmt: skip
+    study = adopt(program).study
+    assert study.program.editable == ("nn",)
+    assert modules_to_preload(study) == ("torch", "numpy")
+
+
+def test_an_endless_loop_in_a_module_runs_until_what_calls_it_reports(tmp_path: Path) -> None:
+    program = lay(tmp_path / "p", {
+        "trainer.py": "class Trainer:\n    def run(self, tell):\n        self.it = 0\n"
+                      "        while True:\n            tell(self)\n            self.it += 1\n",
+        "main.py": "from trainer import Trainer\ndraw(num_samples=1)\nif __name__ == '__main__':\n"
+                   "    Trainer().run(lambda t: print('loss', t.it) if t.it % 40 == 0 else 0)\n",
+    })  # fmt: skip
+    assert plan_of(program).rungs[0] == {"loop_steps": 41}
+
+
+@pytest.mark.parametrize(("every", "rung"), [(50, 80), (10_000, 20)])
+def test_a_score_of_the_first_step_alone_is_none_of_a_run(
+    every: int, rung: int, tmp_path: Path
+) -> None:
+    program = lay(tmp_path / "p", {"net.py": (
+        "max_iters = 320\nfor it in range(max_iters):\n"
+        f"    if it % {every} == 0:\n        print(f'iter {{it}}: loss {{9 / (it + 1)}}')\n"
+    )})  # fmt: skip
+    plan = adopt(program).plan
+    assert plan.rungs[0]["max_iters"] == rung
+    assert any("at its first step alone" in note for note in plan.notes) == (every == 10_000)
+
+
+@pytest.mark.parametrize(
+    ("source", "seeded"),
+    [("#include <stdlib.h>\nint main(void)\n{\n    srand(time(NULL));\n}\n", "srand(7);"),
+     ("std::random_device rd;\nstd::mt19937 gen(rd());\n", "gen(7);"),
+     ("np.random.seed(int(time.time()))\n", "np.random.seed(7)"),
+     ("BEGIN { srand() }\n", "srand(7)"), ("Random r = new Random();\n", "new Random(7)")],
+)  # fmt: skip
+def test_a_seed_from_the_clock_is_replaced(source: str, seeded: str) -> None:
+    ((pattern, line),) = seeds_in(source)
+    assert seeded in re.sub(pattern, lambda _: line.replace("{seed}", "7"), source, flags=re.M)
+
+
+def test_c_that_is_never_seeded_is_seeded_in_main_and_its_loop_is_the_steps(tmp_path: Path) -> None:
+    program = lay(tmp_path / "p", {"net.c": (
+        "#include <stdio.h>\n#include <stdlib.h>\nint main(void) {\n    double x = 0;\n"
+        "    for (int i = 0; i < 160; ++i) {\n        for (int j = 0; j < 999; ++j) {\n"
+        "            x += rand() % 7;\n            x -= 1;\n        }\n    }\n"
+        '    printf("%d/200 correct (%.1f%%)\\n", (int)x % 200, x);\n}\n'
+    )})  # fmt: skip
+    adopted = adopt(program)
+    assert adopted.plan.rungs[0] == {"is": 10}
+    assert adopted.score.name == "correct"
+    proof = prove_study(adopted.study)
+    assert proof.ok
+    assert not any("seed" in line for line in proof.fix)
+
+
+@pytest.mark.parametrize(
+    "loop",
+    ["while True:\n    if done(): break\n", "def f():\n    while True:\n        yield 1\n",
+     "def f():\n    while True:\n        return 1\n", "while True:\n    sys.exit()\n"],
+)  # fmt: skip
+def test_a_loop_that_can_be_left_is_left_as_it_is(loop: str) -> None:
+    assert endless_loop(loop, "a.py") is None
+    assert endless_loop("while True:\n    for x in y:\n        break\n", "a.py") is not None
 
 
 def test_what_does_not_reach_the_program_and_a_direction_that_seems_wrong_are_said(
@@ -525,6 +682,32 @@ def test_what_does_not_reach_the_program_and_a_direction_that_seems_wrong_are_sa
     assert any("say --goal minimize" in note for note in adopted.plan.notes)
     fix = prove_study(adopted.study).fix
     assert not any("the next rung" in line for line in fix)
+
+
+def test_a_trial_that_failed_is_told_as_that_and_not_by_what_it_printed(tmp_path: Path) -> None:
+    program = lay(tmp_path / "p", {"train.py": (
+        "import argparse\np = argparse.ArgumentParser()\n"
+        "p.add_argument('--steps', type=int, default=160)\np.parse_args()\n"
+        "print('size 3')\nimport not_there\n"
+    )})  # fmt: skip
+    adopted = adopt(program, score=ScoreWish(name="val_acc"))
+    assert not any("it reports" in note for note in adopted.plan.notes)
+    proof = prove_study(adopted.study)
+    assert "No module named 'not_there'" in proof.fix[0]
+    there = (program / "train.py").read_text().replace("import not_there", "print('val_acc: 0.5')")
+    (program / "train.py").write_text(there)
+    measured = prove_study(adopted.study).probe.measurement
+    assert measured is not None
+    assert measured.value == 0.5
+
+
+def test_a_number_without_a_written_seed_is_seeded_beside_one_that_is(tmp_path: Path) -> None:
+    program = lay(tmp_path / "p", {"fit.py": (
+        "import numpy as np\nsplit(x, random_state=13)\nm = Forest(n_estimators=80)\nm.fit()\n"
+    )})  # fmt: skip
+    changed = plan_of(program).replaces["fit.py"]
+    assert "import numpy as np; import numpy; numpy.random.seed({seed})" in changed.values()
+    assert any(line.endswith("random_state={seed}") for line in changed.values())
 
 
 def test_a_score_of_few_digits_may_tie_by_chance(tmp_path: Path) -> None:

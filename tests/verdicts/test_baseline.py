@@ -41,6 +41,18 @@ def test_one_scale_has_no_law(simulate: Simulate) -> None:
     assert read.verdicts[0].multiplier_interval80 is None
 
 
+def test_a_task_that_is_solved_to_the_last_digit_has_no_law_and_a_verdict(
+    simulate: Simulate,
+) -> None:
+    world = world_of_one(simulate)
+    read = measure(world, [311.0, 167.0, 2e-6, 3.5e-8], gap=0.001)
+    assert read.baseline is None
+    (verdict,) = read.verdicts
+    assert verdict.compute_multiplier is None
+    assert verdict.gap_at_target is not None
+    assert abs(forecast(world.study, world.history, "one").mean_gap) < 311
+
+
 def test_two_scales_say_that_they_fix_no_law_and_forecast_with_doubt(simulate: Simulate) -> None:
     read = measure(world_of_one(simulate), [3.0, 2.75])
     assert read.baseline is not None

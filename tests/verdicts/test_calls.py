@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from proveout.verdicts import Board
+from proveout.verdicts import Board, _rules
 from proveout.verdicts._believe import believe_board
 from proveout.verdicts._calls import Call, call_all, percent
 
@@ -261,3 +261,30 @@ def test_what_is_not_in_force_at_the_largest_scale_does_not_hold() -> None:
     assert "not in force there" in call.why
     losses = losses.round(2)  # a tie of so few digits tells less
     assert read(board_of_losses(losses))[0] == "holds"
+
+
+@pytest.mark.parametrize(
+    ("word", "gap", "error", "verdict"),
+    [("holds", 0.0, 0.01, "undecided"), ("holds", -0.12, 0.01, "holds"),
+     ("holds", 0.5, 0.4, "holds"), ("reverses", 0.3, 0.01, "undecided"),
+     ("fades", 0.0, 0.01, "fades")],
+)  # fmt: skip
+def test_a_fit_that_misses_the_runs_at_the_target_is_no_verdict(
+    word: str, gap: float, error: float, verdict: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    points = ((1e10, -1.3, 0.01, 1), (TARGET, gap, error, 2))
+    monkeypatch.setattr(_rules, "_measured", lambda now, index: points)
+    board = board_of_losses(losses_of(np.zeros((1, 5)), np.random.default_rng(0)))
+    now = _rules.Standing(board, believe_board(board))
+    call = _rules._held_against_target(now, 0, Call(word, "as it was"), -0.11)
+    assert call.verdict == verdict
+    assert (call.why == "as it was") == (verdict == word)
+
+
+@pytest.mark.parametrize(("left", "verdict"), [(1e-6, "undecided"), (0.5, "holds")])
+def test_a_gap_below_what_is_left_of_the_loss_is_no_verdict(left: float, verdict: str) -> None:
+    losses = losses_of(np.zeros((1, 5)), np.random.default_rng(0))
+    losses[0, -1], losses[1, -1] = left, np.nan
+    board = replace(board_of_losses(losses), target=float(COMPUTE[-1]))
+    now = _rules.Standing(board, believe_board(board))
+    assert _rules._held_against_target(now, 0, Call("holds", ""), -0.11).verdict == verdict

@@ -14,6 +14,7 @@ from proveout.loop._first_read import (
     curve_in,
     is_too_short,
     no_score,
+    only_begun,
     read_first,
     reported_by,
 )
@@ -89,7 +90,8 @@ def adopt_program(
             read = replace(read, curve=read.curve or curve_in(seen, plan, larger.trial.rung, more))
     limit = None if draft.time_seconds is None else draft.time_seconds * usable_cores()
     study = draft.write(plan, read.scored, _seconds(first, larger), read.curve, limit)
-    notes = [note for note in (_short_of_target(study), no_score(read)) if note]
+    told = (_short_of_target(study), no_score(read), only_begun(read))
+    notes = [note for note in told if note]
     plan = replace(plan, notes=(*plan.notes, *notes))
     ideas = write_starters(plan, folder / "ideas")
     return Adopted(study, draft.found, plan, first, read.told, read.numbers, ideas)

@@ -59,7 +59,22 @@ def choose_score(
         if not likely:
             return None, NOT_YET
         told = choose(likely) if len(likely) > 1 else likely[0]
-    scored = score_lines(told)
+    return told, _as_wished(score_lines(told), wish)
+
+
+def unseen_score(wish: ScoreWish) -> tuple[Reported | None, Scored]:
+    """The score of a program whose trial failed: as a person says, unseen; or not known yet."""
+    if not wish.named:
+        return None, NOT_YET
+    named = wish.name if not (wish.pattern or wish.file or wish.key) else None
+    pattern = pattern_for(named) if named is not None else wish.pattern
+    told = _wished((), replace(wish, pattern=pattern))
+    assert told is not None
+    return told, _as_wished(score_lines(told), wish)
+
+
+def _as_wished(scored: Scored, wish: ScoreWish) -> Scored:
+    """The table of a score with the direction that a person says, and whether it is believed."""
     if wish.goal is not None:
         lines = tuple(f'goal = "{wish.goal}"' if line.startswith("goal") else line
                       for line in scored.lines)  # fmt: skip
@@ -68,7 +83,7 @@ def choose_score(
         lines = tuple("believe_reported = true" if "believe_reported" in line else line
                       for line in scored.lines)  # fmt: skip
         scored = Scored(lines, "What the program says of itself, which is believed.")
-    return told, scored
+    return scored
 
 
 def _wished(numbers: Sequence[Reported], wish: ScoreWish) -> Reported | None:

@@ -6,12 +6,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from proveout.errors import ScoringFailed, UserError
-from proveout.loop._choose_score import Choose, ScoreWish, choose_score
+from proveout.loop._choose_score import Choose, ScoreWish, choose_score, unseen_score
 from proveout.loop._draft import FIRST_LOOK, Draft
 from proveout.loop._probe import Probe, Prober
 from proveout.loop._readings import missed
 from proveout.loop._score_command import chosen, command_score
-from proveout.survey import Counted, CurveLines, Plan, Reported, Scored, curve_of, reported
+from proveout.survey import (
+    Counted,
+    CurveLines,
+    Plan,
+    Reported,
+    Scored,
+    curve_of,
+    is_of_the_start,
+    reported,
+)
 from proveout.trials import TrialFolder, read_text
 
 
@@ -23,6 +32,8 @@ class FirstRead:
     told: Reported | None
     scored: Scored
     curve: CurveLines | None
+    of_the_start: bool = False
+    """Whether the only score that it reported is that of its first step."""
 
 
 def read_first(
@@ -36,10 +47,15 @@ def read_first(
     numbers = reported_by(ours, draft, first)
     if wish.command is not None:
         told, scored = _by_command(ours, draft, plan, first, wish, choose)
+    elif first.failure is not None:  # what it printed on its way is no score
+        told, scored = unseen_score(wish)
+        numbers = ()
     else:
         told, scored = choose_score(numbers, wish, choose)
-    return FirstRead(numbers, told, scored,
-                 curve_in(numbers, plan, 0, ours.of(draft.study).folder(first.trial)))  # fmt: skip
+    left = ours.of(draft.study).folder(first.trial)
+    count = _count(plan, 0)
+    early = told is not None and count is not None and is_of_the_start(told, count, left.log)
+    return FirstRead(numbers, told, scored, curve_in(numbers, plan, 0, left), early)
 
 
 def reported_by(ours: Prober, draft: Draft, probe: Probe) -> tuple[Reported, ...]:
@@ -55,7 +71,21 @@ def is_too_short(
     there are."""
     if wish.named or wish.command is not None or draft.wishes.rungs:
         return False
-    return bool(missed(read.told, read.numbers, reported_by(ours, draft, larger)))
+    seen = reported_by(ours, draft, larger)
+    later = any(read.told is not None and each.times > 1
+                and (each.source, each.name) == (read.told.source, read.told.name)
+                for each in seen)  # fmt: skip
+    return (read.of_the_start and later) or bool(missed(read.told, read.numbers, seen))
+
+
+def only_begun(read: FirstRead) -> str:
+    """What is said where the smallest trial reports its score at its first step alone; else
+    empty."""
+    if not read.of_the_start or read.told is None:
+        return ""
+    return (f"the smallest rung reports {read.told.name} at its first step alone, before it has "
+            "learnt anything: give larger rungs with --rung, or a smaller interval between its "
+            "reports with --set")  # fmt: skip
 
 
 def no_score(read: FirstRead) -> str:
@@ -94,8 +124,13 @@ def curve_in(
     numbers: Sequence[Reported], plan: Plan, rung: int, left: TrialFolder
 ) -> CurveLines | None:
     """Where the curve of a trial at a rung is to be read; None where it leaves none."""
-    count = {**plan.parameters, **plan.rungs[rung]}.get(plan.steps or "") if plan.rungs else None
-    counted = None
-    if plan.steps is not None and isinstance(count, int | float):
-        counted = Counted(plan.steps, float(count))
+    count, counted = _count(plan, rung), None
+    if plan.steps is not None and count is not None:
+        counted = Counted(plan.steps, count)
     return curve_of(numbers, counted, plan.counts_flops, left.out, left.log)
+
+
+def _count(plan: Plan, rung: int) -> float | None:
+    """How many steps a rung has, where that is known."""
+    count = {**plan.parameters, **plan.rungs[rung]}.get(plan.steps or "") if plan.rungs else None
+    return float(count) if isinstance(count, int | float) else None

@@ -263,8 +263,9 @@ def modules_to_preload(study: Study) -> tuple[str, ...]:
     imported = {"numpy"}  # the score server's own
     served = (study.score.served,) if study.score.served else ()
     for pattern in (*study.program.editable, *served):
-        for file in program.glob(pattern):
-            imported |= _imports(file)
+        for found in program.glob(pattern):
+            for file in found.rglob("*.py") if found.is_dir() else [found]:
+                imported |= _imports(file)
     return tuple(name for name in _WORTH_PRELOADING if name in imported)
 
 

@@ -16,7 +16,7 @@ from proveout.survey._plan import Plan, Wishes
 from proveout.survey._records import Parameter, Role, Survey
 from proveout.survey._roles import is_knob, named
 from proveout.survey._rungs import rungs_of
-from proveout.survey._seeds import import_line, seeds_in, unseeded
+from proveout.survey._seeds import import_line, seed_in_main, seeds_in, unseeded
 
 _MOST_KNOBS = 8
 _SEEDING = {"numpy": "import numpy; numpy.random.seed({seed})",
@@ -89,6 +89,9 @@ def plan_study(survey: Survey, wishes: Wishes) -> Plan:
     named_now = set(PLACEHOLDER.findall(command)) | {each.filled for each in used}
     if "seed" not in named_now:
         _seed_in_source(survey, replaces, environment, notes)
+    elif any(each.role == "seed" and each.reach == "constant" for each in used):
+        entry, text = _what_draws(survey)  # such as one `random_state=` of several draws
+        _seed_modules(entry, text, replaces, notes)
     out: str | None = None
     if "out" not in named_now:
         out = "out"
@@ -126,6 +129,8 @@ def _named(
 def _told(parameter: Parameter) -> str:
     """What is given for a parameter: a file to write to goes into the output folder."""
     told = f"{{{parameter.filled}}}"
+    if parameter.wrap:
+        return parameter.wrap.replace("{}", told)
     default = parameter.default
     if parameter.role != "out" or not isinstance(default, str):
         return told
@@ -207,6 +212,7 @@ def _assignment(parameter: Parameter, told: str, knob: bool) -> tuple[str, str]:
     is_text = isinstance(parameter.default, str)
     quoted = f'"{told}"' if is_text or parameter.role == "out" else told
     number = STRICT if parameter.exact or is_settings_file(parameter.file) else NUMBER
+    number = re.escape(parameter.literal).replace("\\ ", " ") if parameter.wrap else number
     value = rf"{re.escape(parameter.literal)}(?![\w.])" if knob else TEXT if is_text else number
     if parameter.start and not parameter.spelled:
         return f"{parameter.start}(?P<value>{value})", quoted
@@ -232,6 +238,32 @@ def _what_draws(survey: Survey) -> tuple[str, str]:
     return entry, _text_of(survey.folder, entry)
 
 
+def _seed_modules(
+    entry: str, text: str, replaces: dict[str, dict[str, str]], notes: list[str]
+) -> str:
+    """Puts a seed behind the import of what a source draws from and never seeds; that import, or
+    nothing where there is none."""
+    modules = unseeded(text)
+    line = import_line(text, modules)
+    if line:
+        seeding = "; ".join(_SEEDING[name] for name in modules)
+        pattern = rf"^{re.escape(line)}$".replace(r"\ ", " ")
+        replaces.setdefault(entry, {})[pattern] = f"{line}; {seeding}"
+        never = " and ".join(modules)
+        notes.append(f"it never seeds {never}: a seed is put behind `{line}` in each trial's copy")
+    return line
+
+
+def _sources_beside(folder: Path, name: str) -> list[str]:
+    """The C and C++ sources in the folder of one."""
+    if not name.endswith((".c", ".cc", ".cpp", ".cxx")):
+        return []
+    beside = sorted((folder / name).parent.iterdir())
+    return [each.read_text(encoding="utf-8", errors="replace") for each in beside
+            if each.suffix in {".c", ".cc", ".cpp", ".cxx", ".h", ".hpp"} and each.is_file()
+            and each.name != PurePosixPath(name).name]  # fmt: skip
+
+
 def _text_of(folder: Path, name: str) -> str:
     file = folder / name
     return file.read_text(encoding="utf-8", errors="replace") if name and file.is_file() else ""
@@ -247,25 +279,22 @@ def _seed_in_source(
     replaces.setdefault(entry, {}).update(found)
     notes += [f"it takes no seed; the one in {entry} is replaced in each trial's copy"
               ] * bool(found)  # fmt: skip
-    modules = unseeded(text)
-    line = import_line(text, modules)
-    if line:
-        seeding = "; ".join(_SEEDING[name] for name in modules)
-        pattern = rf"^{re.escape(line)}$".replace(r"\ ", " ")
-        replaces[entry][pattern] = f"{line}; {seeding}"
-        never = " and ".join(modules)
-        notes.append(f"it never seeds {never}: a seed is put behind `{line}` in each trial's copy")
+    line = _seed_modules(entry, text, replaces, notes)
+    in_c = None if found or line else seed_in_main(text, _sources_beside(survey.folder, entry))
+    if in_c is not None:
+        replaces[entry][in_c[0]] = in_c[1]
+        notes.append("it never seeds rand: `main` begins with a seed in each trial's copy")
     if not replaces[entry]:
         del replaces[entry]
-    if found or line:
+    if found or line or in_c is not None:
         return
     environment["SEED"] = "{seed}"
     notes.append("no seed was found: it is given as the variable SEED, which the program does not "
                  "read yet. Without it the same run twice differs by chance, or never")  # fmt: skip
 
 
-_SOURCES = (".py", ".c", ".cc", ".cpp", ".h", ".hpp", ".cu", ".rs", ".go", ".jl", ".R", ".js",
-            ".pl", ".rb", ".lua", ".awk", ".sh")  # fmt: skip
+_SOURCES = (".py", ".c", ".cc", ".cpp", ".h", ".hpp", ".cu", ".rs", ".go", ".java", ".jl", ".R",
+            ".js", ".pl", ".rb", ".lua", ".awk", ".sh")  # fmt: skip
 _NO_SOURCES = {"tests", "test", "docs", "doc", "examples", "data", "build", "target", "dist",
                "venv", "node_modules", "__pycache__"}  # fmt: skip
 

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from proveout.survey._counters import bound_of, counted_attributes, counted_in, counters_of
 from proveout.survey._literals import literal, literal_value, plain
+from proveout.survey._loops import COUNTERS
 from proveout.survey._records import Parameter
 from proveout.survey._roles import is_setting
 
@@ -24,8 +25,6 @@ TEXT = r"(?:'[^'\n]*'|\"[^\"\n]*\")"
 _NOT_IN_CALLS = {"dim", "size", "dir", "features", "channels", "depth", "layers", "out", "output",
                  "hidden", "save", "results", "width", "data", "step", "iter",
                  "population"}  # fmt: skip
-_LOOPS = {"epoch", "step", "iteration", "it", "iter", "i", "t", "e", "ep", "n", "generation",
-          "round", "pass_num", "episode", "k", "_"}  # fmt: skip
 
 
 class _Spot(NamedTuple):
@@ -48,11 +47,16 @@ def python_constants(source: str, name: str) -> list[Parameter]:
     except (SyntaxError, ValueError, RecursionError):
         return []
     found: dict[str, Parameter] = {}
-    for spot in sorted(_spots(tree, source), key=lambda each: each.order):
-        value = literal_value(spot.node)
-        if value is None or isinstance(value, bool) or spot.name in found:
+    spots = sorted(_spots(tree, source), key=lambda each: each.order)
+    choices = _choices(spots)
+    for spot in spots:
+        if spot.name in choices and spot.order == _IN_DICTIONARY:
             continue
-        if not (is_setting(spot.name, value) or spot.order == _LOOP):
+        value = literal_value(spot.node)
+        open_ended = _is_open(spot)
+        if isinstance(value, bool) or spot.name in found or (value is None and not open_ended):
+            continue
+        if not (open_ended or is_setting(spot.name, value or 0) or spot.order == _LOOP):
             continue
         placed = spot.placed or place_in(source, spot.node)
         if placed is not None:
@@ -65,7 +69,24 @@ def python_constants(source: str, name: str) -> list[Parameter]:
     return list(found.values())
 
 
-_LOOP = 9
+def _choices(spots: Sequence[_Spot]) -> set[str]:
+    """Names that several dictionaries give several values: which of them a run goes by is not
+    known."""
+    given: dict[str, set[str]] = {}
+    for spot in spots:
+        if spot.order == _IN_DICTIONARY:
+            given.setdefault(spot.name, set()).add(ast.unparse(spot.node))
+    return {name for name, values in given.items() if len(values) > 1}
+
+
+def _is_open(spot: _Spot) -> bool:
+    """Whether it bounds a run that has no bound unless one is given: `config.max_iters = None`."""
+    unset = isinstance(spot.node, ast.Constant) and spot.node.value is None
+    return unset and spot.order <= 3 and _OPEN.fullmatch(spot.name.lower()) is not None
+
+
+_OPEN = re.compile(r"max_(?:iters|iter|iterations|steps|epochs)")
+_IN_DICTIONARY, _LOOP = 2, 9
 
 
 def _spots(tree: ast.Module, source: str) -> Iterator[_Spot]:
@@ -84,7 +105,7 @@ def _spots(tree: ast.Module, source: str) -> Iterator[_Spot]:
             case ast.Dict():
                 for key, value in zip(node.keys, node.values, strict=True):
                     if isinstance(key, ast.Constant) and isinstance(key.value, str):
-                        yield _Spot(key.value, value, 2)
+                        yield _Spot(key.value, value, _IN_DICTIONARY)
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 yield from _assigned(node.body, 3, counted | counters_of(node))
                 arguments = [*node.args.posonlyargs, *node.args.args]
@@ -95,7 +116,8 @@ def _spots(tree: ast.Module, source: str) -> Iterator[_Spot]:
             case ast.If() if "__name__" in ast.unparse(node.test):
                 yield from _assigned(node.body, 3, counted | counters_of(tree))
             case ast.Call():
-                order = 2 if isinstance(node.func, ast.Name) and node.func.id == "dict" else 4
+                named = isinstance(node.func, ast.Name) and node.func.id == "dict"
+                order = _IN_DICTIONARY if named else 4
                 for keyword in node.keywords:
                     if keyword.arg and not (order == 4 and keyword.arg in _NOT_IN_CALLS):
                         yield _Spot(keyword.arg, keyword.value, order)
@@ -183,7 +205,7 @@ def _loops(tree: ast.Module) -> Iterator[_Spot]:
             while isinstance(call, ast.Call) and call.args and not _is_range(call):
                 call = call.args[0]  # tqdm(range(23))
             word = node.target.id if isinstance(node.target, ast.Name) else ""
-            if isinstance(call, ast.Call) and _is_range(call) and word in _LOOPS:
+            if isinstance(call, ast.Call) and _is_range(call) and word in COUNTERS:
                 bound = call.args[0 if len(call.args) == 1 else 1]
                 lines = (node.end_lineno or 0) - node.lineno
                 if best is None or lines > best[0]:
@@ -194,7 +216,7 @@ def _loops(tree: ast.Module) -> Iterator[_Spot]:
             bounded, lines = bound_of(node), (node.end_lineno or 0) - node.lineno
             if bounded is not None and (best is None or lines > best[0]):
                 word, bound = bounded
-                if word in _LOOPS or is_setting(word, 1):
+                if word in COUNTERS or is_setting(word, 1):
                     name = word if word.endswith("s") else f"{word.strip('_')}s"
                     best = (lines, _Spot(name, bound, _LOOP, exact=True))
             continue

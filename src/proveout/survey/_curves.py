@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from proveout.study import CurveSource
-from proveout.survey._left import Reported
+from proveout.survey._scores import Reported
 from proveout.survey._write import CurveLines
 from proveout.trials import Row, newest, read_text, rows
 
 _STEP_KEYS = ("step", "iter", "iteration", "global_step", "epoch", "generation", "i")
 _STEP = re.compile(r"\b(step|iter(?:ation)?|epoch|generation|gen|evaluation)s?\b\W{0,3}(\d+)", re.I)
+
+
+_SOME_STEPS = 8
 
 
 class Counted(NamedTuple):
@@ -22,6 +25,19 @@ class Counted(NamedTuple):
     placeholder: str
     of_run: float
     """How many the trial had."""
+
+
+def is_of_the_start(found: Reported, count: float, log: Path) -> bool:
+    """Whether the only report of a number, in the output of a run of `count` steps, is that of its
+    first step."""
+    lines = read_text(log).splitlines()
+    if found.source != "output" or found.times != 1 or found.line >= len(lines):
+        return False
+    counts = list(_STEP.finditer(lines[found.line]))
+    within = [each for each in counts if each[1].lower() in ("step", "iter", "iteration")]
+    if any(int(each[2]) == 0 for each in within):  # `Epoch [1/1], Step [0/85]`
+        return True
+    return count >= _SOME_STEPS and bool(counts) and int(counts[0][2]) <= 1
 
 
 def curve_of(
@@ -69,7 +85,7 @@ def _counts(last: object, steps: Counted) -> bool:
 
 def _of_output(found: Reported, steps: Counted | None, log: Path) -> CurveLines | None:
     """A pattern with the groups `step` and `loss`, if both stand in one line."""
-    if steps is None:
+    if steps is None or not found.pattern.startswith(r"\b"):  # its name stands elsewhere
         return None
     number = re.compile(found.pattern)
     for line in reversed(read_text(log).splitlines()):

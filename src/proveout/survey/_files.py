@@ -101,8 +101,8 @@ def _sort(folder: Path, path: Path, lying: Lying) -> None:
         lying.pages[name] = _text(file)
     elif name == "Cargo.toml":
         lying.builds[name] = _text(file)
-    elif suffix in {".c", ".cc", ".cpp", ".h", ".hpp", ".cu", ".rs", ".go", ".jl", ".r", ".m",
-                    ".f90", ".js", ".pl", ".rb", ".lua", ".php", ".awk", ".mjs"}:  # fmt: skip
+    elif suffix in {".c", ".cc", ".cpp", ".h", ".hpp", ".cu", ".rs", ".go", ".java", ".jl", ".r",
+                    ".m", ".f90", ".js", ".pl", ".rb", ".lua", ".php", ".awk", ".mjs"}:  # fmt: skip
         lying.sources[name] = _text(file)
     elif name == "pyproject.toml":
         scripts = read_config(file).get("project", {}).get("scripts", {})

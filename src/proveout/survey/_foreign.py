@@ -6,12 +6,14 @@ import re
 from pathlib import PurePosixPath
 
 from proveout.study import Value
+from proveout.survey._builds import Start
 from proveout.survey._constants import source_constants
 from proveout.survey._files import Lying
 from proveout.survey._literals import plain
+from proveout.survey._loops import counted_loop
 from proveout.survey._positions import words_by_position
 from proveout.survey._records import Parameter
-from proveout.survey._starts import Start
+from proveout.survey._roles import with_roles
 
 _NUMBER = r"(-?\d[\d_]*(?:\.\d+)?(?:[eE][-+]?\d+)?)"
 
@@ -30,7 +32,11 @@ def foreign_options(lying: Lying, start: Start) -> list[Parameter]:
     if not found and takes:
         found += words_by_position(start, text)
     known = {each.name for each in found}
-    return found + [p for p in source_constants(text, start.entry) if p.name not in known]
+    found += [p for p in source_constants(text, start.entry) if p.name not in known]
+    if not {each.role for each in with_roles(found)} & {"steps", "compute"}:
+        loop = counted_loop(text, start.entry)
+        found += [loop] if loop is not None else []
+    return found
 
 
 def _default(flag: str, lying: Lying, start: Start) -> Value | None:

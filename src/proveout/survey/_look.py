@@ -9,7 +9,9 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from proveout.errors import UserError
+from proveout.survey._builds import Start
 from proveout.survey._constants import lines_of_settings, python_constants
+from proveout.survey._endless import endless_loop
 from proveout.survey._files import (
     Lying,
     command_line,
@@ -25,7 +27,6 @@ from proveout.survey._positions import words_by_position
 from proveout.survey._records import Parameter, Survey
 from proveout.survey._roles import is_device, is_knob, with_roles
 from proveout.survey._starts import (
-    Start,
     best_start,
     find_starts,
     looks_like_training,
@@ -106,7 +107,7 @@ def _describe(folder: Path, lying: Lying, start: Start, others: tuple[str, ...])
     parameters = _with_examples(parameters, start, lying, files)
     parameters = _from_variables_file(lying, parameters, notes)
     parameters += _configured(folder, lying, found, parameters, notes)
-    parameters += _in_source(lying, start, parameters)
+    parameters += _in_source(lying, start, parameters, notes)
     parameters = [_on_this_machine(each, notes) for each in parameters]
     if lying.data:
         notes.append(f"taken for data, which trials may read: {', '.join(lying.data)}")
@@ -129,7 +130,9 @@ def _with_examples(
     by_flag = {p.spelled: p for p in shown.values()}
     told = []
     for each in parameters:
-        example = shown.pop(each.name, None) or by_flag.get(each.spelled)
+        example = shown.pop(each.name, None)
+        for flag in (each.spelled, *each.aliases):
+            example = example or by_flag.get(flag)
         if example is not None:
             shown.pop(example.name, None)
             each = replace(each, default=example.default, given=each.given or example.given)
@@ -177,24 +180,52 @@ def _imported(lying: Lying, entry: str) -> list[str]:
     return list(dict.fromkeys(places))
 
 
-def _in_source(lying: Lying, start: Start, parameters: Sequence[Parameter]) -> list[Parameter]:
+def _in_source(
+    lying: Lying, start: Start, parameters: Sequence[Parameter], notes: list[str]
+) -> list[Parameter]:
     """Settings that stand in the source, where what makes a run larger is no argument."""
     if start.entry not in lying.python:
         return []
     roles = {each.role for each in with_roles(parameters)}
     if roles & {"steps", "size", "compute"}:
-        if any(is_knob(each.name) for each in parameters):
-            return []
         text = lying.python[start.entry]
-        return [p for p in python_constants(text, start.entry) if is_knob(p.name)]
-    found: list[Parameter] = []
+        tuned = any(is_knob(each.name) for each in parameters)
+        found = [p for p in python_constants(text, start.entry)
+                 if (is_knob(p.name) and not tuned)
+                 or (p.role == "steps" and not roles & {"steps", "compute"})]  # fmt: skip
+        if roles & {"steps", "compute"} or any(each.role == "steps" for each in found):
+            return found
+        return found + _without_end(lying, start, parameters, notes)
+    found = []
     told = [str(p.default) for p in parameters if str(p.default) in lying.python]
     for place in [*told, start.entry, *_imported(lying, start.entry)]:
         known = {each.name for each in [*parameters, *found]}
-        found += [p for p in python_constants(lying.python[place], place) if p.name not in known]
+        found += [p for p in python_constants(lying.python[place], place)
+                  if p.name not in known and not _is_single(p)]  # fmt: skip
         if {each.role for each in with_roles(found)} & {"steps", "size"}:
             break
+    if "steps" not in {each.role for each in with_roles(found)}:
+        found += _without_end(lying, start, [*parameters, *found], notes)
     return found
+
+
+def _is_single(parameter: Parameter) -> bool:
+    """Whether what is called like the length of a run is one: `multinomial(p, num_samples=1)`."""
+    (told,) = with_roles([parameter])
+    return told.role == "steps" and told.default == 1
+
+
+def _without_end(
+    lying: Lying, start: Start, parameters: Sequence[Parameter], notes: list[str]
+) -> list[Parameter]:
+    """The count of a loop that would never end, of the entry or of what it imports."""
+    entry = lying.python[start.entry]
+    for place in [start.entry, *_imported(lying, start.entry)]:
+        if found := endless_loop(lying.python[place], place, parameters, [entry]):
+            notes.append(f"no number ends `{found.literal}` in {place}: in each trial's copy it "
+                         f"ends after {found.name} rounds, if not before")  # fmt: skip
+            return [found]
+    return []
 
 
 def _subcommand(found: Found, arguments: Sequence[str]) -> str:

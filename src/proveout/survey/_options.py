@@ -112,7 +112,8 @@ def _option(node: ast.Call, name: str) -> Parameter | None:
     dest = literal(keywords.get("dest"))
     called = dest if isinstance(dest, str) else flag.lstrip("-").replace("-", "_")
     required = literal(keywords.get("required")) is True
-    return Parameter(called, "flag", flag, default, required, name)
+    others = tuple(each for each in flags if each != flag)
+    return Parameter(called, "flag", flag, default, required, name, aliases=others)
 
 
 def _click(tree: ast.Module, name: str, found: Found) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import PurePosixPath
 
+from proveout.survey._builds import Start
 from proveout.survey._literals import plain
 from proveout.survey._records import Parameter
 from proveout.survey._roles import is_setting
-from proveout.survey._starts import Start
 
 
 def words_by_position(start: Start, text: str) -> list[Parameter]:

@@ -43,6 +43,12 @@ class Parameter:
     line, ` and loss > 0.1`, is no part of it."""
     given: bool = False
     """Whether the command that was found gives it, so that a run must be given it too."""
+    aliases: tuple[str, ...] = ()
+    """Of a flag: what else it may be called, `-o`."""
+    wrap: str = ""
+    """Of a constant: what is put there, with `{}` for the value; the value alone where empty."""
+    least: int = 0
+    """Of steps: runs of fewer report nothing."""
 
     @property
     def placeholder(self) -> str:

@@ -35,7 +35,8 @@ _NAMES: dict[Role, tuple[str, ...]] = {
 }  # fmt: skip
 
 # What is put together from usual words: `num_train_steps`, `hidden_units`, `default_root_dir`.
-_COUNTED = r"iter|iters|iteration|iterations|step|steps|epoch|epochs|updates|episodes|batches"
+_COUNTED = (r"iter|iters|iteration|iterations|step|steps|epoch|epochs|updates|episodes|batches|"
+            r"generations|gens?|loops")  # fmt: skip
 _FORMS: dict[Role, re.Pattern[str]] = {
     "seed": re.compile(r"(?:(?!eval|data|test|split|val)[a-z]+_)?seed"),
     "out": re.compile(

@@ -25,13 +25,14 @@ def rungs_of(survey: Survey, wishes: Wishes, notes: list[str]) -> tuple[Mapping[
     sizes, counts = _sizes(size, wishes.share), _counts(steps, wishes.skipped, notes)
     followers = _followers(survey, wishes, steps, notes)
     rungs: list[dict[str, Value]] = []
-    for each_size, count, least in zip(sizes, counts, _LEAST_STEPS, strict=True):
+    for nth, (each_size, count, least) in enumerate(zip(sizes, counts, _LEAST_STEPS, strict=True)):
         rung: dict[str, Value] = {}
         if size is not None and each_size is not None and len(set(sizes)) > 1:
             rung[size.filled] = each_size
         if steps is not None and isinstance(count, int | float):
             share = count * wishes.share
             count = max(min(least, count), round(share)) if isinstance(count, int) else share
+            count = max(count, steps.least * (nth + 1))
             rung[steps.filled] = count + steps.begins
             rung |= {each.filled: _followed(each, count, steps) for each in followers}
         if rung not in rungs:

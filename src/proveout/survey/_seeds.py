@@ -66,6 +66,12 @@ def seeds_in(text: str) -> list[tuple[str, str]]:
         placed = place_of(text, before, r"\d+\b")
         if placed is not None:
             found.append((rf"{placed[0]}\d+\b", f"{placed[1]}{{seed}}"))
+    for match in _BY_TIME.finditer(text):
+        line_start = text.rfind("\n", 0, match.start()) + 1
+        before, chance = text[line_start : match.start("chance")], re.escape(match["chance"])
+        placed = place_of(text, before, chance)
+        if placed is not None:
+            found.append((f"{placed[0]}{chance}", f"{placed[1]}{{seed}}"))
     for match in _BY_CHANCE.finditer(text):
         line_start = text.rfind("\n", 0, match.start()) + 1
         placed = place_of(text, text[line_start : match.end() - 1], r"\)")
@@ -74,8 +80,35 @@ def seeds_in(text: str) -> list[tuple[str, str]]:
     return found
 
 
-_BY_CHANCE = re.compile(r"\b(?:default_rng|RandomState|random\.Random)\(\)")
+_BY_CHANCE = re.compile(r"\b(?:default_rng|RandomState|random\.Random|srand|new Random)\(\)")
 """Generators that are seeded by chance, since they are given nothing."""
+
+
+_BY_TIME = re.compile(
+    r"\b(?:s?random|srand|srand48|seed|mt19937(?:_64)?\s+\w+)\s*\(\s*"
+    r"(?P<chance>(?:\(\s*unsigned(?: int)?\s*\)\s*|int\s*\(\s*)?(?:std::)?(?:time\.)?"
+    r"(?:time\s*\(\s*(?:NULL|nullptr|0|)\s*\)|\w+\(\))\s*(?:\))?)(?=\s*\))"
+)
+"""Generators that are seeded by the clock or by the machine: `srand(time(NULL))`, `gen(rd())`."""
+
+_DRAWS_IN_C = re.compile(r"(?<!s)\b(?:rand|random)\s*\(\s*\)")
+_MAIN_IN_C = re.compile(r"^[^\n]*\bmain\s*\([^)\n]*\)\s*\{", re.M)
+
+
+def seed_in_main(text: str, beside: Sequence[str]) -> tuple[str, str] | None:
+    """An expression for where a C source's `main` begins, and that with its generators seeded; None
+    where neither it nor what lies beside it draws from them, or it is seeded already."""
+    every = "\n".join([text, *beside])
+    begins = _MAIN_IN_C.findall(text)
+    if len(begins) != 1 or not _DRAWS_IN_C.search(every) or re.search(r"\bsrand", every):
+        return None
+    is_cpp = re.search(r"#include\s*<\w+>", text) is not None
+    if "stdlib" not in text and is_cpp:
+        return None
+    declared = "extern void srand(unsigned); " if "stdlib" not in text else ""
+    begin = re.escape(begins[0]).replace("\\ ", " ").replace("\\\n", "\n")
+    pattern = rf"^{begin}"
+    return pattern, f"{begins[0]} {declared}srand({{seed}});"
 
 
 _SEEDED = re.compile(

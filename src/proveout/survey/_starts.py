@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Sequence
 from pathlib import PurePosixPath
-from typing import NamedTuple
 
+from proveout.survey._builds import COMPILED, Start, built_starts
 from proveout.survey._files import Lying, commands_in, words_of
 from proveout.survey._options import options_of
-from proveout.survey._toolchains import cargo
 
 _PREFERRED = (
     "train",
@@ -33,28 +31,12 @@ _SIGNS = re.compile(
 _INTERPRETERS = {".pl": "perl", ".r": "Rscript", ".jl": "julia", ".js": "node", ".mjs": "node",
                  ".rb": "ruby", ".lua": "lua", ".m": "octave", ".php": "php",
                  ".awk": "awk -f"}  # fmt: skip
-_COMPILED = (".c", ".cc", ".cpp")
 _PASSED_BY = {"OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "MKL_NUM_THREADS"}
-
-
-class Start(NamedTuple):
-    """A way to start something."""
-
-    words: tuple[str, ...]
-    """Without arguments, as they would stand in a command line."""
-    entry: str
-    arguments: tuple[str, ...] = ()
-    """Those of the command as it was found, if it was found in one."""
-    environment: tuple[tuple[str, str], ...] = ()
-    called: tuple[str, ...] = ()
-    """Of each argument the variable of a Makefile that gave it; empty where none did."""
-    reads: tuple[str, ...] = ()
-    """Folders beyond the program's that it needs, such as a compiler's."""
 
 
 def find_starts(lying: Lying) -> list[Start]:
     """Everything in the folder that can be started, without the arguments that pages give."""
-    return [*_python(lying), *_shell(lying), *_built(lying), *_interpreted(lying)]
+    return [*_python(lying), *_shell(lying), *built_starts(lying), *_interpreted(lying)]
 
 
 def spelled_starts(lying: Lying) -> list[Start]:
@@ -145,63 +127,6 @@ def _shell(lying: Lying) -> list[Start]:
     return starts
 
 
-def _built(lying: Lying) -> list[Start]:
-    """Sources with a `main`, compiled in each trial's copy, since an idea may have changed them."""
-    starts = []
-    makefile = next((text for name, text in lying.pages.items()
-                     if name.lower() == "makefile"), "")  # fmt: skip
-    for name, text in lying.sources.items():
-        path = PurePosixPath(name)
-        if path.suffix not in _COMPILED or not re.search(r"\bmain\s*\(", text):
-            continue
-        target = _made_by(makefile, path.stem) if makefile else path.stem
-        if target is None:
-            continue
-        cc = "cc" if path.suffix == ".c" else "c++"
-        out = shlex.quote(target)
-        build = f"make -s {out}" if makefile else f"{cc} -O2 -o {out} {shlex.quote(name)} -lm"
-        takes = re.search(r"\bmain\s*\([^)]*,", text) is not None
-        starts.append(Start(_build_and_run(build, target, f"./{out}", takes), name))
-    return [*starts, *_cargo(lying)]
-
-
-def _build_and_run(build: str, name: str, binary: str, takes: bool) -> tuple[str, ...]:
-    line = f'{build} && exec {binary} "$@"' if takes else f"{build} && exec {binary}"
-    return ("sh", "-c", line, *((name,) if takes else ()))
-
-
-def _made_by(makefile: str, stem: str) -> str | None:
-    """The target of a Makefile that builds a source: of its name, or else the only one that links
-    something."""
-    if re.search(rf"^[ \t]*{re.escape(stem)}[ \t]*:", makefile, re.M):
-        return stem
-    rules = re.findall(r"^([A-Za-z][\w-]*)[ \t]*:(?![=:]).*\n((?:\t.*\n?)+)", makefile, re.M)
-    linked = [target for target, recipe in rules
-              if "-o $@" in recipe or re.search(rf"-o\s+{target}\b", recipe)]  # fmt: skip
-    return linked[0] if len(linked) == 1 else None
-
-
-def _cargo(lying: Lying) -> list[Start]:
-    """The programs of a Rust package; no trial has a network, so nothing is fetched."""
-    manifest = lying.builds.get("Cargo.toml", "")
-    named = re.search(r'^\[package\][^\[]*?^name\s*=\s*"([^"]+)"', manifest, re.M)
-    if named is None:
-        return []
-    places = {"src/main.rs": named[1]} | {
-        name: PurePosixPath(name).stem for name in lying.sources
-        if name.startswith("src/bin/") and name.endswith(".rs")
-    }  # fmt: skip
-    tool = cargo()
-    starts = []
-    for place, binary in places.items():
-        if place in lying.sources:
-            build = f"{shlex.quote(tool.command)} build -q --release --offline --bin {binary}"
-            takes = "env::args" in lying.sources[place] or "clap" in lying.sources[place]
-            words = _build_and_run(build, binary, f"./target/release/{binary}", takes)
-            starts.append(Start(words, place, (), tool.environment, reads=tool.reads))
-    return starts
-
-
 def _interpreted(lying: Lying) -> list[Start]:
     return [Start((*_INTERPRETERS[suffix].split(), name), name) for name in lying.sources
             if (suffix := PurePosixPath(name).suffix.lower()) in _INTERPRETERS]  # fmt: skip
@@ -235,13 +160,20 @@ def _split(words: list[str], lying: Lying) -> Start:
             file = next((f for f in places if f in lying.python), "")
             return Start(("python", "-m", words[2]), file, tuple(words[3:]))
         script = words[1].removeprefix("./")
-        return Start(("python", script), script, tuple(words[2:]))
+        start = Start(("python", script), script, tuple(words[2:]))
+        if script in lying.python:
+            usual, environment = _python_words(script, lying.python[script], lying)
+            start = start._replace(environment=environment if usual == start.words else ())
+        return start
     runs = {"sh", "bash", *(each.split()[0] for each in _INTERPRETERS.values())}
     if words[0] in runs and len(words) > 1 and not words[1].startswith("-"):
         script = words[1].removeprefix("./")
         return Start((words[0], script), script, tuple(words[2:]))
     if words[0] in {"sh", "bash"} and words[1:2] == ["-c"]:
-        return Start(tuple(words), "")
+        run = set(re.findall(r"\./([\w-]+)", " ".join(words[2:3])))
+        built = [name for name in lying.sources if PurePosixPath(name).stem in run
+                 and PurePosixPath(name).suffix in COMPILED]  # fmt: skip
+        return Start(tuple(words), built[0] if len(built) == 1 else "")
     return Start((words[0],), words[0].removeprefix("./"), tuple(words[1:]))
 
 

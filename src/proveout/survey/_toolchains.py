@@ -35,3 +35,17 @@ def cargo() -> Toolchain:
         return Toolchain("cargo")
     variables = (("RUSTC", str(root / "bin" / "rustc")),)
     return Toolchain(str(root / "bin" / "cargo"), variables, (str(root),))
+
+
+def java() -> Toolchain:
+    """Java's compiler, with the folders outside of its own in which its settings lie: Debian links
+    them from `/etc`."""
+    found = shutil.which("javac")
+    if found is None:
+        return Toolchain("javac")
+    home = Path(found).resolve().parents[1]
+    links = [each for each in (home / "conf").rglob("*") if each.is_symlink()]
+    folders = {each.resolve().parent for each in links if each.exists()}
+    roots = [each for each in folders if not any(other in each.parents for other in folders)
+             and not each.is_relative_to(home)]  # fmt: skip
+    return Toolchain("javac", (), tuple(sorted(map(str, roots))))

@@ -12,9 +12,9 @@ from typing import Literal
 
 from proveout.study import Formula, Value
 from proveout.survey._compose import editable_of
-from proveout.survey._left import Reported
 from proveout.survey._plan import Plan, Wishes
 from proveout.survey._records import Survey
+from proveout.survey._scores import Reported
 from proveout.units import compact
 
 _IDEAS = 8

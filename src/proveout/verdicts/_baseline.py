@@ -30,19 +30,23 @@ _STEPS = 80  # from 1 / _FARTHEST to _FARTHEST: ten a decade
 _FLAT = "the baseline's loss does not fall over the scales measured; measure it at more"
 _LEAST_SCALES = 3  # that tell a floor from none
 _NO_SLOPE = 1e-9  # rounding
+_WIDEST = 1e4  # times the least loss: a program that solves its task follows no power law
 _NO_FLOOR = 1e-6  # of the loss: a floor below this is none
 
 
 def baseline_laws(study: Study, history: History, up_to: int | None = None) -> Laws | None:
     """The baseline's loss over compute, from rungs up to a height; None below two scales, and where
-    some loss is not above zero, so that no law holds."""
+    some loss is not above zero or next to nothing beside another, so that no law holds."""
     points = tuple(
         (study.rung(rung).compute.amount, loss)
         for rung in range((len(study.rungs) if up_to is None else up_to) + 1)
         for _, loss in sorted(history.losses(BASELINE, rung).items())
     )
     scales = {compute for compute, _ in points}
-    return _fit(points) if len(scales) > 1 and all(loss > 0 for _, loss in points) else None
+    losses = [loss for _, loss in points]
+    if len(scales) < 2 or min(losses) <= 0 or max(losses) > _WIDEST * min(losses):
+        return None
+    return _fit(points)
 
 
 @lru_cache(maxsize=8)

@@ -21,6 +21,9 @@ from proveout.verdicts._promote import is_settled
 from proveout.verdicts._time import explained_by_time
 
 _CURVE_POINTS = 13
+_OF_THE_TARGET = {"holds", "reverses", "hurts"}
+_MISSES = 3.0
+"""Standard errors of the runs at the target."""
 _EXPLORATORY = "measured without isolation (level E), which is never enough to hold"
 
 
@@ -48,7 +51,7 @@ class Held(NamedTuple):
 def held(study: Study, history: History) -> Held:
     """The ideas that hold, and those that are about to."""
     now = Standing.of(study, history)
-    before, calls = call_all(now.board, now.belief), _calls(study, history, now)
+    before, calls = _by_runs(now), _calls(study, history, now)
     gains = now.belief.mean_at_target
     would = [i for i, call in enumerate(before) if call.verdict == "holds"]
     names = {i: now.board.arms[i + 1] for i in sorted(would, key=lambda i: float(gains[i]))}
@@ -110,9 +113,16 @@ class Standing:
         )
 
 
+def _by_runs(now: Standing) -> tuple[Call, ...]:
+    """The verdicts by what was measured alone."""
+    mean = now.belief.mean_at_target
+    calls = enumerate(call_all(now.board, now.belief))
+    return tuple(_held_against_target(now, idea, call, float(mean[idea])) for idea, call in calls)
+
+
 def _calls(study: Study, history: History, now: Standing) -> tuple[Call, ...]:
     """The verdicts, failures named by their first sentence."""
-    calls = list(call_all(now.board, now.belief))
+    calls = list(_by_runs(now))
     exploratory = {
         trial.idea
         for trial, past in history.trials.items()
@@ -213,6 +223,36 @@ def _multipliers(study: Study, belief: Belief, laws: Laws) -> dict[int, ComputeM
         return {}
     found = multipliers_of(laws, study.ladder.target.amount, belief.at_target, measured)
     return dict(zip(measured.tolist(), found, strict=True))
+
+
+def _held_against_target(now: Standing, index: int, call: Call, mean: float) -> Call:
+    """A verdict on the target is none where the fit misses the idea's own runs at the target: what
+    the rungs have in common does not reach that far."""
+    if call.verdict not in _OF_THE_TARGET:
+        return call
+    if (left := _baseline_there(now)) is not None and left + mean < 0:
+        return Call("undecided", f"the fit, {mean:+.3g} at the target, asks for a score below "
+                    f"zero: the baseline has {left:.3g} there")  # fmt: skip
+    here = [(gap, error) for at, gap, error, _ in _measured(now, index)
+            if math.isclose(at, now.board.target, rel_tol=1e-9)]  # fmt: skip
+    if not here:
+        return call
+    gap, error = here[0]
+    if abs(gap - mean) <= _MISSES * error or error == 0:
+        return call
+    return Call("undecided", f"the fit, {mean:+.3g} at the target, misses what was measured there: "
+                f"{gap:+.3g} with a standard error of {error:.2g}")  # fmt: skip
+
+
+def _baseline_there(now: Standing) -> float | None:
+    """The baseline's mean loss at the target; None where it has no run there, or where some loss is
+    not above zero, so that nothing says where losses end."""
+    losses, board = now.board.losses, now.board
+    there = np.isclose(board.compute, board.target, rtol=1e-9)
+    own = losses[0, there]
+    if not np.isfinite(own).any() or np.nanmin(losses) <= 0:
+        return None
+    return float(np.nanmean(own))
 
 
 def _measured(now: Standing, index: int) -> tuple[tuple[float, float, float, int], ...]:
