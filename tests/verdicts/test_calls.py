@@ -266,7 +266,8 @@ def test_what_is_not_in_force_at_the_largest_scale_does_not_hold() -> None:
 @pytest.mark.parametrize(
     ("word", "gap", "error", "verdict"),
     [("holds", 0.0, 0.01, "undecided"), ("holds", -0.12, 0.01, "holds"),
-     ("holds", 0.5, 0.4, "holds"), ("reverses", 0.3, 0.01, "undecided"),
+     ("holds", 0.5, 0.4, "holds"), ("holds", -0.06, 0.01, "holds"),
+     ("reverses", -0.3, 0.01, "undecided"), ("reverses", 0.3, 0.01, "reverses"),
      ("fades", 0.0, 0.01, "fades")],
 )  # fmt: skip
 def test_a_fit_that_misses_the_runs_at_the_target_is_no_verdict(

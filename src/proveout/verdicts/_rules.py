@@ -24,6 +24,8 @@ _CURVE_POINTS = 13
 _OF_THE_TARGET = {"holds", "reverses", "hurts"}
 _MISSES = 3.0
 """Standard errors of the runs at the target."""
+_IMPOSSIBLE = 3.0
+"""Times all of the baseline's loss: a fit may err in how much, but then it knows nothing."""
 _EXPLORATORY = "measured without isolation (level E), which is never enough to hold"
 
 
@@ -226,19 +228,22 @@ def _multipliers(study: Study, belief: Belief, laws: Laws) -> dict[int, ComputeM
 
 
 def _held_against_target(now: Standing, index: int, call: Call, mean: float) -> Call:
-    """A verdict on the target is none where the fit misses the idea's own runs at the target: what
-    the rungs have in common does not reach that far."""
+    """A verdict on the target is none where the idea's own runs there neither are as the fit has it
+    nor bear it out: what the rungs have in common does not reach that far. Nor is one on a gain
+    far beyond all that is left to gain."""
     if call.verdict not in _OF_THE_TARGET:
         return call
-    if (left := _baseline_there(now)) is not None and left + mean < 0:
-        return Call("undecided", f"the fit, {mean:+.3g} at the target, asks for a score below "
-                    f"zero: the baseline has {left:.3g} there")  # fmt: skip
+    smallest, left = now.belief.smallest, _baseline_there(now)
+    if left is not None and -mean > _IMPOSSIBLE * left:
+        return Call("undecided", f"the fit, {mean:+.3g} at the target, cannot be: the baseline "
+                    f"has {left:.3g} left there")  # fmt: skip
     here = [(gap, error) for at, gap, error, _ in _measured(now, index)
             if math.isclose(at, now.board.target, rel_tol=1e-9)]  # fmt: skip
     if not here:
         return call
     gap, error = here[0]
-    if abs(gap - mean) <= _MISSES * error or error == 0:
+    borne_out = -gap if call.verdict == "holds" else gap
+    if abs(gap - mean) <= _MISSES * error or borne_out >= max(smallest, _MISSES * error):
         return call
     return Call("undecided", f"the fit, {mean:+.3g} at the target, misses what was measured there: "
                 f"{gap:+.3g} with a standard error of {error:.2g}")  # fmt: skip
