@@ -10,6 +10,11 @@ from proveout.units import duration
 OVERRUN = 1.02
 """How many times its grant a program may claim: the last step may be rounded up, no more."""
 
+_TOO_MUCH = (
+    "its folder, the program's own files among it, came to more {} than limits.{} allows, "
+    "and it was ended"
+)
+
 
 def classify(ended: Exit, curve: Curve, log_tail: str, granted: float) -> Failure | None:
     """The failure of a trial whose process has ended; None if it may be scored.
@@ -53,9 +58,9 @@ def _breach(ended: Exit) -> Failure | None:
                 "too many processes", "it started more processes and threads than it may"
             )
         case "files":
-            return Failure("wrote too much", "it made more files than it may and was ended")
+            return Failure("wrote too much", _TOO_MUCH.format("files", "files"))
         case "disk":
-            return Failure("wrote too much", "it wrote more than it may and was ended")
+            return Failure("wrote too much", _TOO_MUCH.format("bytes", "disk"))
         case _:
             return None
 

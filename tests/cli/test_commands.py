@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from proveout.ideas import Idea
-from proveout.ledger import IdeaAdded, Ledger, StudyEnded, StudyOpened, read_history
+from proveout.ledger import IdeaAdded, Ledger, StudyEnded, StudyOpened, read_history, verify_ledger
 
 DONE, FAILED, USER_MISTAKE, WORK_LEFT = range(4)
 
@@ -334,6 +334,39 @@ def in_a_mount(script: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["unshare", "-m", "sh", "-c", script], capture_output=True, text=True, timeout=120
     )
+
+
+def test_a_study_on_a_full_disk_can_still_be_read(ran: Any, proveout: Path, tmp_path: Path) -> None:
+    if shutil.which("unshare") is None:
+        pytest.skip("no unshare on this machine")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    done = in_a_mount(
+        f"mount -t tmpfs -o size=8m none {disk} && rm -rf {ran.folder}/trials && "
+        f"cp -r {ran.folder} {disk}/study && "
+        f"dd if=/dev/zero of={disk}/fill bs=4k 2>/dev/null; {proveout} verdicts {disk}/study"
+    )
+    assert "holds" in done.stdout, done.stderr
+
+
+def test_a_study_is_run_without_any_stream(short: Any, proveout: Path) -> None:
+    """No file of its own may take the place of a closed one, where children print to."""
+    done = subprocess.run(
+        ["sh", "-c", f"exec {proveout} run {short.folder} <&- >&- 2>&-"], timeout=120
+    )
+    assert done.returncode == DONE
+    assert verify_ledger(short.folder).ok
+    assert (short.folder / "report.html").is_file()
+
+
+def test_too_little_address_space_is_said_so_and_does_not_hang(short: Any, proveout: Path) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f"ulimit -v 200000; exec {proveout} run {short.folder}"],
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == FAILED
+    assert "ulimit -v" in done.stderr
+    assert not (short.folder / "ledger.sqlite").exists()
 
 
 def test_a_read_only_study_is_said_so_and_can_still_be_read(ran: Any, proveout: Path) -> None:

@@ -312,6 +312,13 @@ def test_links_inside_are_kept_and_links_that_lead_out_are_refused(
         ProgramRepository.create(toy.folder / "other.git", program, [])
 
 
+def test_a_link_to_itself_is_refused_unless_it_is_left_out(toy: Toy) -> None:
+    program = toy.folder / "program"
+    (program / "again").symlink_to("again")
+    with pytest.raises(IdeaError, match="leads back to itself"):
+        ProgramRepository.create(toy.folder / "program.git", program, [])
+
+
 def test_a_setting_that_is_not_finite_is_text(tmp_path: Path) -> None:
     file = tmp_path / "odd.patch"
     file.write_text("hypothesis: h\nsource: s\nset: a=NaN\nset: b=1e999\n---\n")

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -44,6 +45,7 @@ from proveout.ledger import (
     TrialStarted,
     Verdict,
     VerdictsRead,
+    explain,
     is_at_work,
     read_history,
 )
@@ -297,6 +299,26 @@ def test_a_full_disk_is_said_so_and_loses_nothing(tmp_path: Path) -> None:
     with Ledger(tmp_path) as ledger:
         ledger.append(Decided("Buy", "there is room again"))
     assert len(read_history(tmp_path).decisions) == kept + 1
+
+
+def test_a_path_too_long_for_sqlite_is_said_so(tmp_path: Path) -> None:
+    folder = tmp_path / ("a" * 200) / ("b" * 200) / ("c" * 200)
+    folder.mkdir(parents=True)
+    with pytest.raises(EnvironmentFailure, match="shorter"):
+        Ledger(folder)
+
+
+def test_a_disk_that_fills_while_a_folder_is_copied_is_said_so(tmp_path: Path) -> None:
+    (tmp_path / "from").mkdir()
+    (tmp_path / "from" / "file").write_text("something")
+
+    def onto_a_full_disk(source: str, _: str) -> None:
+        with Path("/dev/full").open("w") as full:
+            full.write(Path(source).read_text())
+
+    with pytest.raises(shutil.Error) as failed:
+        shutil.copytree(tmp_path / "from", tmp_path / "to", copy_function=onto_a_full_disk)
+    assert "is full" in explain(failed.value, tmp_path)
 
 
 def test_a_field_that_an_older_version_did_not_write_takes_its_default(tmp_path: Path) -> None:

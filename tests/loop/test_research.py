@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -15,9 +16,11 @@ from typing import Any
 
 import pytest
 
-from proveout.errors import IdeaError, StudyBusy, StudyError
+from proveout.errors import DataError, EnvironmentFailure, IdeaError, StudyBusy, StudyError
+from proveout.ideas import ProgramRepository
 from proveout.ledger import Entry, History, Ledger, TrialScored, read_history
 from proveout.loop import Outcome, Watcher, run_study
+from proveout.loop._interrupts import Interrupts
 from proveout.study import read_study
 from proveout.trials import trial_seed
 from proveout.verdicts import kept_trials
@@ -507,6 +510,46 @@ def test_a_changed_program_is_refused_with_what_to_do(surer_ran: Any) -> None:
         run(toy)
     program.write_text(toy.train)
     assert run(toy).finished
+
+
+@pytest.mark.parametrize("how", ["missing", "empty"])
+def test_a_study_whose_ledger_is_gone_is_not_begun_anew(surer_ran: Any, how: str) -> None:
+    """It would spend the budget again, and ideas that are commits alone would be removed."""
+    ledger = surer_ran.folder / "ledger.sqlite"
+    ledger.unlink()
+    if how == "empty":
+        ledger.touch()
+    with pytest.raises(DataError, match=f"{how}, and the study was begun"):
+        run(surer_ran)
+    repository = ProgramRepository(surer_ran.folder / "program.git")
+    assert repository.diff("refs/heads/baseline", "refs/ideas/surer")
+    shutil.rmtree(surer_ran.folder / "program.git")  # what the baseline's trials cost counts too
+    with pytest.raises(DataError, match="spend the whole budget again"):
+        run(surer_ran)
+
+
+@pytest.mark.parametrize("damage", ["all", "objects"])
+def test_a_damaged_repository_is_said_so_with_what_to_do(surer_ran: Any, damage: str) -> None:
+    repository = surer_ran.folder / "program.git"
+    shutil.rmtree(repository if damage == "all" else repository / "objects")
+    with pytest.raises(EnvironmentFailure, match="Put it back from a copy of the study"):
+        run(surer_ran)
+
+
+def test_a_closed_terminal_is_a_request_to_stop_unless_it_is_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Interrupts() as interrupts:  # as under nohup
+            signal.raise_signal(signal.SIGHUP)
+            assert not interrupts.requested
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        with Interrupts() as interrupts:
+            signal.raise_signal(signal.SIGHUP)
+            signal.raise_signal(signal.SIGHUP)  # shell and kernel send one each
+            assert interrupts.requested
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_a_better_idea_that_comes_later_is_merged_anew(toy: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import shlex
 import sys
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -53,6 +54,7 @@ _DONE, _FAILED, _USER_MISTAKE, _WORK_LEFT = range(4)
 
 def main() -> NoReturn:
     """Runs the command line. Exit code 0 done, 1 failed, 2 the user's mistake, 3 work left."""
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without UTF-8 shows ? for the rest
@@ -70,6 +72,20 @@ def main() -> NoReturn:
     except OSError as error:
         _fail(f"{error.filename or 'the output'}: {error.strerror or error}", _FAILED)
     sys.exit(_DONE)
+
+
+def _open_closed_streams() -> None:
+    """Gives what was started with `>&-` or the like a stream that leads nowhere.
+
+    A file opened later would take the place of the closed one, and what a child prints would
+    end up in it: in the ledger, for one.
+    """
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
+    sys.stdin = sys.stdin or os.fdopen(0, encoding="utf-8", closefd=False)
+    sys.stdout = sys.stdout or os.fdopen(1, "w", encoding="utf-8", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", encoding="utf-8", closefd=False)
 
 
 def _fail(message: str, code: int) -> NoReturn:

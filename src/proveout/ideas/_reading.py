@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from proveout.errors import EnvironmentFailure, IdeaError
-from proveout.ideas._repository import NOT_CODE, ProgramRepository
+from proveout.ideas._program_files import NOT_CODE
+from proveout.ideas._repository import ProgramRepository
 from proveout.ideas._texts import LARGEST_FILE_BYTES, check_path
 
 _OURS = ".proveout"

@@ -14,16 +14,12 @@ from pathlib import Path, PurePosixPath
 
 from proveout.errors import EnvironmentFailure, IdeaError, MergeConflict
 from proveout.ideas._idea import Proposal
+from proveout.ideas._program_files import program_files
 from proveout.ideas._texts import is_editable
 from proveout.study import Value
 
 _OVERRIDES = ".proveout/parameters"
 """Parameter overrides live in the tree, a file each, so that git merges them like code."""
-
-_LARGEST_PROGRAM_BYTES = 200_000_000
-NOT_CODE = frozenset({".git", "__pycache__", ".venv", ".pytest_cache", ".DS_Store"})
-_NO_PART_OF_IT = (".log", ".pyc", ".swp", "~")
-"""Endings of files that a run or an editor leaves."""
 
 
 class ProgramRepository:
@@ -56,6 +52,24 @@ class ProgramRepository:
         commit = repository._commit_tree(tree, (), "The program as it was given: the baseline")
         repository.point("refs/heads/baseline", commit)
         return repository, commit
+
+    def has_ideas(self) -> bool:
+        """Whether any idea was made a commit here; False where there is no repository."""
+        packed = self.folder / "packed-refs"
+        return any((self.folder / "refs" / "ideas").glob("*")) or (
+            packed.is_file() and " refs/ideas/" in packed.read_text(encoding="utf-8")
+        )
+
+    def check(self, commit: str) -> None:
+        """Raises EnvironmentFailure where the repository or a commit's files are not there."""
+        listed = self._run(["git", f"--git-dir={self.folder}", "ls-tree", "-r", commit])
+        if listed.returncode != 0:
+            said = _said(listed.stderr) if self.folder.exists() else "there is no such folder"
+            raise EnvironmentFailure(
+                f"{self.folder}, in which each idea is a commit, is missing or damaged: {said}. "
+                "Put it back from a copy of the study; what was measured is in the ledger, and "
+                "`proveout verdicts` and `report` still show it"
+            )
 
     def changed_files(self, commit: str, program: Path) -> tuple[str, ...]:
         """The files of a commit that are others in a folder, or missing; new ones do not count."""
@@ -161,7 +175,7 @@ class ProgramRepository:
     def _tree_of(self, program: Path, leave_out: Sequence[Path]) -> str:
         with self._scratch() as scratch:
             index = scratch / "index"
-            listing = b"\0".join(map(os.fsencode, _program_files(program, leave_out)))
+            listing = b"\0".join(map(os.fsencode, program_files(program, leave_out)))
             self._git(
                 f"--work-tree={program}", "update-index", "--add", "-z", "--stdin",
                 index=index, input=listing,
@@ -280,49 +294,6 @@ _GIT_ENVIRONMENT = {
     "GIT_COMMITTER_DATE": "2000-01-01T00:00:00Z",
     "LC_ALL": "C",
 }
-
-
-def _program_files(program: Path, leave_out: Sequence[Path]) -> list[str]:
-    """Paths relative to `program` of what belongs to it: files, and links that stay inside."""
-    unwanted = {path.resolve() for path in leave_out}
-    names: list[str] = []
-    size_bytes = 0
-    for folder, folders, files in os.walk(program):
-        here = Path(folder)
-        wanted = [
-            name for name in folders if name not in NOT_CODE and not _is_in(here / name, unwanted)
-        ]
-        folders[:] = sorted(name for name in wanted if not (here / name).is_symlink())
-        links = [name for name in wanted if (here / name).is_symlink()]
-        for name in sorted([*files, *links]):
-            file = here / name
-            if name in NOT_CODE or name.endswith(_NO_PART_OF_IT) or _is_in(file, unwanted):
-                continue  # of a submodule `.git` is a file
-            if not (file.is_symlink() or file.is_file()):
-                continue
-            if file.is_symlink():
-                _check_link(file, program)
-            size_bytes += file.lstat().st_size
-            names.append(file.relative_to(program).as_posix())
-        if size_bytes > _LARGEST_PROGRAM_BYTES:
-            raise IdeaError(
-                f"{program} holds more than {_LARGEST_PROGRAM_BYTES // 10**6} MB; a program is "
-                "code. List its data under program.data, or move what is not code elsewhere"
-            )
-    return names
-
-
-def _is_in(path: Path, unwanted: set[Path]) -> bool:
-    return path.resolve() in unwanted
-
-
-def _check_link(link: Path, program: Path) -> None:
-    inside = link.resolve().is_relative_to(program.resolve())
-    if not inside or link.readlink().is_absolute():
-        raise IdeaError(
-            f"{link} is a link that leads out of the program, where a trial could not follow it; "
-            "replace it by what it leads to, or list it under program.data"
-        )
 
 
 def check_overrides(proposal: Proposal, parameters: Mapping[str, Value]) -> None:

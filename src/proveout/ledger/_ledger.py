@@ -233,10 +233,11 @@ def open_to_read(file: Path, any_thread: bool = False) -> sqlite3.Connection:
     try:
         connection.execute("SELECT 1 FROM sqlite_master").fetchall()
     except sqlite3.OperationalError:
-        # A write-ahead log cannot be joined in a folder that we may not write to; the file
-        # alone can still be read where nobody is at work on it.
+        # A write-ahead log cannot be joined in a folder that we may not write to, or on a full
+        # disk; the file alone can still be read where nobody is at work on it.
         connection.close()
-        if Path(f"{file}-wal").exists():
+        log = Path(f"{file}-wal")
+        if log.exists() and log.stat().st_size:
             raise
         connection = sqlite3.connect(
             f"{uri}?mode=ro&immutable=1", uri=True, check_same_thread=not any_thread

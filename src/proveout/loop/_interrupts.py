@@ -11,6 +11,9 @@ from typing import Any, Self
 class Interrupts:
     """While entered, the first SIGINT or SIGTERM is only noted; a second one acts at once.
 
+    SIGHUP, sent when a terminal is closed, and often twice, is noted each time; under `nohup`,
+    which ignores it, it goes on being ignored.
+
     An exception out of a signal handler can strike between two statements that belong together.
     The loop asks `requested` at points where it can stop and say how to go on.
     """
@@ -24,6 +27,8 @@ class Interrupts:
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
                 self._before[number] = signal.signal(number, self._note)
+            if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+                self._before[signal.SIGHUP] = signal.signal(signal.SIGHUP, self._note)
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -32,6 +37,6 @@ class Interrupts:
             signal.signal(number, handler)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        if self.requested:
+        if self.requested and number != signal.SIGHUP:
             raise KeyboardInterrupt
         self.requested = True

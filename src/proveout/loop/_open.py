@@ -141,7 +141,8 @@ def _declare(study: Study, history: History, record: Record) -> None:
         if study.budget.compute.amount + added < history.account.charged:
             raise StudyError(
                 f"{study.folder / STUDY_FILE}: budget.compute: {study.budget.compute} is less "
-                f"than what is spent already, {history.account.charged:g}"
+                f"than what is spent already, {history.account.charged:g} "
+                f"{study.budget.compute.unit}; give at least as much, or leave the study as it is"
             )
         if text == history.opened.study_toml:
             return
@@ -218,8 +219,9 @@ def _import_program(study: Study) -> Idea:
 
 
 def _check_program(study: Study, baseline: Idea) -> None:
-    program = study.folder / study.program.path
-    if changed := repository_of(study).changed_files(baseline.commit, program):
+    program, repository = study.folder / study.program.path, repository_of(study)
+    repository.check(baseline.commit)
+    if changed := repository.changed_files(baseline.commit, program):
         raise StudyError(
             f"the program in {program} has changed since the study began ({', '.join(changed)}), "
             "which goes on with the program as it was. To study the new one, begin another study: "

@@ -22,6 +22,7 @@ from proveout.ledger import (
     StudyResumed,
     explain,
 )
+from proveout.loop._beforehand import check_address_space, check_books
 from proveout.loop._bench import Bench
 from proveout.loop._desk import Desk, Sources, sources_for
 from proveout.loop._inbox import waiting
@@ -103,6 +104,8 @@ def run_study(
         EnvironmentFailure: the disk is full or the launcher died; what has finished is on record.
     """
     watcher = watcher or Watcher()
+    check_address_space()
+    check_books(study, repository_of(study))
     with (
         _explained(study.folder),
         Interrupts() as interrupts,
