@@ -14,6 +14,7 @@ install: .venv/installed
 
 # What pip would compile one after another, some 18,000 files, is compiled by two processes.
 .venv/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("proveout needs Python 3.11 or later and $(PYTHON) is %d.%d; name one: make PYTHON=python3.12" % sys.version_info[:2])'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --no-compile -c constraints.txt -e '.[torch,dev]'

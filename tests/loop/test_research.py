@@ -19,7 +19,7 @@ import pytest
 from proveout.errors import DataError, EnvironmentFailure, IdeaError, StudyBusy, StudyError
 from proveout.ideas import ProgramRepository
 from proveout.ledger import Entry, History, Ledger, TrialScored, read_history
-from proveout.loop import Outcome, Watcher, run_study
+from proveout.loop import Outcome, Request, Watcher, run_study, settle, submit
 from proveout.loop._interrupts import Interrupts
 from proveout.study import read_study
 from proveout.trials import trial_seed
@@ -500,6 +500,29 @@ def test_a_baseline_that_fails_stops_the_study_and_says_why(toy: Any) -> None:
     assert not outcome.ok
     assert "baseline" in outcome.why
     assert "no luck" in outcome.why
+
+
+def test_a_baseline_that_failed_for_its_surroundings_can_be_tried_again(toy: Any) -> None:
+    """As on a machine that lacked a library: neither the study nor its ideas are lost by it."""
+    toy.idea("surer", ("FORGET = 0.2", "FORGET = 0.001"))
+    toy.edit('memory = "1 GB"', 'memory = "1 MB"')
+    toy.edit('compute = "4e9 flops"', 'compute = "3e7 flops"')
+    stopped = run(toy)
+    assert not stopped.ok
+    assert "proveout ideas retry" in stopped.why
+    charged = stopped.history.account.charged
+    toy.edit('memory = "1 MB"', 'memory = "1 GB"')
+    study = read_study(toy.folder)
+    said = settle(study, submit(study, Request(kind="retry", name="baseline")))
+    assert said == "baseline may be tried again"
+    again = run_study(study)
+    assert again.ok
+    assert not again.history.failures("baseline")
+    assert not again.history.failures("surer")
+    assert words(again.history)["surer"] != "broken"
+    assert charged + 2e6 <= again.history.account.charged <= 3e7
+    said = settle(study, submit(study, Request(kind="retry", name="baseline")))
+    assert "no trial of the baseline has failed" in said
 
 
 def test_a_changed_program_is_refused_with_what_to_do(surer_ran: Any) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from types import MappingProxyType
 
-from proveout.ideas import Idea
+from proveout.ideas import BASELINE, Idea
 from proveout.ledger._beliefs import ForecastMade, ForecastScored, VerdictsRead
 from proveout.ledger._events import (
     BudgetAdded,
@@ -225,8 +225,18 @@ class HistoryBuilder:
     def _restore(self, restored: IdeaRestored) -> None:
         self._withdrawn.pop(restored.name, None)
         self._refused = [each for each in self._refused if each.name != restored.name]
+        if restored.name == BASELINE:
+            self._forget_failures_of_the_machine()
         self._climb_again()
         self._took(restored.request, f"{restored.name} may be tried again")
+
+    def _forget_failures_of_the_machine(self) -> None:
+        """The baseline's, and those of ideas to the letter: they say nothing about the ideas."""
+        failed = {trial: each for trial, each in self._trials.items() if each.state == "failed"}
+        same = {each.failure for trial, each in failed.items() if trial.idea == BASELINE}
+        for trial, record in failed.items():
+            if record.failure in same:
+                self._trials[trial] = replace(record, state="interrupted", failure=None)
 
     def _start(self, started: TrialStarted, at: float) -> None:
         self._ended = None

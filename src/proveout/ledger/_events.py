@@ -66,7 +66,11 @@ class IdeaWithdrawn:
 
 @dataclass(frozen=True)
 class IdeaRestored:
-    """An idea that was withdrawn may be bought again, or one that was refused may come again."""
+    """An idea that was withdrawn may be bought again, or one that was refused may come again.
+
+    Of the baseline: its trials that failed may run again, as for want of a library on this machine,
+    and those of ideas that failed with the same words.
+    """
 
     name: str
     why: str

@@ -257,6 +257,10 @@ def _retry(study: Study, history: History, request: Request, at: str) -> Event:
     refused = any(each.name == name for each in history.refused)
     if name in history.withdrawn or (refused and name not in history.ideas):
         return IdeaRestored(name, why, at)
+    if name == BASELINE:
+        if not history.failures(name):
+            raise IdeaError("no trial of the baseline has failed")
+        return IdeaRestored(name, why, at)
     _check_is_idea(history, name)
     scored = any(
         record.measurement for trial, record in history.trials.items() if trial.idea == name

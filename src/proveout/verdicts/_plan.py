@@ -6,6 +6,7 @@ replayed; with one slot it goes the same way whenever it was stopped.
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 
 import numpy as np
@@ -35,7 +36,7 @@ def plan(study: Study, history: History, slots: int) -> Action:
             return _in_turn(action, history)
     board = ladder_board(study, history)
     if board.closed[0]:
-        return _in_turn(_baseline_fails(history), history)
+        return _in_turn(_baseline_fails(study, history), history)
     if not history.compounding:
         choice = policy_named(study.policy.name).choose(board, slots)
         action = _buy(board, choice) if choice.picks else _end(study, history, choice.why)
@@ -85,9 +86,15 @@ def _buy(board: Board, choice: Choice) -> Buy:
     ))  # fmt: skip
 
 
-def _baseline_fails(history: History) -> Stop:
+def _baseline_fails(study: Study, history: History) -> Stop:
     failure = history.failures(BASELINE)[0]
-    return Stop(f"the baseline itself fails: {failure.kind}: {failure.sentence}", ok=False)
+    again = f"proveout ideas retry {shlex.quote(str(study.folder))} {BASELINE}"
+    return Stop(
+        f"the baseline itself fails: {failure.kind}: {failure.sentence} (where that was for this "
+        f"machine, mend it, then `{again}` and run; where it is for the program, mend that and "
+        "begin another study)",
+        ok=False,
+    )
 
 
 def _end(study: Study, history: History, why: str) -> EndLadder:
