@@ -49,9 +49,10 @@ def test_what_lacks_is_passed_over() -> None:
 
 
 def test_six_readings_of_one_run_tell_of_a_gap_no_more_than_one() -> None:
-    """Of an idea of which much is believed possible, so that the noise decides."""
+    """Steady gaps of any size, so that noise decides: 2.3 times as wide is (.917 / (1/6))^.5."""
     cells = measure_cells(losses(0.9, 3))
-    x, prior = np.linspace(10, 12, 6), FieldPrior((1.0,), (Course(0.03, 0.15, 2.5, 0.005),), (1.0,))
+    x = np.linspace(10, 12, 6)
+    prior = FieldPrior((1.0,), (Course(1e-6, 0.001, 2.5, 0.0001),), (1.0,))
     apart, together = (
         fit_field(x, cells, scale=100.0, centre=11.0, prior=prior, luck=False, lasting=lasting)
         for lasting in (0.0, 0.9)
@@ -60,7 +61,7 @@ def test_six_readings_of_one_run_tell_of_a_gap_no_more_than_one() -> None:
         field.at([11.0]).quantiles(0.9) - field.at([11.0]).quantiles(0.1)
         for field in (apart, together)
     )
-    assert (wide > 1.3 * narrow).all()
+    assert (wide > 1.8 * narrow).all()
 
 
 def test_a_correlation_that_cannot_be_is_refused() -> None:
