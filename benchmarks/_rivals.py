@@ -46,8 +46,9 @@ def ours(cut: Cut) -> Forecast:
     problem, exponent = cut.problem, DECADES[cut.problem.unit]
     table = tabulate(cut.runs, problem.baseline, exponent)
     belief, _ = believe_table(
-        board_of_table(table, cut.target**exponent, exponent), table, named=True
-    )
+        board_of_table(table, cut.target**exponent, exponent), table, named=True,
+        unit=problem.unit,
+    )  # fmt: skip
     stands = at_target(belief, named=True)
     place = np.array([table.arms.index(idea) for idea in cut.ideas])
     at = belief.at_target

@@ -12,6 +12,7 @@ from proveout.scaling._forms import FORMS, Form, Parameter
 from proveout.scaling._gap import GapLine, GapPrior, fit_gap, prior_gap
 from proveout.scaling._isocompute import BestSize, PowerLine, best_size, power_line
 from proveout.scaling._joint import GapJoint
+from proveout.scaling._lasting import lasting_share
 from proveout.scaling._laws import Laws, fit_laws
 from proveout.scaling._learn import Lesson, learn_discrepancy, lessons_of
 from proveout.scaling._multipliers import ComputeMultiplier, multipliers
@@ -61,6 +62,7 @@ __all__ = [
     "fit_gap",
     "fit_laws",
     "gap_together",
+    "lasting_share",
     "learn_discrepancy",
     "lessons_of",
     "measure_cells",

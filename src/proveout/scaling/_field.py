@@ -25,6 +25,7 @@ import numpy.typing as npt
 from proveout.scaling._cells import Cells
 from proveout.scaling._checks import Floats, Numbers, vector
 from proveout.scaling._field_prior import FIELD_PRIOR, FieldPrior
+from proveout.scaling._lasting import noise_matrices
 from proveout.scaling._outlook import GapsAt, Information
 
 _PRIOR_IDEAS = 12.0  # the sizes' weights are believed as firmly as if learnt from so many ideas
@@ -60,7 +61,7 @@ class GapField:
     _inverse: Floats  # [I, K, R, R], of the measured gaps' covariance, the luck's doubt within
     _solved: Floats  # [I, K, R]
     _noise: Floats  # [I, R], variance of the measured gaps' noise, with the luck's doubt
-    _own_noise: Floats  # [I, R], without it
+    _own_noise: Floats  # [I, R, R], the noise's covariance without it
     _dof: Floats  # [I, R]
     _beyond: float
 
@@ -134,8 +135,8 @@ class GapField:
         """What drawn luck adds to each gap [count, I, K], and its share of the variance [I, K]."""
         cross = self._kernel(self._x, np.array([log10_compute]))
         # Given the luck, each gap has the plain fit's gain: without the doubt of the luck in it.
-        own = self._own_noise[:, None, :, None] * np.eye(self._x.size)
-        gain = (_inverse(self._kernel(self._x, self._x) + own) @ cross)[..., 0]  # [I, K, R]
+        own = self._kernel(self._x, self._x) + self._own_noise[:, None]
+        gain = (_inverse(own) @ cross)[..., 0]  # [I, K, R]
         values, vectors = np.linalg.eigh(self.luck_covariance)
         root = vectors * np.sqrt(np.maximum(values, 0.0))
         moved = gain @ root  # [I, K, R]
@@ -155,6 +156,7 @@ def fit_field(
     teach: npt.NDArray[np.bool_] | None = None,
     luck: bool = True,
     beyond: float = 1.0,
+    lasting: float = 0.0,
 ) -> GapField:
     """Fit the gaps of all ideas together.
 
@@ -169,17 +171,21 @@ def fit_field(
         luck: whether the baseline's luck may be learnt at all. Where noise is only guessed it may
             not: what all ideas gain would be taken for luck.
         beyond: a factor on the sds of gaps beyond the rungs, for what no course foresees.
+        lasting: the correlation of a run's noise at one rung with that at another, where runs go
+            on from rung to rung (`lasting_share`).
 
     Raises:
-        ValueError: shapes that differ, a scale not above zero.
+        ValueError: shapes that differ, a scale not above zero, a correlation outside [0, 1).
     """
     x = vector("log10_compute", log10_compute, size=cells.level.size)
     if not (scale > 0 and math.isfinite(scale) and math.isfinite(centre)):
         raise ValueError(f"scale must be above zero and centre finite, got {scale} and {centre}")
+    if not 0 <= lasting < 1:
+        raise ValueError(f"lasting is a correlation, at least 0 and below 1; got {lasting}")
     shape = scale**2 * prior.kernel(x, x, centre)
     nowhere = _NOWHERE * scale**2
-    noise = np.where(np.isfinite(cells.variance), cells.variance, nowhere)
-    shared = np.where(np.isfinite(cells.shared), cells.shared, nowhere)
+    noise = noise_matrices(cells.variance, lasting, nowhere)
+    (shared,) = noise_matrices(cells.shared[None], lasting, nowhere)
     teachers = _teachers(cells, teach)
     learnt = _Learnt.alternate(
         cells.gap[teachers], noise[teachers], shape, shared, np.array(prior.weights)
@@ -215,18 +221,18 @@ class _Learnt:
     def alternate(
         cls, gap: Floats, noise: Floats, shape: Floats, shared: Floats, weights: Floats
     ) -> _Learnt:
-        """EM over `gap` and `noise` [T, R], for prior covariances `shape` [K, R, R]."""
-        total = shape + noise[:, None, :, None] * np.eye(shared.size)
+        """EM over `gap` [T, R] with `noise` [T, R, R], for prior covariances `shape` [K, R, R]."""
+        total, certain = shape + noise[:, None], _inverse(shared)
         inverse = _inverse(total)
         logdet = np.linalg.slogdet(total)[1]
         solved = inverse @ gap[:, None, :, None]
         prior = weights / weights.sum()
-        weights, offset = prior, np.zeros(shared.size)
+        weights, offset = prior, np.zeros(len(shared))
         for _ in range(_ROUNDS):
             share = _responsibilities(gap - offset, inverse, logdet, weights)
             own_precision = np.einsum("tk,tkrs->trs", share, inverse)
             own_weighted = np.einsum("tk,tkr->tr", share, solved[..., 0])
-            precision = np.diag(1 / shared) + own_precision.sum(axis=0)
+            precision = certain + own_precision.sum(axis=0)
             weighted = own_weighted.sum(axis=0)
             offset = np.linalg.solve(precision, weighted)
             weights = _PRIOR_IDEAS * prior + share.sum(axis=0)
@@ -241,15 +247,15 @@ class _Learnt:
         Then it is the baseline that is bad (or good), and each idea is read by itself; at rungs
         without the baseline (`known` [R] is false) ideas are still all that tells of the level.
         """
-        offset = np.linalg.solve(self.precision, self.weighted)
-        beyond = (offset[known] ** 2 / shared[known]).sum()
-        if allowed and beyond <= _LUCK_LIMIT + 3 * known.sum():
+        offset = np.where(known, np.linalg.solve(self.precision, self.weighted), 0.0)
+        certain = _inverse(shared)
+        if allowed and offset @ certain @ offset <= _LUCK_LIMIT + 3 * known.sum():
             return self
         kept = np.where(known, 0.0, 1.0)
         both = kept[:, None] * kept
         own_precision, own_weighted = self.own_precision * both, self.own_weighted * kept
         return _Learnt(
-            self.kind_weights, np.diag(1 / shared) + own_precision.sum(axis=0),
+            self.kind_weights, certain + own_precision.sum(axis=0),
             own_weighted.sum(axis=0), own_precision, own_weighted,
         )  # fmt: skip
 
@@ -287,7 +293,8 @@ def _read(
     offset = (doubt @ weighted[..., None])[..., 0]
     measured = cells.runs > 0
     both = measured[:, :, None] & measured[:, None, :]
-    total = shape + (np.where(both, doubt, 0.0) + noise[:, :, None] * np.eye(x.size))[:, None]
+    doubted = np.where(both, doubt, 0.0) + noise
+    total = shape + doubted[:, None]
     inverse = _inverse(total)
     gap = np.where(measured, cells.gap - offset, 0.0)
     logdet = np.linalg.slogdet(total)[1]
@@ -298,5 +305,5 @@ def _read(
     return GapField(
         _share(logs), learnt.kind_weights, -covariance @ learnt.weighted, covariance, evidence,
         x, prior, centre, scale, inverse, solved,
-        noise + np.where(measured, np.einsum("irr->ir", doubt), 0.0), noise, cells.dof, beyond,
+        np.einsum("irr->ir", doubted).copy(), noise, cells.dof, beyond,
     )  # fmt: skip

@@ -22,11 +22,13 @@ from proveout.scaling import (
     Points,
     fit_field,
     fit_laws,
+    lasting_share,
     measure_cells,
 )
 from proveout.verdicts._believe import SURPRISE, Belief
 from proveout.verdicts._board import Board, Floats
 from proveout.verdicts._decision import Decision, Judged
+from proveout.verdicts._slips import chance_of_one_run, find_strays, questions, resting_on_strays
 from proveout.verdicts._table import Table, tabulate
 
 DECADES = {"flops": 1.0, "seconds": 1.0, "tokens": 1.0, "params": 2.0,
@@ -34,21 +36,25 @@ DECADES = {"flops": 1.0, "seconds": 1.0, "tokens": 1.0, "params": 2.0,
 """Decades of compute that go with a decade of each unit: what is known of gaps is known per decade
 of compute, and compute grows with the square of parameters where tokens grow with them."""
 
-_NOISE_FACTORS = np.geomspace(1 / 16, 4.0, 13)  # on the usual noise, where nothing is repeated...
+_NOISE_FACTORS = np.geomspace(1 / 16, 32.0, 19)  # on the usual noise, where nothing is repeated...
 _NOISE_DOUBT = 1.1  # ...with this sd of their log beforehand, about...
 _NOISE_CENTRE = 0.4  # ...this factor: whoever does not repeat runs has quiet ones
+_LOUD = 4.0  # from there on courses that wander are likelier than noise, ...
+_LOUD_DOUBT = 0.2  # ...unless ideas together are clear
 _ENOUGH_DOF = 4  # of repeated runs, all together
 _UNLIKELY = 0.003
+_MOST_LASTING = 0.98
+_MOST_DIGITS = 7  # behind the point; finer steps are no matter
 _SURELY_SAME = 3  # runs that equal the baseline's to the last digit
 _MOST_SCALES = 64
-_FAR = 100.0  # times beyond the runs: there is no experience with gaps
-_STRAY = 20.0  # times the usual distance from the median of a scale
-_MANY_ZERO = 0.1  # of the losses
-_COMPANY = 4  # runs at a scale before one of them can stray
 _LARGEST_RATIO = 1e4  # of two losses that are in one unit
 _UNREPEATED = (
     "hardly any run is repeated, so the noise of one run, about {:.2g}, is read off how far gaps "
     "stray from smooth courses over scale; repeat a few runs with other seeds to know it"
+)
+_LASTING = (
+    "a seed that is lucky at one scale is lucky at the others (correlation {:.2f}), as checkpoints "
+    "of one run are; such runs are counted as fewer"
 )
 
 
@@ -89,13 +95,13 @@ def decide(
     exponent = DECADES[unit]
     table = tabulate(runs, baseline, exponent)
     board = board_of_table(table, target**exponent, exponent, certainty, smallest_gap)
-    belief, warnings = believe_table(board, table, named=baseline is not None)
+    belief, warnings = believe_table(board, table, named=baseline is not None, unit=unit)
     judged = Judged.of(board, belief, exponent, named=baseline is not None)
+    strays = find_strays(board)
     ideas = [judged.decision(arm) for arm in judged.shown]
+    ideas = resting_on_strays(ideas, board, strays, baseline)
     ideas.sort(key=lambda each: (each.gap_at_target is None, each.gap_at_target or 0.0, each.idea))
-    warnings = (
-        *table.warnings, *_far(runs, target), *_at_zero(runs), *_strays(board), *warnings
-    )  # fmt: skip
+    warnings = (*table.warnings, *questions(board, unit, exponent, strays), *warnings)
     return Decision(target, unit, baseline, tuple(ideas), warnings)
 
 
@@ -145,44 +151,56 @@ def board_of_table(
 
 
 def believe_table(
-    board: Board, table: Table, *, named: bool, prior: FieldPrior = FIELD_PRIOR
-) -> tuple[Belief, tuple[str, ...]]:
+    board: Board, table: Table, *, named: bool, unit: str = "flops",
+    prior: FieldPrior = FIELD_PRIOR,
+) -> tuple[Belief, tuple[str, ...]]:  # fmt: skip
     """The belief of a study, with noise from residuals where too little was repeated.
 
     Warnings come with it.
     """
     cells = _interpolated(measure_cells(board.losses, paired=table.paired), board)
-    # One pair that agrees to the digits that were written down may do so by accident.
-    cells = replace(cells, identical=cells.identical & (cells.runs.sum(axis=1) >= _SURELY_SAME))
     x = np.log10(board.compute)
     # Where losses come near zero, what they fell by tells better what a large gap is.
     scale = max(abs(float(cells.level[-1])), float(np.ptp(cells.level)) / 2) or 1.0
+    step = last_digit(board.losses)
+    # Pairs that agree to the digits that were written down may do so by accident.
+    surely = (cells.runs.sum(axis=1) >= _SURELY_SAME) & (step <= board.smallest_gap * scale)
+    cells = replace(cells, identical=cells.identical & surely)
     # Runs are not a ladder that was planned: the prior is centred where the runs are.
     centre = float(x[0] + x[-1]) / 2
     repeated = np.maximum((~np.isnan(board.losses)).sum(axis=2) - 1, 0).sum()
     fields: tuple[tuple[float, GapField], ...] = ()
     warnings: tuple[str, ...] = ()
     if repeated < _ENOUGH_DOF:
-        fields, factor = _residual_noise(x, cells, scale, centre, prior)
-        cells = _scaled(cells, factor)
+        fields, factor = _residual_noise(x, cells, step, scale, centre, prior)
+        usual, cells = cells, _scaled(cells, factor)
         warnings = (_UNREPEATED.format(math.sqrt(float(np.median(cells.baseline_variance)))),)
+        if (chance := chance_of_one_run(board, unit)) and factor <= _NOISE_CENTRE:
+            fields = _or_one_run(x, usual, factor, chance, fields, scale, centre, prior)
+    cells = _rounded(cells, step)
     # An idea that only stands in for a baseline has a gap of its own, which is no luck.
     luck = named and bool(repeated >= _ENOUGH_DOF)
-    field = fit_field(x, cells, scale=scale, centre=centre, prior=prior, luck=luck, beyond=SURPRISE)
+    lasting = lasting_share(board.losses) if table.paired else 0.0
+    if lasting:
+        warnings = (*warnings, _LASTING.format(lasting))
+    field = fit_field(
+        x, cells, scale=scale, centre=centre, prior=prior, luck=luck, beyond=SURPRISE,
+        lasting=lasting,
+    )  # fmt: skip
     target, smallest = math.log10(board.target), board.smallest_gap * scale
     reliable = np.ones(len(board.arms) - 1)
     return Belief(cells, field, x, target, smallest, reliable, fields), warnings
 
 
 def _residual_noise(
-    x: Floats, cells: Cells, scale: float, centre: float, prior: FieldPrior
+    x: Floats, cells: Cells, step: float, scale: float, centre: float, prior: FieldPrior
 ) -> tuple[tuple[tuple[float, GapField], ...], float]:
     """How likely each noise makes the gaps of all ideas together; and the noise, as a factor on
     the usual, that has the variance to expect."""
     fields = [
         fit_field(
             x,
-            _scaled(cells, factor),
+            _rounded(_scaled(cells, factor), step),
             scale=scale,
             centre=centre,
             prior=prior,
@@ -191,12 +209,33 @@ def _residual_noise(
         )
         for factor in _NOISE_FACTORS
     ]
-    logs = -((np.log(_NOISE_FACTORS / _NOISE_CENTRE) / _NOISE_DOUBT) ** 2) / 2
+    off = np.log(_NOISE_FACTORS / _NOISE_CENTRE) / _NOISE_DOUBT
+    loud = np.log(np.maximum(_NOISE_FACTORS / _LOUD, 1.0)) / _LOUD_DOUBT
+    logs = -(off**2 + loud**2) / 2
     logs = logs + np.array([float(field.log_evidence.sum()) for field in fields])
     weights = np.exp(logs - logs.max())
     weights /= weights.sum()
     likely = tuple((float(w), f) for w, f in zip(weights, fields, strict=True) if w > _UNLIKELY)
     return likely, math.sqrt(float(weights @ _NOISE_FACTORS**2))
+
+
+def _or_one_run(
+    x: Floats, cells: Cells, factor: float, chance: float,
+    fields: tuple[tuple[float, GapField], ...], scale: float, centre: float, prior: FieldPrior,
+) -> tuple[tuple[float, GapField], ...]:  # fmt: skip
+    """With a chance that all rows of an idea are one run, whose usual luck is in each of them.
+
+    Residuals do not show it: a luck that lasts looks like a gap that stays.
+    """
+    both = _scaled(cells, math.hypot(1.0, factor))
+    lasting = min(1 / (1 + factor**2), _MOST_LASTING)
+    one_run = fit_field(
+        x, both, scale=scale, centre=centre, prior=prior, luck=False, beyond=SURPRISE,
+        lasting=lasting,
+    )  # fmt: skip
+    total = sum(weight for weight, _ in fields)
+    return (*((weight * (1 - chance), field) for weight, field in fields),
+            (total * chance, one_run))  # fmt: skip
 
 
 def _scaled(cells: Cells, factor: float) -> Cells:
@@ -207,6 +246,29 @@ def _scaled(cells: Cells, factor: float) -> Cells:
         shared=cells.shared * factor**2,
         run_variance=cells.run_variance * factor**2,
         baseline_variance=cells.baseline_variance * factor**2,
+    )
+
+
+def last_digit(losses: Floats) -> float:
+    """One of the last digit that losses are written with: the largest power of ten, at most one,
+    whose multiples they all are; zero where none is."""
+    known = losses[~np.isnan(losses)]
+    for digits in range(_MOST_DIGITS):
+        moved = known * 10.0**digits
+        if (abs(moved - np.round(moved)) <= 1e-9 * np.maximum(abs(moved), 1.0)).all():
+            return 10.0**-digits
+    return 0.0
+
+
+def _rounded(cells: Cells, step: float) -> Cells:
+    """With what rounding adds to the variance of each run: that of an even spread over a step."""
+    one = step**2 / 12
+    return replace(
+        cells,
+        variance=cells.variance + one / np.maximum(cells.runs, 1),
+        shared=cells.shared + one / np.maximum(cells.baseline_runs, 1),
+        run_variance=cells.run_variance + one,
+        baseline_variance=cells.baseline_variance + one,
     )
 
 
@@ -227,45 +289,3 @@ def _interpolated(cells: Cells, board: Board) -> Cells:
         gap[measured, rung] += cells.level[rung] - expected.mean
         shared[rung], level[rung] = ((high - low) / 2) ** 2, expected.mean
     return replace(cells, gap=gap, shared=shared, level=level)
-
-
-def _far(runs: Sequence[Run], target: float) -> tuple[str, ...]:
-    """Says so where the target is not where the runs tell anything."""
-    low, high = min(run.scale for run in runs), max(run.scale for run in runs)
-    if target > _FAR * high:
-        return (f"the target is {target / high:.3g} times the largest scale that was run; nobody "
-                "has measured how gaps change so far away",)  # fmt: skip
-    if target < low / _FAR:
-        return (f"the target is {low / target:.3g} times below the smallest scale that was run",)
-    return ()
-
-
-def _at_zero(runs: Sequence[Run]) -> tuple[str, ...]:
-    """Losses that have reached the least that they can be hide what gaps there are."""
-    zero = sum(run.loss == 0 for run in runs)
-    if zero < _MANY_ZERO * len(runs) or any(run.loss < 0 for run in runs):
-        return ()
-    return (f"{zero} of {len(runs)} losses are zero, where no gap can show: gains look as if they "
-            "faded; take a loss that does not end there",)  # fmt: skip
-
-
-def _strays(board: Board) -> tuple[str, ...]:
-    """Runs so far from all others at their scale that they may be broken."""
-    found = []
-    for rung in range(board.compute.size):
-        there = board.losses[:, rung]
-        known = np.sort(there[~np.isnan(there)])
-        if known.size < _COMPANY:
-            continue
-        middle = float(np.median(known))
-        spread = max(float(np.median(abs(known - middle))), 0.01 * abs(middle))
-        if spread == 0:  # most losses are zero: another is no stray
-            continue
-        for arm, seed in np.argwhere(abs(there - middle) > _STRAY * spread):
-            others = np.delete(there[arm], seed)
-            if not (abs(others - there[arm, seed]) < 5 * spread).any():
-                found.append(
-                    f"a run of {board.arms[arm]} has a loss of {there[arm, seed]:.4g} where those "
-                    f"at its scale have {middle:.4g}: leave it out if it broke"
-                )
-    return tuple(found[:5])

@@ -137,9 +137,11 @@ def _fill(
     """[A, R, S]: a place for each seed of a rung where seeds are shared, else as they come."""
     places: list[dict[str, int]] = [{} for _ in range(rungs)]
     if paired:
-        for (_, rung), by_seed in cells.items():
-            for seed in by_seed:
-                places[rung].setdefault(seed, len(places[rung]))
+        # In one order at all scales, so that a place is one seed at all of them where it can be.
+        order = list(dict.fromkeys(seed for by_seed in cells.values() for seed in by_seed))
+        for rung, there in enumerate(places):
+            seen = {seed for (_, at), by_seed in cells.items() if at == rung for seed in by_seed}
+            there.update((seed, n) for n, seed in enumerate(s for s in order if s in seen))
     most = max(max((len(each) for each in places), default=0),
                max(len(by_seed) for by_seed in cells.values()))  # fmt: skip
     losses = np.full((len(names), rungs, most), np.nan)
