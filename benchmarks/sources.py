@@ -105,8 +105,10 @@ def reached(folder: Path) -> list[float]:
     if not file.exists():
         study = read_study(folder)
         watcher = Reached(study)
-        history = run_study(study, watcher).history
-        last = _best(judge(study, history))
+        outcome = run_study(study, watcher)
+        if not outcome.finished:
+            raise SystemExit(f"{outcome.why}: the same command goes on from here")
+        last = _best(judge(study, outcome.history))
         file.write_text(json.dumps([*watcher.best, *[last] * (len(SHARES) - len(watcher.best))]))
     found: list[float] = json.loads(file.read_text())
     return found
