@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
+from proveout.ideas import BASELINE, Idea
+from proveout.ledger import IdeaAdded
 from proveout.replay import Simulator
-from proveout.verdicts import Board
+from proveout.trials import Trial
+from proveout.verdicts import Board, judge
 from proveout.verdicts._believe import Belief, believe_board
+from tests.verdicts.conftest import Simulation
 
 Array = npt.NDArray[np.float64]
 COMPUTE = np.array([1e10, 3e10, 1e11, 3e11])
@@ -101,3 +106,24 @@ def test_intervals_hold_stacks_of_simulated_ideas() -> None:
     assert len(held) > 25
     assert np.mean(held) >= 0.8 - 2 * math.sqrt(0.8 * 0.2 / len(held))
     assert np.mean(ours) < np.mean(alone)
+
+
+def test_a_source_s_merge_is_believed_as_a_stack_is() -> None:
+    """Recombination proposes merges as ideas, and runs them at the smallest scales first."""
+    gaps = {"rotary": lambda x: -0.20 * 10 ** (-0.35 * (x - 10)),
+            "bigram": lambda x: -0.15 * 10 ** (-0.45 * (x - 10))}  # fmt: skip
+    truth, missed = float(FADING.sum(axis=0)[-1]), []
+    for seed, members in itertools.product(range(4), (("rotary", "bigram"), ())):
+        sim = Simulation(gaps, seed=seed, noise_sd=0.01)
+        sim.gaps["both"] = lambda x: gaps["rotary"](x) + gaps["bigram"](x)
+        sim.add(IdeaAdded(Idea("both", "idea", "both", BASELINE, members=members)))
+        for rung, replicate in np.ndindex(4, 2):
+            for name in (BASELINE, "rotary", "bigram", *(["both"] if rung < 2 else [])):
+                sim.buy(Trial(rung, replicate, name))
+        (told,) = [v for v in judge(sim.study, sim.history).verdicts if v.idea == "both"]
+        assert told.gap_at_target is not None
+        assert told.interval80 is not None
+        missed.append(told.gap_at_target - truth)
+        assert not members or told.interval80[0] < truth < told.interval80[1]
+    by_members, by_itself = np.array(missed).reshape(4, 2).T
+    assert np.square(by_members).mean() < np.square(by_itself).mean()

@@ -60,19 +60,27 @@ class Belief:
         """The gaps at some computes, over the doubt in the noise; of stacks by their members."""
         if not self.others:
             found = self.field.at(log10_computes)
-            for stack, members in self.stacks:
-                means, variances = zip(
-                    *(self._together(stack, members, at) for at in log10_computes), strict=True
-                )
+            for (stack, _), gaps in zip(self.stacks, self._together(log10_computes), strict=True):
+                means, variances = zip(*gaps, strict=True)
                 found = found.with_normal(stack, means, variances)
             return found
         return GapsAt.mixed([(weight, each.at(log10_computes)) for weight, each in self.others])
 
-    def _together(self, stack: int, members: tuple[int, ...], at: float) -> GapTogether:
+    def _together(self, log10_computes: Sequence[float] | Floats) -> list[list[GapTogether]]:
+        """Of each stack the gaps at some computes, by its members."""
+        if not self.stacks:
+            return []
         cells = self.cells
-        noise = cells.variance[stack] + cells.shared
-        told = self.information if at == self.target else self.field.information(at)
-        return gap_together(told, members, self.rungs, at, cells.gap[stack], noise)
+        told = [self.information if at == self.target else self.field.information(at)
+                for at in log10_computes]  # fmt: skip
+        return [
+            [
+                gap_together(each, members, self.rungs, at, cells.gap[stack],
+                             cells.variance[stack] + cells.shared)
+                for each, at in zip(told, log10_computes, strict=True)
+            ]
+            for stack, members in self.stacks
+        ]  # fmt: skip
 
     @cached_property
     def information(self) -> Information:

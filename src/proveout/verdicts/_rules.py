@@ -104,12 +104,13 @@ class Standing:
     def of(cls, study: Study, history: History, *, target: bool = True) -> Standing:
         """With the runs at the target, or from the ladder alone."""
         board = board_of(study, history, stacks=True, target=target)
-        teach = np.array([history.ideas[arm].kind == "idea" for arm in board.arms[1:]], dtype=bool)
+        # What merges are made of is proven beside them, by a person's or a source's as by ours.
+        made_of = [history.ideas[arm].members for arm in board.arms[1:]]
+        teach = np.array([not names for names in made_of], dtype=bool)
         place = {arm: index for index, arm in enumerate(board.arms[1:])}
-        members = {place[arm]: tuple(place[each] for each in history.ideas[arm].members)
-                   for arm in place
-                   if history.ideas[arm].kind == "stack"
-                   and set(history.ideas[arm].members) <= place.keys()}  # fmt: skip
+        members = {index: tuple(place[name] for name in names)
+                   for index, names in enumerate(made_of)
+                   if names and set(names) <= place.keys()}  # fmt: skip
         return cls(
             board, believe_board(board, teach=teach, ladder=len(study.rungs), members=members)
         )
