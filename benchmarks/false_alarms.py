@@ -121,7 +121,10 @@ def show(title: str, history: History) -> None:
         for record in history.trials.values()
         if record.failure and record.failure.kind in REJECTING
     ]
-    alarms += [(each.trial, each.why) for each in history.promotions.values() if not each.agrees]
+    # What may be luck is left open, which is right of an idea without a gain, and no alarm.
+    alarms += [
+        (each.trial, each.why) for each in history.promotions.values() if each.agrees is False
+    ]
     table = Table("trial", "alarm", title=title)
     for trial, why in alarms:
         table.add_row(trial, why)
