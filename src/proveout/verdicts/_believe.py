@@ -53,8 +53,8 @@ class Belief:
     stacks: tuple[tuple[int, tuple[int, ...]], ...] = ()
     """Ideas that are others together, each with those."""
     alone: Callable[[], GapField] | None = None
-    """The field without what the ideas tell together of the baseline's luck; None where nothing was
-    taken for luck."""
+    """Fits the field without what the ideas tell together of the baseline's luck, for who asks;
+    None where that is not told apart."""
 
     def at(self, log10_computes: Sequence[float] | Floats) -> GapsAt:
         """The gaps at some computes, over the doubt in the noise; of stacks by their members."""
