@@ -231,12 +231,16 @@ class HistoryBuilder:
         self._took(restored.request, f"{restored.name} may be tried again")
 
     def _forget_failures_of_the_machine(self) -> None:
-        """The baseline's, and those of ideas to the letter: they say nothing about the ideas."""
-        failed = {trial: each for trial, each in self._trials.items() if each.state == "failed"}
-        same = {each.failure for trial, each in failed.items() if trial.idea == BASELINE}
-        for trial, record in failed.items():
-            if record.failure in same:
-                self._trials[trial] = replace(record, state="interrupted", failure=None)
+        """The baseline's, and those of ideas of its kinds: they say nothing about the ideas.
+
+        By kind, and not by sentence: what runs out of memory says so in other words each time.
+        """
+        failed = {t: each.failure for t, each in self._trials.items() if each.failure is not None}
+        kinds = {failure.kind for trial, failure in failed.items() if trial.idea == BASELINE}
+        for trial, failure in failed.items():
+            if failure.kind in kinds:
+                record = replace(self._trials[trial], state="interrupted", failure=None)
+                self._trials[trial] = record
 
     def _start(self, started: TrialStarted, at: float) -> None:
         self._ended = None
