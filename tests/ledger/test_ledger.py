@@ -35,6 +35,7 @@ from proveout.ledger import (
     ForecastScored,
     IdeaAdded,
     IdeaRefused,
+    IdeaRestored,
     Ledger,
     MergeRefused,
     StudyEnded,
@@ -203,6 +204,25 @@ def test_a_trial_is_settled_once(tmp_path: Path) -> None:
             with pytest.raises(ValueError, match="settled once"):
                 ledger.append(event)
     assert read_history(tmp_path).account.charged == 10.0
+
+
+def test_a_baseline_tried_again_takes_failures_of_its_kind_with_it(tmp_path: Path) -> None:
+    """What runs out of memory names another buffer each time; a crash of an idea is its own."""
+    with Ledger(tmp_path) as ledger:
+        ledger.append(OPENED)
+        for trial, kind, sentence in (
+            ("baseline-r1-s1", "out of memory", "no room for the output buffer"),
+            ("a-r1-s1", "out of memory", "no room for a list"),
+            ("b-r1-s1", "crashed", "it exited with code 1"),
+        ):
+            ledger.append(started(trial))
+            ledger.append(TrialFailed(trial, 1.0, Failure(kind, sentence), USAGE))
+        ledger.append(IdeaRestored("baseline", "more memory"))
+        history = read_history(tmp_path)
+    assert not history.failures("baseline")
+    assert not history.failures("a")
+    assert [failure.kind for failure in history.failures("b")] == ["crashed"]
+    assert history.account.charged == 3.0
 
 
 def test_a_file_without_any_event_is_no_ledger_yet(tmp_path: Path) -> None:
