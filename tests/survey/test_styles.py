@@ -101,6 +101,14 @@ STYLES: dict[str, tuple[dict[str, str], str, dict[str, object]]] = {
          "src/net/Net.java": "package net;\nclass Net {}\n"},
         "sh -c 'javac -d . src/net/Main.java src/net/Net.java && exec java -cp . net.Main'",
         {"MAX_GENERATIONS": 10}),
+    "Go in a module": (
+        {"go.mod": "module example.com/net\n", "cmd/net/layers.go": "package main\n",
+         "cmd/net/net.go": "package main\nvar steps int\n"
+                           "var hidden = flag.Int(\"hidden\", 32, \"units\")\n"
+                           "func init() { flag.IntVar(&steps, \"max-steps\", 1_600, \"\") }\n"
+                           "func main() { flag.Parse() }\n"},
+        "sh -c 'go build -o ./net.bin ./cmd/net && exec ./net.bin \"$@\"' net "
+        "--hidden={hidden} --max-steps={max_steps}", {"hidden": 8, "max_steps": 100}),
     "C in several files": (
         {"digits.c": "int net(int);\nint main(void) {\n const int EPOCHS = 16;\n f(EPOCHS);}\n",
          "net.c": "int net(int x) { return x; }\n", "test.c": "int main(void) { return 0; }\n"},

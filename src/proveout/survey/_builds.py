@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from proveout.survey._files import Lying
-from proveout.survey._toolchains import cargo, java
+from proveout.survey._toolchains import cargo, go, java
 
 COMPILED = (".c", ".cc", ".cpp")
 
@@ -45,7 +45,7 @@ def built_starts(lying: Lying) -> list[Start]:
         build = f"make -s {out}" if makefile else f"{cc} -O2 -o {out} {_parts(lying, path)} -lm"
         takes = re.search(r"\bmain\s*\([^)]*,", text) is not None
         starts.append(Start(_build_and_run(build, target, f"./{out}", takes), name))
-    return [*starts, *_java(lying), *_cargo(lying)]
+    return [*starts, *_java(lying), *_cargo(lying), *_go(lying)]
 
 
 _MAIN = re.compile(r"\bmain\s*\(")
@@ -120,4 +120,24 @@ def _cargo(lying: Lying) -> list[Start]:
             takes = "env::args" in lying.sources[place] or "clap" in lying.sources[place]
             words = _build_and_run(build, binary, f"./target/release/{binary}", takes)
             starts.append(Start(words, place, (), tool.environment, reads=tool.reads))
+    return starts
+
+
+def _go(lying: Lying) -> list[Start]:
+    """The programs of a Go module, or of files without one: each folder that has a `main`."""
+    starts = []
+    for name, text in lying.sources.items():
+        if not name.endswith(".go") or not re.search(r"^func main\(\)", text, re.M):
+            continue
+        path = PurePosixPath(name)
+        files = [each for each in lying.sources
+                 if each.endswith(".go") and not each.endswith("_test.go")
+                 and PurePosixPath(each).parent == path.parent]  # fmt: skip
+        alone = " ".join(map(shlex.quote, sorted(files)))
+        parts = shlex.quote(f"./{path.parent}") if "go.mod" in lying.builds else alone
+        tool = go()
+        build = f"{tool.command} build -o ./{path.stem}.bin {parts}"
+        takes = any(f"{word}." in text for word in ("flag", "os.Args", "cobra"))
+        words = _build_and_run(build, path.stem, f"./{path.stem}.bin", takes)
+        starts.append(Start(words, name, (), tool.environment, reads=tool.reads))
     return starts

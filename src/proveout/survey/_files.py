@@ -99,7 +99,7 @@ def _sort(folder: Path, path: Path, lying: Lying) -> None:
         lying.settings[name] = _text(file)
     elif path.name.lower().startswith(("readme", "makefile")):
         lying.pages[name] = _text(file)
-    elif name == "Cargo.toml":
+    elif name in {"Cargo.toml", "go.mod"}:
         lying.builds[name] = _text(file)
     elif suffix in {".c", ".cc", ".cpp", ".h", ".hpp", ".cu", ".rs", ".go", ".java", ".jl", ".r",
                     ".m", ".f90", ".js", ".pl", ".rb", ".lua", ".php", ".awk", ".mjs"}:  # fmt: skip

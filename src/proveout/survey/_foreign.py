@@ -25,10 +25,11 @@ def foreign_options(lying: Lying, start: Start) -> list[Parameter]:
     found: list[Parameter] = []
     takes = start.words[0] != "sh" or len(start.words) > 3
     if takes:
+        found += _go_flags(text, start.entry)
         flags = dict.fromkeys(re.findall(r"[\"'](--?[A-Za-z][\w-]*)[\"']", text))
         found += [Parameter(f.lstrip("-").replace("-", "_"), "flag", f, _default(f, lying, start),
                             False, start.entry)
-                  for f in flags]  # fmt: skip
+                  for f in flags if not start.entry.endswith(".go")]  # fmt: skip
     if not found and takes:
         found += words_by_position(start, text)
     known = {each.name for each in found}
@@ -37,6 +38,21 @@ def foreign_options(lying: Lying, start: Start) -> list[Parameter]:
         loop = counted_loop(text, start.entry)
         found += [loop] if loop is not None else []
     return found
+
+
+_GO_FLAG = re.compile(
+    r"\b(?:p?flag|Flags\(\))\.(?:Int|Int64|Uint|Uint64|Float64|String|Bool|Duration)(?:Var)?P?"
+    r"\((?:\s*&[\w.\[\]]+\s*,)?\s*\"([\w.-]+)\"\s*,(?:\s*\"\w?\"\s*,(?=[^,]+,))?\s*([^,\n]+),"
+)
+
+
+def _go_flags(text: str, entry: str) -> list[Parameter]:
+    """What Go's flag and pflag are told of: name and default."""
+    return [
+        Parameter(name.replace("-", "_").replace(".", "_"), "flag", f"--{name}",
+                  plain(default.strip().strip('"')), False, entry, style="equals")
+        for name, default in _GO_FLAG.findall(text)
+    ]  # fmt: skip
 
 
 def _default(flag: str, lying: Lying, start: Start) -> Value | None:
