@@ -18,6 +18,7 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 TINY = {
     "command_line.py": ["--trials", "200", "--runs", "1"],
     "decisions.py": ["--tiny"],
+    "evaluation.py": ["--tiny"],
     "false_alarms.py": ["--tiny"],
     "fuzz.py": ["--cases", "2"],
     "gaps.py": ["--what", "default"],
@@ -73,7 +74,7 @@ TINY = {
     ],
 }
 NEEDS_TORCH = {
-    "false_alarms.py", "grid/record.py", "launch.py", "no_change.py", "overhead.py", "sources.py",
+    "evaluation.py", "false_alarms.py", "grid/record.py", "launch.py", "no_change.py", "overhead.py", "sources.py",
 }  # fmt: skip
 
 

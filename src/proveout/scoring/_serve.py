@@ -37,7 +37,7 @@ def main(request_file: str) -> None:
             if positions is not None:
                 told = told[np.arange(len(told)), positions[start : start + len(told)]]
             told = np.ascontiguousarray(told, dtype=np.dtype(request["dtype"]).newbyteorder("<"))
-            reply.write(told.tobytes())
+            reply.write(told.data)  # no copy of it first
 
 
 def check(told: Any, items: int, request: dict[str, Any]) -> Any:
