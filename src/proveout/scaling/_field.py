@@ -223,20 +223,24 @@ class _Learnt:
     ) -> _Learnt:
         """EM over `gap` [T, R] with `noise` [T, R, R], for prior covariances `shape` [K, R, R]."""
         total, certain = shape + noise[:, None], _inverse(shared)
-        inverse = _inverse(total)
-        logdet = np.linalg.slogdet(total)[1]
-        solved = inverse @ gap[:, None, :, None]
+        inverse, logdet = _inverse(total), np.linalg.slogdet(total)[1]
+        solved = (inverse @ gap[:, None, :, None])[..., 0]
+        constant = -((solved * gap[:, None, :]).sum(axis=2) + logdet) / 2
+        # Flat, so that each round is four products of a matrix and a vector.
+        rungs = len(shared)
+        flat, flat_solved = inverse.reshape(-1, rungs * rungs), solved.reshape(-1, rungs)
         prior = weights / weights.sum()
-        weights, offset = prior, np.zeros(len(shared))
+        weights, offset = prior, np.zeros(rungs)
         for _ in range(_ROUNDS):
-            share = _responsibilities(gap - offset, inverse, logdet, weights)
-            own_precision = np.einsum("tk,tkrs->trs", share, inverse)
-            own_weighted = np.einsum("tk,tkr->tr", share, solved[..., 0])
-            precision = certain + own_precision.sum(axis=0)
-            weighted = own_weighted.sum(axis=0)
-            offset = np.linalg.solve(precision, weighted)
+            off = flat_solved @ offset - flat @ np.outer(offset, offset).ravel() / 2
+            share = _share(constant + off.reshape(constant.shape) + np.log(weights))
+            precision = certain + (share.ravel() @ flat).reshape(rungs, rungs)
+            weighted = share.ravel() @ flat_solved
+            offset = np.asarray(np.linalg.solve(precision, weighted))
             weights = _PRIOR_IDEAS * prior + share.sum(axis=0)
             weights = weights / weights.sum()
+        own_precision = np.einsum("tk,tkrs->trs", share, inverse)
+        own_weighted = np.einsum("tk,tkr->tr", share, solved)
         return cls(weights, precision, weighted, own_precision, own_weighted)
 
     def within_luck(
@@ -258,18 +262,6 @@ class _Learnt:
             self.kind_weights, certain + own_precision.sum(axis=0),
             own_weighted.sum(axis=0), own_precision, own_weighted,
         )  # fmt: skip
-
-
-def _responsibilities(gap: Floats, inverse: Floats, logdet: Floats, weights: Floats) -> Floats:
-    """How likely each size is for each idea, [I, K]."""
-    return _share(_log_densities(gap, inverse, logdet) + np.log(weights))
-
-
-def _log_densities(gap: Floats, inverse: Floats, logdet: Floats) -> Floats:
-    """Of each idea's gaps given each size, [I, K], up to a constant."""
-    solved = (inverse @ gap[:, None, :, None])[..., 0]  # [I, K, R]
-    logs: Floats = -((solved * gap[:, None, :]).sum(axis=2) + logdet) / 2
-    return logs
 
 
 def _share(logs: Floats) -> Floats:
@@ -298,8 +290,9 @@ def _read(
     inverse = _inverse(total)
     gap = np.where(measured, cells.gap - offset, 0.0)
     logdet = np.linalg.slogdet(total)[1]
-    logs = _log_densities(gap, inverse, logdet) + np.log(learnt.kind_weights)
     solved = (inverse @ gap[:, None, :, None])[..., 0]
+    densities = -((solved * gap[:, None, :]).sum(axis=2) + logdet) / 2  # up to a constant
+    logs = densities + np.log(learnt.kind_weights)
     covariance = _inverse(learnt.precision)
     evidence = np.logaddexp.reduce(logs, axis=1)
     return GapField(

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -82,6 +82,14 @@ class FieldPrior:
             raise ValueError("levels, courses and weights must be as many, and at least one")
         if min(self.levels) <= 0 or min(self.weights) <= 0:
             raise ValueError("levels and weights must be above zero")
+
+    def __hash__(self) -> int:
+        """That of all numbers, counted once: kernels are asked for by it."""
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.levels, self.courses, self.weights))
 
     def kernel(self, x: Floats, other: Floats, centre: float) -> Floats:
         """Prior covariances of gaps at `x` [n] and at `other` [m], [K, n, m], for a loss of 1."""

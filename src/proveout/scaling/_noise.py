@@ -32,6 +32,7 @@ Idea = TypeVar("Idea", bound=Hashable)
 Rung = TypeVar("Rung", bound=Hashable)
 
 _FACTOR_DOFS = np.array([2.0, 8.0, 32.0])  # how alike ideas are in their noise
+_HALVES = _FACTOR_DOFS / 2
 _FACTOR_WEIGHTS = np.array([0.15, 0.45, 0.4])  # believed before any idea is seen...
 _FACTOR_IDEAS = 5.0  # ...as firmly as if this many ideas had been
 _RUNG_BORROWS = 2.0  # dof that a rung takes from the others
@@ -122,25 +123,23 @@ class Pool(NamedTuple):
 def pool_cells(dof: Floats, squares: Floats, least: float, tolerance: float = 1e-9) -> Pool:
     """EM over the rungs' variances; `dof` and sums of squares `squares` are [ideas, rungs]."""
     rung_dof = dof.sum(axis=0)
-    mix = _FACTOR_WEIGHTS
-    variance = np.full(rung_dof.size, max(squares.sum() / rung_dof.sum(), least))
+    all_dof, with_borrowed = float(rung_dof.sum()), _RUNG_BORROWS + rung_dof
+    mix, believed = _FACTOR_WEIGHTS, _FACTOR_IDEAS * _FACTOR_WEIGHTS
+    variance = np.full(rung_dof.size, max(squares.sum() / all_dof, least))
     common = float(variance[0])
-    constants = _constants(dof.sum(axis=1))
+    candidates = _Candidates.of(dof.sum(axis=1))
     for _ in range(100):
         before = variance
-        chosen = _which_dof(dof.sum(axis=1), squares @ (1 / variance), mix, constants)
-        mix = (_FACTOR_IDEAS * _FACTOR_WEIGHTS + chosen.weights.sum(axis=0)) / (
-            _FACTOR_IDEAS + len(dof)
-        )
-        weighted = (chosen.precision[:, None] * squares).sum(axis=0)
-        common = max(float(weighted.sum() / rung_dof.sum()), least)
-        variance = (_RUNG_BORROWS * common + weighted) / (_RUNG_BORROWS + rung_dof)
-        variance = np.maximum(variance, least)
+        chosen = candidates.chosen(squares @ (1 / variance), mix)
+        mix = (believed + chosen.weights.sum(axis=0)) / (_FACTOR_IDEAS + len(dof))
+        weighted = chosen.precision @ squares
+        common = max(float(weighted.sum()) / all_dof, least)
+        variance = np.maximum((_RUNG_BORROWS * common + weighted) / with_borrowed, least)
         if (abs(variance - before) <= tolerance * before).all():
             break
     # 1 / dof is half the relative variance of an estimated variance, so that shares add up.
     seeds = dof.max(axis=0)
-    others = rung_dof.sum() - rung_dof
+    others = all_dof - rung_dof
     pool_doubt = 1 / (rung_dof + np.minimum(_RUNG_BORROWS, others) + (rung_dof + others == 0))
     baseline_doubt = np.divide(1.0, 4 * seeds, out=np.zeros_like(seeds), where=seeds > 0)
     doubt = pool_doubt + baseline_doubt
@@ -154,33 +153,36 @@ class _Chosen(NamedTuple):
     precision: Floats  # [ideas], expected 1 / factor
 
 
-def _constants(dof: Floats) -> Floats:
-    """Of the factors' log likelihoods, [ideas, candidates]."""
-    from scipy.special import gammaln  # 0.2 s: not at import
+@dataclass(frozen=True, eq=False)
+class _Candidates:
+    """The d that ideas' factors may have been drawn with; all are [ideas, candidates]."""
 
-    half = _FACTOR_DOFS / 2
-    constants: Floats = gammaln(half + dof[:, None] / 2) - gammaln(half) + half * np.log(half)
-    return constants
+    power: Floats
+    constants: Floats  # of the log likelihoods
 
+    @classmethod
+    def of(cls, dof: Floats) -> _Candidates:
+        """For ideas with these dof in all, [ideas]."""
+        from scipy.special import gammaln  # 0.2 s: not at import
 
-def _which_dof(dof: Floats, squares: Floats, mix: Floats, constants: Floats) -> _Chosen:
-    """Which d each idea's factor was drawn with, from its standardised sum of squares [ideas]."""
-    half = _FACTOR_DOFS / 2
-    power = half + dof[:, None] / 2
-    rate = half + squares[:, None] / 2
-    logs = np.log(mix) + constants - power * np.log(rate)
-    weights = np.exp(logs - logs.max(axis=1, keepdims=True))
-    weights /= weights.sum(axis=1, keepdims=True)
-    precision = (weights * power / rate).sum(axis=1)
-    return _Chosen(weights, precision)
+        power = _HALVES + dof[:, None] / 2
+        constants = gammaln(power) - gammaln(_HALVES) + _HALVES * np.log(_HALVES)
+        return cls(power, constants)
+
+    def chosen(self, squares: Floats, mix: Floats) -> _Chosen:
+        """Which it was, from each idea's standardised sum of squares [ideas]."""
+        rate = _HALVES + squares[:, None] / 2
+        logs = np.log(mix) + self.constants - self.power * np.log(rate)
+        weights = np.exp(logs - logs.max(axis=1, keepdims=True))
+        weights /= weights.sum(axis=1, keepdims=True)
+        return _Chosen(weights, (weights * self.power / rate).sum(axis=1))
 
 
 def _shrink(dof: Floats, squares: Floats, mix: Floats, doubt: Floats) -> tuple[Floats, Floats]:
     """The sd of each cell relative to its rung's, and its dof, both [ideas, rungs]."""
     own_dof = dof + _OTHER_RUNGS * (dof.sum(axis=1, keepdims=True) - dof)
     own_squares = squares + _OTHER_RUNGS * (squares.sum(axis=1, keepdims=True) - squares)
-    all_dof = dof.sum(axis=1)
-    chosen = _which_dof(all_dof, squares.sum(axis=1), mix, _constants(all_dof))
+    chosen = _Candidates.of(dof.sum(axis=1)).chosen(squares.sum(axis=1), mix)
     weights = chosen.weights[:, None, :]
     total = _FACTOR_DOFS + own_dof[:, :, None]
     factor = (weights * (_FACTOR_DOFS + own_squares[:, :, None]) / total).sum(axis=2)

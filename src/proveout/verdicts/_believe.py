@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 
 import numpy as np
 
@@ -205,6 +205,7 @@ def same_at_the_top(losses: Floats) -> Flags:
     return same
 
 
+@lru_cache(maxsize=1024)  # a policy asks of the same few again and again
 def _is_coarse(score: float) -> bool:
     share = score % 1.0
     return any(abs(float(Fraction(share).limit_denominator(most)) - share) <= off

@@ -41,7 +41,7 @@ _LOST = 0.002
 seem worth hangs on the far tail of a belief that knows no such ideas."""
 _AUDIT_SHARE = 0.05
 _AUDITS_AFTER = 0.3  # of the budget
-_NO_NEWS = 1e12  # a noise variance that drowns any gap
+_NO_NEWS = 1e-12  # what is added to a precision, per unit of the loss squared
 _NAMED = 3  # ideas, in a sentence
 _SHARED_BY = 3.0  # ideas: a new seed of the baseline will serve at least so many
 
@@ -124,11 +124,7 @@ class _Market:
         # A change that leaves every bit as it was will not do anything at another scale.
         self.open = ~board.closed[1:] & ~belief.cells.identical
         self.open &= (belief.matters >= _LOST) | (self.runs == 0).all(axis=1)
-        running = board.running.sum(axis=2)
-        for rung in np.flatnonzero(running[0]):
-            self._reckon(None, int(rung), int(running[0, rung]))
-        for idea, rung in zip(*np.nonzero(running[1:]), strict=True):
-            self._reckon(int(idea), int(rung), int(running[idea + 1, rung]))
+        self._reckon(board.running.sum(axis=2))
 
     def buy(self, slots: int) -> Choice:
         """The best packages, as far as there are slots."""
@@ -150,6 +146,7 @@ class _Market:
             self._take(package, slots - len(picks), picks)
             if len(picks) >= slots:
                 break
+            self._reckon(self._seeds(package))
             self._judge(shortlist if package.baseline else np.array([package.idea]))
         return Choice(tuple(picks), "" if picks else self._why_nothing())
 
@@ -170,7 +167,7 @@ class _Market:
         needed: Floats = np.maximum(self.baseline_runs[:, None], wanted)
         return needed
 
-    def _noise(self, ideas: npt.NDArray[np.intp], runs: Floats, baseline: Floats) -> Floats:
+    def _noise(self, ideas: npt.NDArray[np.intp] | slice, runs: Floats, baseline: Floats) -> Floats:
         """The variance of each gap's error for so many runs, [I, R, n]."""
         cells = self.belief.cells
         one = cells.baseline_variance[:, None]
@@ -224,10 +221,6 @@ class _Market:
             for _ in range(min(seeds, slots)):
                 self._pick(arm, package.rung, picks)
                 slots -= 1
-        if package.baseline:
-            self._reckon(None, package.rung, package.baseline)
-        if package.idea is not None:
-            self._reckon(package.idea, package.rung, package.seeds)
 
     def _pick(self, arm: int, rung: int, picks: list[Pick]) -> None:
         replicate = int(np.flatnonzero(~self.taken[arm, rung])[0])
@@ -241,16 +234,31 @@ class _Market:
         self.taken[arm, rung, replicate] = True
         self.left -= float(self.board.price[rung])
 
-    def _reckon(self, idea: int | None, rung: int, seeds: int) -> None:
-        """As if an idea, or the baseline, had so many more runs at a rung."""
-        everything = np.arange(self.open.size)
-        now = self._noise(everything, self.runs[:, :, None], self.baseline_runs[:, None])
-        if idea is None:
-            self.baseline_runs[rung] += seeds
-        else:
-            self.runs[idea, rung] += seeds
+    def _seeds(self, package: _Package) -> npt.NDArray[np.intp]:
+        """How many more runs a package is, [A, R]."""
+        seeds = np.zeros(self.taken.shape[:2], dtype=np.intp)
+        seeds[0, package.rung] = package.baseline
+        if package.idea is not None:
+            seeds[package.arm, package.rung] = package.seeds
+        return seeds
+
+    def _reckon(self, more: npt.NDArray[np.intp]) -> None:
+        """As if there were so many more runs, [A, R], and all had come in as expected."""
+        if more[0].any():
+            self._expect(more[0], np.zeros_like(more[1:]))
+        if more[1:].any():
+            self._expect(np.zeros_like(more[0]), more[1:])
+
+    def _expect(self, baseline: npt.NDArray[np.intp], own: npt.NDArray[np.intp]) -> None:
+        """The same of the baseline's runs [R] or of the ideas' [I, R]."""
+        everything = slice(None)
+        before = self._noise(everything, self.runs[:, :, None], self.baseline_runs[:, None])
+        self.baseline_runs += baseline
+        self.runs += own
         after = self._noise(everything, self.runs[:, :, None], self.baseline_runs[:, None])
-        self.information = self.information.after(rung, _added(now, after)[:, rung, 0])
+        news = _added(before, after)[:, :, 0]
+        for rung in np.flatnonzero((baseline > 0) | own.any(axis=0)):
+            self.information = self.information.after(int(rung), news[:, rung])
 
 
 @dataclass(frozen=True)
@@ -267,10 +275,10 @@ class _Package:
 
 def _added(now: Floats, after: Floats) -> Floats:
     """The noise variance of one measurement that brings an error's variance from one to another;
-    a very large one where that is no gain."""
+    infinite where that is no gain."""
     with np.errstate(divide="ignore", invalid="ignore"):
         gained = 1 / after - 1 / now
-        added: Floats = np.where(gained > 1 / _NO_NEWS, 1 / gained, _NO_NEWS)
+        added: Floats = np.where(gained > _NO_NEWS, 1 / gained, np.inf)
     return added
 
 

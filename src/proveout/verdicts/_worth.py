@@ -13,6 +13,7 @@ Gauss-Hermite quadrature for each kind, with the kinds' weights as the measureme
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from proveout.scaling import Information
 from proveout.verdicts._board import Floats
@@ -20,7 +21,10 @@ from proveout.verdicts._board import Floats
 _NODES, _NODE_WEIGHTS = np.polynomial.hermite_e.hermegauss(5)
 _SHARES = _NODE_WEIGHTS / _NODE_WEIGHTS.sum()
 _KINDS = 4  # that an idea's worth is taken over: those with the most at stake
-_LEAST = 1e-300
+_LEAST = 1e-200
+_AT_ONCE = 128  # measurements: more do not stay in the processor's cache
+
+Places = npt.NDArray[np.intp]
 
 
 def worth_now(information: Information) -> Floats:
@@ -50,14 +54,22 @@ def gain_by(information: Information, noise: Floats) -> Floats:
 
     Args:
         information: what is believed.
-        noise: [I, R, n], variances of n alternative measurements of each idea's gap at each rung.
+        noise: [I, R, n], variances of n alternative measurements of each idea's gap at each rung;
+            infinite is no measurement.
 
     Returns:
         [I, R, n], never below zero.
     """
     most = _at_stake(information)
-    gain: Floats = _worth_after(most, noise) - worth_now(most)[:, None, None]
-    return np.maximum(gain, 0.0)
+    gain = np.zeros_like(noise)
+    idea, rung, which = np.nonzero(np.isfinite(noise))
+    now = worth_now(most)
+    for start in range(0, idea.size, _AT_ONCE):
+        some = slice(start, start + _AT_ONCE)
+        place = idea[some], rung[some], which[some]
+        after = _worth_after(most, idea[some], rung[some], noise[place])
+        gain[place] = np.maximum(after - now[idea[some]], 0.0)
+    return gain
 
 
 def _at_stake(information: Information) -> Information:
@@ -76,27 +88,30 @@ def _at_stake(information: Information) -> Information:
     )  # fmt: skip
 
 
-def _worth_after(information: Information, noise: Floats) -> Floats:
-    """What each decision is expected to be worth after a measurement, [I, R, n].
+def _worth_after(information: Information, idea: Places, rung: Places, noise: Floats) -> Floats:
+    """What m decisions [m] are expected to be worth after a measurement each: of the gap of `idea`
+    [m] at `rung` [m] with a noise variance [m].
 
-    Kinds and nodes are the first axes here: sums over them are then sums of long rows.
+    Kinds and nodes are the first axes here, in memory too: sums over them are then sums of long
+    rows, which takes a third of the time.
     """
-    spread = information.rung_variance.transpose(1, 0, 2)[..., None]  # [K, I, R, 1]
-    middle = information.rung_mean.transpose(1, 0, 2)[..., None]
-    total = spread + noise  # [K, I, R, n], of what will be measured
+    spread, middle, toward, mean, known = map(np.ascontiguousarray, (
+        information.rung_variance[idea, :, rung].T, information.rung_mean[idea, :, rung].T,
+        information.covariance[idea, :, rung].T, information.mean[idea].T,
+        information.weights[idea].T,
+    ))  # fmt: skip  # [K, m]
+    total = spread + noise  # of what will be measured
     sd = np.sqrt(total)
-    known = np.maximum(information.weights, _LEAST).T[:, :, None, None]
-    # A set of nodes for each kind that may be true, [K, Q, I, R, n], seen by each kind, [K, ...].
-    seen = middle[:, None] + sd[:, None] * _NODES[:, None, None, None]
+    # A set of nodes for each kind that may be true, [K, Q, m], seen by each kind, [K, K, Q, m].
+    seen = middle[:, None] + sd[:, None] * _NODES[:, None]
     off = seen - middle[:, None, None]
     logs = off**2
     logs *= (-0.5 / total)[:, None, None]
-    logs += np.log(known / sd)[:, None, None]
-    logs -= logs.max(axis=0)
     weights = np.exp(logs, out=logs)
-    off *= (information.covariance.transpose(1, 0, 2)[..., None] / total)[:, None, None]
-    off += information.mean.T[:, None, None, :, None, None]
-    told = (weights * off).sum(axis=0) / weights.sum(axis=0)
-    worth = np.einsum("kqirn,q->kirn", np.maximum(-told, 0.0), _SHARES)
-    expected: Floats = (information.weights.T[:, :, None, None] * worth).sum(axis=0)
-    return expected
+    # The kind that is true sees its own node well: no sum over kinds is near zero.
+    weights *= (np.maximum(known, _LEAST) / sd)[:, None, None]
+    off *= (toward / total)[:, None, None]
+    off += mean[:, None, None]
+    told = np.einsum("kjqm,kjqm->jqm", weights, off) / weights.sum(axis=0)
+    worth: Floats = np.einsum("jqm,q,jm->m", np.maximum(-told, 0.0), _SHARES, known)
+    return worth
