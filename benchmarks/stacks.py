@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -77,7 +77,8 @@ def held_to(case: Case, *, by_members: bool) -> Floats:
     stack = len(case.board.arms) - 2
     teach = np.arange(stack + 1) < stack
     members = {stack: case.members} if by_members else {}
-    gap = believe_board(case.board, teach=teach, members=members).at_target.of(stack)
+    board = replace(case.board, members=members)
+    gap = believe_board(board, teach=teach).at_target.of(stack)
     low, high = gap.interval(0.8)
     held = [case.truth in gap.interval(level) for level in LEVELS]
     return np.array([*held, gap.crps(case.truth), gap.mean - case.truth, high - low])

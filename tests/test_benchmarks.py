@@ -74,7 +74,8 @@ TINY = {
     ],
 }
 NEEDS_TORCH = {
-    "evaluation.py", "false_alarms.py", "grid/record.py", "launch.py", "no_change.py", "overhead.py", "sources.py",
+    "evaluation.py", "false_alarms.py", "grid/record.py", "launch.py", "no_change.py",
+    "overhead.py", "sources.py",
 }  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from proveout.ideas import BASELINE, Idea
 from proveout.ledger import IdeaAdded
 from proveout.replay import Simulator
 from proveout.trials import Trial
-from proveout.verdicts import Board, judge
+from proveout.verdicts import Board, board_of, judge
 from proveout.verdicts._believe import Belief, believe_board
 from tests.verdicts.conftest import Simulation
 
@@ -30,11 +30,10 @@ def believe(losses: Array, stack: bool = True, compute: Array = COMPUTE) -> Beli
     arms = len(losses)
     no = [np.zeros(losses.shape, dtype=bool) for _ in range(3)]
     names = ("baseline", *map(str, range(arms - 1)))
-    board = Board(names, compute, compute, TARGET, losses, *no, np.zeros(arms, dtype=bool),
-                  (2, losses.shape[2]), 1e15, 1e15)  # fmt: skip
-    teach = np.arange(arms - 1) < arms - 2
     members = {arms - 2: tuple(range(arms - 2))} if stack else {}
-    return believe_board(board, teach=teach, members=members)
+    board = Board(names, compute, compute, TARGET, losses, *no, np.zeros(arms, dtype=bool),
+                  (2, losses.shape[2]), 1e15, 1e15, members=members)  # fmt: skip
+    return believe_board(board, teach=np.arange(arms - 1) < arms - 2)
 
 
 def losses_of(gaps: Array, stack: Array, rng: np.random.Generator, rungs: int = 4) -> Array:
@@ -125,5 +124,9 @@ def test_a_source_s_merge_is_believed_as_a_stack_is() -> None:
         assert told.interval80 is not None
         missed.append(told.gap_at_target - truth)
         assert not members or told.interval80[0] < truth < told.interval80[1]
+        # What is bought of it is chosen by the same belief.
+        board = board_of(sim.study, sim.history)
+        bought_by = believe_board(board).mean_at_target[board.arms.index("both") - 1]
+        assert bought_by == pytest.approx(told.gap_at_target, rel=0.1)
     by_members, by_itself = np.array(missed).reshape(4, 2).T
     assert np.square(by_members).mean() < np.square(by_itself).mean()

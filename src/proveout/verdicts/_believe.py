@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property, lru_cache, partial
@@ -140,23 +140,24 @@ class Belief:
 
 
 def believe_board(
-    board: Board, *, paired: bool = True, teach: Flags | None = None, ladder: int | None = None,
-    members: Mapping[int, tuple[int, ...]] | None = None,
-) -> Belief:  # fmt: skip
+    board: Board, *, paired: bool = True, teach: Flags | None = None, ladder: int | None = None
+) -> Belief:
     """Fits all gaps of a board together.
+
+    Merges that are measured, and all of whose members are, are believed to go as these do.
 
     Args:
         board: what was measured.
         paired: whether the same replicate has the same seed in every arm.
         teach: [A - 1], the ideas that noise, the prior and the baseline's luck may be learnt
-            from; all by default.
+            from; all that are no merges by default: what these are made of is proven beside them.
         ladder: so many of the rungs are the ladder; a run at the target is not to change what is
             believed of noise, nor where the prior is centred. All by default.
-        members: of ideas that are others together, which they are, as places in [A - 1]. Those
-            that are measured, and all of whose members are, are believed to go as these do.
     """
     rungs = board.compute.size if ladder is None else ladder
     arms = np.ones(len(board.arms), dtype=bool)
+    if teach is None and board.members:
+        teach = np.array([idea not in board.members for idea in range(len(board.arms) - 1)])
     if teach is not None:
         arms[1:] = teach
     within = np.arange(board.compute.size) < rungs
@@ -171,7 +172,8 @@ def believe_board(
     scored = cells.runs.sum(axis=1)
     measured = np.isfinite(cells.variance) & np.isfinite(cells.shared)
     known = set(np.flatnonzero(measured.any(axis=1)).tolist())
-    stacks = tuple((stack, its) for stack, its in (members or {}).items() if {stack, *its} <= known)
+    stacks = tuple((stack, its) for stack, its in board.members.items()
+                   if its and {stack, *its} <= known)  # fmt: skip
     return Belief(
         cells, fit(), x, math.log10(board.target), board.smallest_gap * scale,
         (scored + 1) / (scored + failed + 1), stacks=stacks, alone=partial(fit, luck=False),

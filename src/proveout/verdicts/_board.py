@@ -6,7 +6,8 @@ serves all three and a replayed study takes milliseconds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -41,6 +42,8 @@ class Board:
         left: of it, charges and reservations taken off.
         smallest_gap: the least gain worth having, as a share of the baseline's loss.
         certainty: how sure one must be to say that an idea holds.
+        members: of the ideas that are others together, which they are, as places in [A - 1]; of
+            one with members that are no arms, none.
     """
 
     arms: tuple[str, ...]
@@ -57,6 +60,7 @@ class Board:
     left: float
     smallest_gap: float = 0.01
     certainty: float = 0.95
+    members: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
 
     @property
     def bought(self) -> Flags:
@@ -155,5 +159,16 @@ def board_of(
     return Board(
         arms, compute, price, study.ladder.target.amount, losses, running, failed, audits,
         closed | broken, study.seeds.per_rung, history.account.budget, history.account.left,
-        study.policy.smallest_gap, study.policy.certainty,
+        study.policy.smallest_gap, study.policy.certainty, _members(history, arms[1:]),
     )  # fmt: skip
+
+
+def _members(history: History, ideas: Sequence[str]) -> dict[int, tuple[int, ...]]:
+    """Of merges, a person's and a source's as ours, what they are made of."""
+    place = {name: index for index, name in enumerate(ideas)}
+    made_of = {place[name]: history.ideas[name].members for name in ideas}
+    return {
+        merge: tuple(place[name] for name in names) if set(names) <= place.keys() else ()
+        for merge, names in made_of.items()
+        if names
+    }

@@ -104,16 +104,7 @@ class Standing:
     def of(cls, study: Study, history: History, *, target: bool = True) -> Standing:
         """With the runs at the target, or from the ladder alone."""
         board = board_of(study, history, stacks=True, target=target)
-        # What merges are made of is proven beside them, by a person's or a source's as by ours.
-        made_of = [history.ideas[arm].members for arm in board.arms[1:]]
-        teach = np.array([not names for names in made_of], dtype=bool)
-        place = {arm: index for index, arm in enumerate(board.arms[1:])}
-        members = {index: tuple(place[name] for name in names)
-                   for index, names in enumerate(made_of)
-                   if names and set(names) <= place.keys()}  # fmt: skip
-        return cls(
-            board, believe_board(board, teach=teach, ladder=len(study.rungs), members=members)
-        )
+        return cls(board, believe_board(board, ladder=len(study.rungs)))
 
 
 def _by_runs(now: Standing) -> tuple[Call, ...]:
