@@ -40,6 +40,7 @@ from proveout.verdicts import kept_trials
 EXAMPLE = Path(__file__).parents[1] / "examples" / "bigram"
 DISHONEST = {"control-crashes", "control-diverges", "control-over-budget"}
 STEPS_FLOPS = 3e7
+ENOUGH = "1e14 flops"  # for every idea at four rungs, its merges and what is trained anew
 
 
 def byte_lm_study(folder: Path, rungs: int, only: Iterable[str] = ()) -> Study:
@@ -61,6 +62,7 @@ def byte_lm_study(folder: Path, rungs: int, only: Iterable[str] = ()) -> Study:
         if not rungs:
             blocks = [blocks[0].replace("1e10", f"{STEPS_FLOPS:g}")]
             head = head.replace("items = 256", "items = 32\nsealed_items = 128")
+        tail = re.sub(r"(?m)^compute = .*$", f'compute = "{ENOUGH}"', tail, count=1)
         (folder / "study.toml").write_text(f"{head}{''.join(blocks)}[budget]{tail}")
     return read_study(folder)
 
