@@ -1,8 +1,8 @@
 """What all ideas of a table have in common: the baseline's luck, or something of their own.
 
 All gaps at a rung are held against the same runs of the baseline, so what all ideas have in common
-is told from it to be its luck, as far as luck can be that much (`fit_field`). But thirty variants of
-one change have the change in common. Luck is new at each scale, and no larger than the baseline's
+is taken for its luck, as far as luck can be that much (`fit_field`). But thirty variants of one
+change have the change in common. Luck is new at each scale, and no larger than the baseline's
 runs allow; what a change does has a course over scale. The two are weighed by that.
 """
 
@@ -64,13 +64,12 @@ def in_common(
     courses = scale**2 * prior.kernel(x[known], x[known], centre)
     each = [_log_density(told, lucky + course) for course in courses]
     log_weights = np.log(np.array(prior.weights) / sum(prior.weights))
-    odds = _BEFOREHAND / (1 - _BEFOREHAND) * math.exp(
-        float(np.logaddexp.reduce(log_weights + each)) - _log_density(told, lucky)
-    )
+    theirs = math.log(_BEFOREHAND) + float(np.logaddexp.reduce(log_weights + each))
+    luck = math.log(1 - _BEFOREHAND) + _log_density(told, lucky)
     weights = np.linalg.solve(lucky, np.ones(told.size))
     error = 1 / math.sqrt(float(weights.sum()))
     gap = float(weights @ told) * error**2
-    return InCommon(gap, abs(gap) / error, odds / (1 + odds))
+    return InCommon(gap, abs(gap) / error, math.exp(theirs - np.logaddexp(theirs, luck)))
 
 
 def _log_density(at: Floats, covariance: Floats) -> float:
@@ -85,7 +84,7 @@ def told_in_common(found: InCommon | None) -> tuple[str, ...]:
     side = "worse" if found.gap > 0 else "better"
     return (
         f"all ideas together are {side} than the baseline by {abs(found.gap):.2g}, "
-        f"{found.errors:.2g} standard errors of its luck: with probability {found.chance:.0%} it is "
-        "not luck but theirs, as of variants of one change, and intervals hold both; run the "
+        f"{found.errors:.2g} standard errors of its luck: with probability {found.chance:.0%} it "
+        "is not luck but theirs, as of variants of one change, and intervals weigh both; run the "
         "baseline with more seeds to know",
     )

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from proveout.verdicts._board import Board, Floats
+from proveout.verdicts._board import Board, Flags, Floats
 from proveout.verdicts._decision import IdeaDecision
 
 _FAR = 100.0  # times beyond the runs: there is no experience with gaps
@@ -96,7 +96,8 @@ def resting_on_strays(
 def questions(board: Board, unit: str, exponent: float, strays: Sequence[Stray]) -> tuple[str, ...]:
     """All that the runs give a reason to ask, in sentences; `exponent` is of compute to scale."""
     return (*_far(board, exponent), *_at_zero(board), *_told(board, strays), *_near_one(board),
-            *_growing(board), *_on_its_way(board, unit), *_winners_only(board, exponent))  # fmt: skip
+            *_growing(board), *_on_its_way(board, unit),
+            *_winners_only(board, exponent))  # fmt: skip
 
 
 def _known(board: Board) -> Floats:
@@ -199,10 +200,10 @@ def _winners_only(board: Board, exponent: float) -> tuple[str, ...]:
     Where it was chance which went on, their ranks among all at the scale are any ranks: the sum
     over scales of Wilcoxon's (van Elteren 1960) tells. The first arm is left out.
     """
-    seen = (~np.isnan(board.losses[1:])).any(axis=2)
+    seen: Flags = np.asarray(~np.isnan(board.losses[1:]).all(axis=2))
     off, variance, left = 0.0, 0.0, []
     for rung in range(board.compute.size - 1):
-        on = seen[:, rung + 1 :].any(axis=1)[seen[:, rung]]
+        on: Flags = np.asarray(seen[:, rung + 1 :].any(axis=1))[seen[:, rung]]
         count, more = on.size, int(on.sum())
         if more in {0, count}:
             continue
@@ -216,6 +217,6 @@ def _winners_only(board: Board, exponent: float) -> tuple[str, ...]:
     where = " and ".join(left) if len(left) < 3 else f"{left[0]} to {left[-1]}"
     return (
         f"only ideas that looked good at {where} were run beyond it: those owe a part "
-        "of their gaps there to luck, and of the others, perhaps unlucky, intervals are too narrow; "
-        "trust the larger scales, and run some that were left",
+        "of their gaps there to luck, and intervals of the others are too narrow; trust the larger "
+        "scales, and run some of those that were left",
     )
