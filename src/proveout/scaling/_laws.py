@@ -51,7 +51,7 @@ class Laws:
         fits: the best law of each form, [k].
         discrepancy: what was learnt of misses; None where it is left out.
         share: by how much this study's own misses scale the discrepancy's variance.
-        noise_sd: relative, of one run about its law.
+        noise_sd: relative, of one run about its law, in the middle of the runs.
         warnings: what is wrong with the runs, in sentences.
         held_back: how the forms forecast the largest runs from the others.
         growth: of the noise with scale; past the largest run it is taken to be as there.
@@ -94,15 +94,16 @@ class Laws:
         forecasts = [
             forecast(m, inputs, beyond, self.discrepancy, self.share) for m in self.members
         ]
-        extra = self._noise_at(inputs) if noise else np.zeros(beyond.size)
+        extra = self.noise_at(at) if noise else np.zeros(beyond.size)
         return tuple(
             Prediction(mix(self.weights, [f.at(i) for f in forecasts]).with_noise(float(extra[i])))
             for i in range(beyond.size)
         )
 
-    def _noise_at(self, inputs: Mapping[str, Floats]) -> Floats:
-        """Of one run at each setting, [m]."""
-        runs, there = self.points.compute, compute_of(inputs)
+    def noise_at(self, at: Mapping[str, Numbers]) -> Floats:
+        """The noise of one run at each of m settings, relative, [m]; past the runs it is as at
+        the nearest of them."""
+        runs, there = self.points.compute, compute_of(self._inputs(at))
         decades = np.log10(np.clip(there, runs.min(), runs.max()) / np.median(runs))
         noise: Floats = self.noise_sd * 10.0 ** (self.growth.per_decade * decades)
         return noise
