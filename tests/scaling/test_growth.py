@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from proveout.scaling import Laws, Points, fit_laws
+from proveout.scaling import Points, fit_laws
 from proveout.scaling._growth import growth_of_noise, with_growth
 
 LADDER = np.repeat(np.geomspace(1e17, 1e20, 8), 3)
@@ -75,3 +75,17 @@ def test_rates_of_errors_that_near_zero_are_not_believed_to_have_a_floor() -> No
     losses = np.array([at_ten_times(5.0, seed) for seed in range(1)])
     assert (rates < losses).all()
     assert losses.mean() - 1 > 1.2 * (rates.mean() - 1)
+
+
+def test_runs_that_drift_off_as_they_grow_are_asked_about() -> None:
+    """A learning rate that suits the smallest run costs 2% a decade squared."""
+    compute = np.geomspace(1e17, 1e20, 8)
+    noise = 0.002 * np.random.default_rng(0).standard_normal(compute.size)
+    off = 0.02 * np.log10(compute / 1e17) ** 2
+    told, clean = (
+        fit_laws(Points.of({"compute": compute}, law(compute) * np.exp(noise + each))).warnings
+        for each in (off, 0.0)
+    )
+    words = ("learning rate tuned at small ones", "above the law of the smaller ones")
+    assert any(word in each for each in told for word in words)
+    assert not any(word in each for each in clean for word in words)

@@ -202,7 +202,7 @@ FLOORLESS = Form(
     limits="Right only far above a floor.",
     prior=0.15,
     curve_prior=1e-6,
-    zero_prior=2.0,  # of losses that end at a floor and at zero half each
+    zero_prior=1.0,  # of losses below 1 that fell far one in five ends at zero
 )
 CHINCHILLA = Form(
     name="chinchilla",

@@ -32,7 +32,15 @@ from proveout.scaling._forms import FORMS, Form, forms_for
 from proveout.scaling._growth import STEADY, Growth, growth_of_noise, with_growth
 from proveout.scaling._points import Points, check_inputs, compute_of
 from proveout.scaling._posterior import Draws
-from proveout.scaling._weights import HeldBack, held_back, log_prior, near_zero, too_high, weigh
+from proveout.scaling._weights import (
+    HeldBack,
+    drifting,
+    held_back,
+    log_prior,
+    near_zero,
+    too_high,
+    weigh,
+)
 
 _TESTED = 2.7  # decades beyond the runs: the discrepancy was learnt up to there
 _SAME_LOSS = 1e-9  # of log loss
@@ -201,6 +209,7 @@ def fit_laws(
         *far_off(best),
         *([alone] if alone else []),
         *high,
+        *([] if high else drifting(weights, held, table or learnt())),
         *growth.warnings,
     )
     return Laws(runs, members, prior, weights, fits, table, share, noise, said, held, growth)
