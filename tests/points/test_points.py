@@ -311,3 +311,16 @@ def test_runs_of_several_lengths_are_no_steps_of_one(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_numbers_in_full_lose_the_size_in_their_columns_name(column: str, label: str) -> None:
     assert scale_label(column) == label
+
+
+def test_one_learning_rate_at_all_sizes_is_asked_about(write: Write) -> None:
+    def asked(rates: str, sizes: str = "1e8 3e8 1e9 3e9", name: str = "config.lr") -> bool:
+        rows = zip(sizes.split(), rates.split(), strict=True)
+        text = "".join(f"{size},{2 + i / 10},{rate}\n" for i, (size, rate) in enumerate(rows))
+        runs = read_runs(write(f"params,loss,{name}\n{text}"))
+        return any("tuned at the small ones" in each for each in runs.warnings)
+
+    assert asked("3e-3 3e-3 3e-3 3e-3")
+    assert not asked("3e-3 2e-3 2e-3 1e-3")
+    assert not asked("3e-3 3e-3 3e-3 3e-3", sizes="1e8 2e8 3e8 4e8")
+    assert not asked("3e-3 3e-3 3e-3 3e-3", name="dropout")

@@ -18,6 +18,7 @@ from proveout.points._idea_columns import (
     with_compute,
 )
 from proveout.points._numbers import FAILED, UNFINISHED, parse_any_loss
+from proveout.points._rates import one_rate
 from proveout.points._repeats import once_each, plain_seed
 from proveout.points._states import NOT_ENDED, finished_only
 from proveout.points._table import Row, Table, read_table, refuse
@@ -118,6 +119,9 @@ def read_idea_runs(
         warnings += _settings(table, found, runs)
     ignored = tuple(n for i, n in enumerate(table.header) if n and i not in found.values())
     told = meaning.unit or "flops"
+    if told in {"flops", "params"}:
+        scales, ideas = [run.scale for run in runs], [run.idea for run in runs]
+        warnings += one_rate(table, found.values(), scales, ideas)
     if not assumed and unit is None and told == "flops":
         warnings += _small_flops(named["scale"], runs)
     return IdeaRuns(path, runs, told, meaning.times, named, ignored, tuple(warnings), higher)

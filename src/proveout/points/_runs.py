@@ -20,6 +20,7 @@ from proveout.points._columns import (
 from proveout.points._figures import Figures, in_plain_figures
 from proveout.points._law_columns import SCALES, law_columns
 from proveout.points._numbers import NO_LOSS, parse_loss, parse_scale, parse_weight
+from proveout.points._rates import one_rate
 from proveout.points._repeats import last_steps
 from proveout.points._states import finished_only, state_column
 from proveout.points._table import Row, Table, read_table, refuse
@@ -111,7 +112,8 @@ def read_runs(path: Path, columns: Mapping[str, str] | None = None) -> Runs:
     table, earlier = last_steps(table, found, _IDEAS | _SIZES)
     rows, passed_over = _with_loss(path, table, found["loss"])
     runs = _runs(path, table.header, found, rows)
-    runs = replace(runs, warnings=(*notes, *states, *earlier, *passed_over, *_mixed(table, found)))
+    told = (*_mixed(table, found), *_rate(table._replace(rows=rows), found, runs))
+    runs = replace(runs, warnings=(*notes, *states, *earlier, *passed_over, *told))
     _check_weights(runs)
     _check_spread(runs)
     _check_checkpoints(runs)
@@ -159,6 +161,12 @@ def _mixed(table: Table, found: Mapping[str, int]) -> tuple[str, ...]:
                     "keep one kind in the file, or compare them with proveout decide",
                 )
     return ()
+
+
+def _rate(table: Table, found: Mapping[str, int], runs: Runs) -> tuple[str, ...]:
+    if runs.stands_in and meaning_of(runs.columns["compute"]).unit != "params":
+        return ()  # longer runs of one model
+    return one_rate(table, found.values(), runs.scales.get("params") or runs.compute)
 
 
 def _finished(table: Table, found: Mapping[str, int]) -> Figures:

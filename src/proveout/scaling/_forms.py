@@ -67,6 +67,7 @@ class Form:
         limits: where the form is known to fail, in a sentence.
         prior: how likely it is before any run, relative to the others.
         curve_prior: the same on learning curves; as `prior` if left out.
+        zero_prior: the same of losses that may end at zero; as `prior` if left out.
         relative: whether `x[name]` is over the input's geometric middle: for forms of parameters
             that would else have the unit of several inputs.
     """
@@ -83,11 +84,17 @@ class Form:
     prior: float = 1.0
     relative: bool = False
     curve_prior: float | None = None
+    zero_prior: float | None = None
 
     @property
     def prior_on_curves(self) -> float:
         """How likely it is on learning curves."""
         return self.prior if self.curve_prior is None else self.curve_prior
+
+    @property
+    def prior_near_zero(self) -> float:
+        """How likely it is of losses that may end at zero."""
+        return self.prior if self.zero_prior is None else self.zero_prior
 
     def __post_init__(self) -> None:
         """Refuse what cannot be fitted."""
@@ -95,7 +102,7 @@ class Form:
             raise ValueError(f"form {self.name} needs an input, a term and a parameter at least")
         if self.floor is not None and self.floor not in self.terms:
             raise ValueError(f"form {self.name}: floor {self.floor!r} is none of {self.terms}")
-        for prior in (self.prior, self.prior_on_curves):
+        for prior in (self.prior, self.prior_on_curves, self.prior_near_zero):
             if not prior > 0:
                 raise ValueError(f"form {self.name}: prior must be above zero, got {prior}")
 
@@ -195,6 +202,7 @@ FLOORLESS = Form(
     limits="Right only far above a floor.",
     prior=0.15,
     curve_prior=1e-6,
+    zero_prior=1.0,  # of losses below 1 that fell far one in five ends at zero
 )
 CHINCHILLA = Form(
     name="chinchilla",

@@ -29,9 +29,18 @@ from proveout.scaling._forecast import (
     reading_for,
 )
 from proveout.scaling._forms import FORMS, Form, forms_for
+from proveout.scaling._growth import STEADY, Growth, growth_of_noise, with_growth
 from proveout.scaling._points import Points, check_inputs, compute_of
 from proveout.scaling._posterior import Draws
-from proveout.scaling._weights import HeldBack, held_back, log_prior, too_high, weigh
+from proveout.scaling._weights import (
+    HeldBack,
+    drifting,
+    held_back,
+    log_prior,
+    near_zero,
+    too_high,
+    weigh,
+)
 
 _TESTED = 2.7  # decades beyond the runs: the discrepancy was learnt up to there
 _SAME_LOSS = 1e-9  # of log loss
@@ -50,9 +59,10 @@ class Laws:
         fits: the best law of each form, [k].
         discrepancy: what was learnt of misses; None where it is left out.
         share: by how much this study's own misses scale the discrepancy's variance.
-        noise_sd: relative, of one run about its law.
+        noise_sd: relative, of one run about its law, in the middle of the runs.
         warnings: what is wrong with the runs, in sentences.
         held_back: how the forms forecast the largest runs from the others.
+        growth: of the noise with scale; past the largest run it is taken to be as there.
     """
 
     points: Points
@@ -65,6 +75,7 @@ class Laws:
     noise_sd: float
     warnings: tuple[str, ...]
     held_back: tuple[HeldBack, ...]
+    growth: Growth = STEADY
 
     def with_discrepancy(self, table: Discrepancy | None) -> Laws:
         """The same laws, weighed and widened by another table; None for parameter doubt alone."""
@@ -91,11 +102,19 @@ class Laws:
         forecasts = [
             forecast(m, inputs, beyond, self.discrepancy, self.share) for m in self.members
         ]
-        extra = self.noise_sd if noise else 0.0
+        extra = self.noise_at(at) if noise else np.zeros(beyond.size)
         return tuple(
-            Prediction(mix(self.weights, [f.at(i) for f in forecasts]).with_noise(extra))
+            Prediction(mix(self.weights, [f.at(i) for f in forecasts]).with_noise(float(extra[i])))
             for i in range(beyond.size)
         )
+
+    def noise_at(self, at: Mapping[str, Numbers]) -> Floats:
+        """The noise of one run at each of m settings, relative, [m]; past the runs it is as at
+        the nearest of them."""
+        runs, there = self.points.compute, compute_of(self._inputs(at))
+        decades = np.log10(np.clip(there, runs.min(), runs.max()) / np.median(runs))
+        noise: Floats = self.noise_sd * 10.0 ** (self.growth.per_decade * decades)
+        return noise
 
     def cautions(self, at: Mapping[str, Numbers]) -> tuple[str, ...]:
         """What to know of each place that lies below the runs, or too far past them."""
@@ -166,15 +185,17 @@ def fit_laws(
         have = ", ".join(points.inputs)
         known = "; ".join(dict.fromkeys(", ".join(form.inputs) for form in FORMS.values()))
         raise ValueError(f"no form for inputs {have}; the package's forms have {known}")
+    curves = discrepancy == "curves"
+    growth = STEADY if curves else growth_of_noise(points)
+    points = with_growth(points, growth)
     runs = points.even().settings().binned(_MOST_ALONG)
     if runs.loss.size < 2:
         raise ValueError("a law needs runs at two settings or more; all runs share one")
     table = _table(discrepancy, chosen)
-    curves = discrepancy == "curves"
     reading = reading_for(chosen, curves=curves) if table else EVERY_RUN_ALIKE
     members = draw_members(runs, chosen, seed, reading)
     held = tuple(held_back(runs, chosen, seed, reading))
-    prior = log_prior(members, curves=curves)
+    prior = log_prior(members, curves=curves, near_zero=near_zero(runs))
     weights, share = weigh(prior, held, table or learnt())
     fitted = points.even().nearer(reading.near)
     fits = tuple(with_errors(fit(fitted, m.form), m.draws) for m in members)
@@ -188,8 +209,10 @@ def fit_laws(
         *far_off(best),
         *([alone] if alone else []),
         *high,
+        *([] if high else drifting(weights, held, table or learnt())),
+        *growth.warnings,
     )
-    return Laws(runs, members, prior, weights, fits, table, share, noise, said, held)
+    return Laws(runs, members, prior, weights, fits, table, share, noise, said, held, growth)
 
 
 def _table(discrepancy: Discrepancy | str | None, forms: Sequence[Form]) -> Discrepancy | None:

@@ -20,6 +20,9 @@ _EACH_COUNTS = 0.5  # of a distance's log score: all distances share the largest
 _FIT_COUNTS, _PENALTY_COUNTS = 0.05, 0.5  # of the log likelihood, of Schwarz's penalty
 _LEAST_RUNS, _LEAST_SCALES = 4, 3  # that a form is still fitted to
 _TOO_HIGH, _HIGH_ENOUGH = 2.5, 0.01  # in sds and in log loss: misses of the largest runs to name
+_FELL = 4.0  # times, within the runs
+_DRIFT = 1.2  # sds, a mean over distances, by which runs drift off
+_LEAST_DISTANCES = 3
 _WORST_SQUARE = 25.0  # a squared standardised miss counts as at most this much
 
 
@@ -82,11 +85,22 @@ def hold_back(members: Sequence[Member], small: Points, large: Points) -> HeldBa
     )
 
 
-def log_prior(members: Sequence[Member], *, curves: bool = False) -> Floats:
+def near_zero(runs: Points) -> bool:
+    """Whether losses may end at zero, as rates of errors do: shares that fell by much.
+
+    Losses of language models have a floor, and do not fall so far within the runs.
+    """
+    return bool(runs.loss.max() < 1 and runs.loss.min() < runs.loss.max() / _FELL)
+
+
+def log_prior(
+    members: Sequence[Member], *, curves: bool = False, near_zero: bool = False
+) -> Floats:
     """What speaks for each form before its own largest runs are asked, [k].
 
-    Its prior, which for learning curves is another; half of Schwarz's penalty for its parameters
-    (1978); and a small part of the log likelihood of all runs, whose misfits go together.
+    Its prior, which is another for learning curves, and where losses come near zero; half of
+    Schwarz's penalty for its parameters (1978); and a small part of the log likelihood of all runs,
+    whose misfits go together.
     """
     said = []
     for member in members:
@@ -95,7 +109,8 @@ def log_prior(members: Sequence[Member], *, curves: bool = False) -> Floats:
         penalty = size / 2 * math.log(problem.log_loss.size)
         said.append(_FIT_COUNTS * member.draws.log_likelihood - _PENALTY_COUNTS * penalty)
     forms = [member.form for member in members]
-    priors = [form.prior_on_curves if curves else form.prior for form in forms]
+    usual = [form.prior_near_zero if near_zero else form.prior for form in forms]
+    priors = [form.prior_on_curves for form in forms] if curves else usual
     prior: Floats = np.log(priors) + np.array(said)
     return prior
 
@@ -148,3 +163,24 @@ def too_high(
             " above the law of the smaller ones: was training cut short, or does the law bend?"
         ]
     return said
+
+
+def drifting(weights: Floats, held: Sequence[HeldBack], table: Discrepancy) -> list[str]:
+    """A warning where the largest runs came out above the law of the smaller ones at all distances,
+    and by more the farther, though none of it is clear by itself.
+
+    A run that is cut short or a law that bends shows at once (`too_high`); a setting that suits
+    small runs only, as a learning rate, makes each larger run a little worse than the one before.
+    """
+    if len(held) < _LEAST_DISTANCES:
+        return []
+    miss = np.array([float(weights @ (h.miss - table.bias * h.fall) @ h.weight) for h in held])
+    doubt = np.array([float(weights @ doubt_of(h, table) @ h.weight) for h in held])
+    if miss.min() <= 0 or miss[-1] < miss.max() or float((miss / doubt).mean()) < _DRIFT:
+        return []
+    return [
+        "the larger runs are, the further above the law of the smaller ones they came out (the "
+        f"largest by {math.expm1(miss[-1]):.1%}), which forecasts take for a floor: was the "
+        "learning rate tuned at small ones, or does the law bend? If it was, well-tuned runs will "
+        "come out below their interval; tune it at the largest"
+    ]

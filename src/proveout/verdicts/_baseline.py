@@ -59,7 +59,8 @@ def _fit(points: tuple[tuple[float, float], ...]) -> Laws:
 def predict_baseline(laws: Laws, compute: float, runs: int) -> Prediction:
     """The mean loss of this many runs at a compute, with their noise."""
     (law,) = laws.predict({"compute": [compute]}, noise=False)
-    return Prediction(law.log_loss.with_noise(laws.noise_sd / math.sqrt(runs)))
+    (noise,) = laws.noise_at({"compute": [compute]})
+    return Prediction(law.log_loss.with_noise(float(noise) / math.sqrt(runs)))
 
 
 def multipliers_of(

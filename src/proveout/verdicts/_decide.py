@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -25,6 +26,7 @@ from proveout.scaling import (
     lasting_share,
     measure_cells,
 )
+from proveout.verdicts._alike import in_common, told_in_common
 from proveout.verdicts._believe import SURPRISE, Belief
 from proveout.verdicts._board import Board, Floats
 from proveout.verdicts._decision import Decision, Judged
@@ -183,10 +185,12 @@ def believe_table(
     lasting = lasting_share(board.losses) if table.paired else 0.0
     if lasting:
         warnings = (*warnings, _LASTING.format(lasting))
-    field = fit_field(
-        x, cells, scale=scale, centre=centre, prior=prior, luck=luck, beyond=SURPRISE,
-        lasting=lasting,
-    )  # fmt: skip
+    fit = partial(fit_field, x, cells, scale=scale, centre=centre, prior=prior, beyond=SURPRISE,
+                  lasting=lasting)  # fmt: skip
+    field = fit(luck=luck)
+    if luck and (common := in_common(x, field, cells, scale=scale, centre=centre, prior=prior)):
+        fields = ((1 - common.chance, field), (common.chance, fit(luck=False)))
+        warnings = (*warnings, *told_in_common(common))
     target, smallest = math.log10(board.target), board.smallest_gap * scale
     reliable = np.ones(len(board.arms) - 1)
     return Belief(cells, field, x, target, smallest, reliable, fields), warnings

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from proveout.verdicts._board import Board, Floats
+from proveout.verdicts._board import Board, Flags, Floats
 from proveout.verdicts._decision import IdeaDecision
 
 _FAR = 100.0  # times beyond the runs: there is no experience with gaps
@@ -26,6 +26,7 @@ _PROGRESS = ("tokens", "examples", "steps", "seconds")
 _EVEN, _SELDOM = 0.5, 0.2
 _MANY_SCALES = 8
 _SOME_SCALES = 4
+_NO_CHANCE = 2.3  # sds of a rank sum: what is less may be a chance of which runs are missing
 
 
 class Stray(NamedTuple):
@@ -95,7 +96,8 @@ def resting_on_strays(
 def questions(board: Board, unit: str, exponent: float, strays: Sequence[Stray]) -> tuple[str, ...]:
     """All that the runs give a reason to ask, in sentences; `exponent` is of compute to scale."""
     return (*_far(board, exponent), *_at_zero(board), *_told(board, strays), *_near_one(board),
-            *_growing(board), *_on_its_way(board, unit))  # fmt: skip
+            *_growing(board), *_on_its_way(board, unit),
+            *_winners_only(board, exponent))  # fmt: skip
 
 
 def _known(board: Board) -> Floats:
@@ -190,3 +192,31 @@ def _on_its_way(board: Board, unit: str) -> tuple[str, ...]:
     return ("no idea was run twice at a scale: if the rows of an idea are checkpoints of one run, "
             "its luck lies in all of them, which is only half believed; a few more seeds of the "
             "baseline, named, would tell",)  # fmt: skip
+
+
+def _winners_only(board: Board, exponent: float) -> tuple[str, ...]:
+    """Ideas that were run beyond a scale because they looked good there.
+
+    Where it was chance which went on, their ranks among all at the scale are any ranks: the sum
+    over scales of Wilcoxon's (van Elteren 1960) tells. The first arm is left out.
+    """
+    seen: Flags = np.asarray(~np.isnan(board.losses[1:]).all(axis=2))
+    off, variance, left = 0.0, 0.0, []
+    for rung in range(board.compute.size - 1):
+        on: Flags = np.asarray(seen[:, rung + 1 :].any(axis=1))[seen[:, rung]]
+        count, more = on.size, int(on.sum())
+        if more in {0, count}:
+            continue
+        loss = np.nanmean(board.losses[1:, rung][seen[:, rung]], axis=1)
+        ranks = (loss[:, None] > loss).sum(axis=1) + (loss[:, None] == loss).sum(axis=1) / 2
+        off += (float(ranks[~on].mean()) - float(ranks[on].mean())) / count
+        variance += (1 + 1 / count) / 12 * (1 / more + 1 / (count - more))
+        left.append(f"{float(board.compute[rung]) ** (1 / exponent):.3g}")
+    if not left or off < _NO_CHANCE * variance**0.5:
+        return ()
+    where = " and ".join(left) if len(left) < 3 else f"{left[0]} to {left[-1]}"
+    return (
+        f"only ideas that looked good at {where} were run beyond it: those owe a part "
+        "of their gaps there to luck, and intervals of the others are too narrow; trust the larger "
+        "scales, and run some of those that were left",
+    )
