@@ -129,15 +129,16 @@ def linearise(problem: Problem, at: Floats) -> tuple[Floats, Floats]:
     """The residuals [b, n] and their derivatives [b, n, k + q]."""
     k = len(problem.form.terms)
     shares, z = np.exp(at[:, :k]), at[:, k:]
-    columns = problem.columns(z)
+    moves = _STEP * np.vstack([np.zeros(z.shape[1]), np.eye(z.shape[1])])
+    columns, *moved = problem.columns(np.concatenate(z + moves[:, None])).reshape(
+        len(moves), len(z), -1, k
+    )
     parts = columns * shares[:, None, :]
     law = parts.sum(axis=2)
     slope = np.empty((*law.shape, at.shape[1]))
     slope[:, :, :k] = parts / law[:, :, None]
-    for j in range(z.shape[1]):
-        moved = z.copy()
-        moved[:, j] += _STEP
-        change = (problem.columns(moved) - columns) @ shares[:, :, None]
+    for j, there in enumerate(moved):
+        change = (there - columns) @ shares[:, :, None]
         slope[:, :, k + j] = change[:, :, 0] / law / _STEP
     residual = np.log(law * problem.level) - problem.log_loss
     return residual, slope
