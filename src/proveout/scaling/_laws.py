@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -47,24 +48,22 @@ class Laws:
         members: the forms and their draws.
         prior: [k], what speaks for each before its largest runs are asked, in logs.
         weights: [k] of the members, summing to 1.
-        fits: the best law of each form, [k].
         discrepancy: what was learnt of misses; None where it is left out.
         share: by how much this study's own misses scale the discrepancy's variance.
         noise_sd: relative, of one run about its law.
-        warnings: what is wrong with the runs, in sentences.
         held_back: how the forms forecast the largest runs from the others.
+        for_fits: the runs as a form's best law is fitted to them.
     """
 
     points: Points
     members: tuple[Member, ...]
     prior: Floats
     weights: Floats
-    fits: tuple[Fit, ...]
     discrepancy: Discrepancy | None
     share: float
     noise_sd: float
-    warnings: tuple[str, ...]
     held_back: tuple[HeldBack, ...]
+    for_fits: Points
 
     def with_discrepancy(self, table: Discrepancy | None) -> Laws:
         """The same laws, weighed and widened by another table; None for parameter doubt alone."""
@@ -72,9 +71,38 @@ class Laws:
         return replace(self, weights=weights, share=share, discrepancy=table)
 
     @property
+    def fits(self) -> tuple[Fit, ...]:
+        """The best law of each form, [k]."""
+        return tuple(map(self.fit_of, range(len(self.members))))
+
+    @property
     def best(self) -> Fit:
         """The best law of the likeliest form."""
-        return self.fits[int(self.weights.argmax())]
+        return self.fit_of(int(self.weights.argmax()))
+
+    def fit_of(self, k: int) -> Fit:
+        """The best law of one form: made when it is asked for, as forecasts do without."""
+        if k not in self._made:
+            member = self.members[k]
+            self._made[k] = with_errors(fit(self.for_fits, member.form), member.draws)
+        return self._made[k]
+
+    @cached_property
+    def _made(self) -> dict[int, Fit]:
+        return {}
+
+    @cached_property
+    def warnings(self) -> tuple[str, ...]:
+        """What is wrong with the runs, in sentences."""
+        best, table = self.best, self.discrepancy or learnt()
+        alone = deciding_run(best)
+        return (
+            *data_warnings(self.points),
+            *best.warnings,
+            *far_off(best),
+            *([alone] if alone else []),
+            *too_high(self.points, self.weights, self.held_back, table),
+        )
 
     def predict(self, at: Mapping[str, Numbers], *, noise: bool = True) -> tuple[Prediction, ...]:
         """Forecasts of the loss of one run at each of m settings.
@@ -176,20 +204,9 @@ def fit_laws(
     held = tuple(held_back(runs, chosen, seed, reading))
     prior = log_prior(members, curves=curves)
     weights, share = weigh(prior, held, table or learnt())
-    fitted = points.even().nearer(reading.near)
-    fits = tuple(with_errors(fit(fitted, m.form), m.draws) for m in members)
     noise = float(weights @ [np.median(m.draws.noise_sd) for m in members])
-    best = fits[int(weights.argmax())]
-    alone = deciding_run(best)
-    high = too_high(runs, weights, held, table or learnt())
-    said = (
-        *data_warnings(runs),
-        *best.warnings,
-        *far_off(best),
-        *([alone] if alone else []),
-        *high,
-    )
-    return Laws(runs, members, prior, weights, fits, table, share, noise, said, held)
+    for_fits = points.even().nearer(reading.near)
+    return Laws(runs, members, prior, weights, table, share, noise, held, for_fits)
 
 
 def _table(discrepancy: Discrepancy | str | None, forms: Sequence[Form]) -> Discrepancy | None:
