@@ -30,7 +30,7 @@ from proveout.ledger import History, Ledger
 from proveout.loop import hidden_patterns, modules_to_preload, run_study, start_reference_study
 from proveout.runners import LocalRunner
 from proveout.scoring import LanguageModelEvaluator, bits_per_byte, make_probes, read_held_out
-from proveout.study import Study, read_study
+from proveout.study import LanguageModelScore, Study, read_study
 from proveout.trials import Exit, Trial, trial_folder
 from proveout.verdicts import Buy, Purchase, Stop, Wait
 
@@ -89,7 +89,9 @@ def in_one_process(study: Study, tree: Path) -> Callable[[], Clock]:
     probes = make_probes(held_out.inputs)
     inputs = np.concatenate([held_out.inputs, probes.inputs])
     targets = np.concatenate([held_out.targets, held_out.targets[probes.windows]])
-    load = _module(tree / "train.py").load
+    assert isinstance(study.score, LanguageModelScore)
+    file, _, function = study.score.serve.partition(":")
+    load = getattr(_module(tree / file), function)
     out = str(trial_folder(study, TRIAL).out)
 
     def score() -> Clock:

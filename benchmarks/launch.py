@@ -1,6 +1,6 @@
 """What it costs to start a trial: LocalRunner with torch preloaded, beside cold processes.
 
-    python benchmarks/launch.py [--jobs N]
+    python benchmarks/launch.py [--jobs N] [--preload torch]
 
 Ready is the time from asking until the first line of the script; whole is until the exit is known;
 cores is processor time, of everything that takes part.
@@ -108,12 +108,14 @@ def run_one(runner: LocalRunner, script: Path, environment: dict[str, str], job:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--jobs", type=int, default=100, help="jobs through the launcher")
-    jobs = parser.parse_args().jobs
+    parser.add_argument("--preload", default="torch", help="the library that trials use")
+    arguments = parser.parse_args()
+    jobs, library = arguments.jobs, arguments.preload
     few = max(1, min(10, jobs // 10))
     environment = {"PATH": os.environ.get("PATH", ""), "OMP_NUM_THREADS": "1"}
     costs = [
-        forked("LocalRunner, torch preloaded", "torch", environment, jobs),
-        cold("subprocess, import torch", "import torch", environment, few),
+        forked(f"LocalRunner, {library} preloaded", library, environment, jobs),
+        cold(f"subprocess, import {library}", f"import {library}", environment, few),
         cold("subprocess, python -c pass", "pass", environment, few),
     ]
     base = costs[0]

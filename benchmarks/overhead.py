@@ -141,7 +141,7 @@ def launcher_cpu_seconds(study: Study) -> tuple[float, float]:
     again; and what a job costs that does nothing."""
     before = children_cpu_seconds()
     with runner_of(study) as runner:
-        assert "torch" in runner.preloaded
+        assert runner.preloaded == modules_to_preload(study)
     launcher = children_cpu_seconds() - before
     with runner_of(study) as runner:
         return launcher, empty_job_seconds(runner)

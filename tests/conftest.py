@@ -16,9 +16,10 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -147,3 +148,27 @@ def typed(
         return subprocess.CompletedProcess(arguments, code, printed.out, printed.err)
 
     return call
+
+
+@pytest.fixture(scope="module")
+def _browser() -> Iterator[Any]:
+    """No longer than a module: Playwright's event loop would be in the way of others' own."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    path = next((found for name in names if (found := shutil.which(name))), None)
+    if path is None:
+        pytest.skip("there is no chromium on this machine")
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(
+            executable_path=path, args=["--no-sandbox", "--disable-gpu"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def chromium(_browser: Any) -> Iterator[Any]:
+    """A headless browser, without a page; skips where there is none."""
+    yield _browser
+    for context in _browser.contexts:
+        context.close()

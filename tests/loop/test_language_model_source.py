@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from proveout.ledger import History, read_history
 from proveout.loop import run_study
 from proveout.study import read_study
 
-pytest.importorskip("pydantic_ai")
+if find_spec("pydantic_ai") is None:
+    pytest.skip("pydantic_ai is not installed", allow_module_level=True)
 
 KEY = "sk-secret-0123456789-abcdef"
 

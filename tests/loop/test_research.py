@@ -369,12 +369,17 @@ def results(history: History) -> dict[str, Any]:
     }
 
 
+def keep_one_of_each_end(toy: Any) -> None:
+    """Of the ideas of `research_toy`: those that are left have every kind of end."""
+    for name in ("blunter", "comment", "reseed", "sharper"):
+        (toy.folder / "ideas" / f"{name}.patch").unlink()
+
+
 def test_killed_at_any_moment_it_ends_where_an_undisturbed_study_does(
     research_toy: Any, make_toy: Any
 ) -> None:
     """With one slot, so that what is decided next does not hang on which trial ends first."""
-    for name in ("blunter", "comment", "reseed", "sharper"):  # the others have every kind of end
-        (research_toy.folder / "ideas" / f"{name}.patch").unlink()
+    keep_one_of_each_end(research_toy)
     calm = make_toy("calm")
     for each in (calm, research_toy):
         each.edit("slots = 2", "slots = 1")
@@ -404,6 +409,7 @@ def test_killed_at_any_moment_it_ends_where_an_undisturbed_study_does(
 
 
 def test_killed_at_any_moment_with_several_slots_it_loses_nothing(research_toy: Any) -> None:
+    keep_one_of_each_end(research_toy)
     code = (
         "import sys; from pathlib import Path; from proveout.loop import run_study;"
         "from proveout.study import read_study; run_study(read_study(Path(sys.argv[1])))"

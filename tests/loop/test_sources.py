@@ -124,7 +124,7 @@ def test_a_study_killed_again_and_again_asks_each_question_once(toy: Any) -> Non
         while time.monotonic() < deadline and process.poll() is None:
             if (toy.folder / "ledger.sqlite").exists() and len(_asks(toy)) >= asks:
                 break
-            time.sleep(0.01)
+            time.sleep(0.05)
         process.send_signal(signal.SIGKILL)
         process.wait()
     history = run(toy)

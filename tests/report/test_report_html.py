@@ -7,9 +7,9 @@ import hashlib
 import html
 import json
 import re
-import shutil
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -248,78 +248,64 @@ def test_markdown_has_the_table_and_the_decisions(
     assert "No idea has been tried yet" in (tmp_path / "empty.md").read_text(encoding="utf-8")
 
 
-def browser_path() -> str | None:
-    names = ("chromium", "chromium-browser", "google-chrome")
-    return next((path for name in names if (path := shutil.which(name))), None)
-
-
-@pytest.mark.skipif(browser_path() is None, reason="there is no chromium on this machine")
 def test_a_browser_shows_it_without_complaint(
-    study: Study, history: History, hostile: History, diffs: dict[str, str], tmp_path: Path
-) -> None:
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    study: Study, history: History, hostile: History, diffs: dict[str, str], tmp_path: Path,
+    chromium: Any,
+) -> None:  # fmt: skip
     said: list[str] = []
     requests: set[str] = set()
     shown = "each => each.filter(page => page.checkVisibility()).map(page => page.id).join()"
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=browser_path(), args=["--no-sandbox"])
-        for scheme, each in (("light", history), ("dark", hostile)):
-            path = tmp_path / f"{scheme}.html"
-            write_html(study, each, diffs | {HOSTILE: HOSTILE}, path)
-            page = browser.new_context(color_scheme=scheme, bypass_csp=True).new_page()
-            page.on("console", lambda message: said.append(message.text))
-            page.on("pageerror", lambda error: said.append(str(error)))
-            page.on("request", lambda request: requests.add(request.url.partition("#")[0]))
-            page.goto(path.as_uri())
-            page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
-            names = page.locator(".page").evaluate_all("each => each.map(page => page.id)")
-            for name in names:
-                page.goto(f"{path.as_uri()}#{name}")
-                assert page.locator(".page").evaluate_all(shown) == name
-                for width in (390, 1280):
-                    page.set_viewport_size({"width": width, "height": 800})
-                    assert page.evaluate("document.documentElement.scrollWidth") <= width, name
-            page.goto(f"{path.as_uri()}#{names[-2]}")
-            page.add_script_tag(path=str(AXE))
-            found = page.evaluate("axe.run()")["violations"]
-            bad = [(f["id"], f["nodes"][0]["html"]) for f in found
-                   if f["impact"] in {"serious", "critical"}]  # fmt: skip
-            assert not bad
-        browser.close()
+    for scheme, each in (("light", history), ("dark", hostile)):
+        path = tmp_path / f"{scheme}.html"
+        write_html(study, each, diffs | {HOSTILE: HOSTILE}, path)
+        page = chromium.new_context(color_scheme=scheme, bypass_csp=True).new_page()
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("request", lambda request: requests.add(request.url.partition("#")[0]))
+        page.goto(path.as_uri())
+        page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+        names = page.locator(".page").evaluate_all("each => each.map(page => page.id)")
+        for name in names:
+            page.goto(f"{path.as_uri()}#{name}")
+            assert page.locator(".page").evaluate_all(shown) == name
+            for width in (390, 1280):
+                page.set_viewport_size({"width": width, "height": 800})
+                assert page.evaluate("document.documentElement.scrollWidth") <= width, name
+        page.goto(f"{path.as_uri()}#{names[-2]}")
+        page.add_script_tag(path=str(AXE))
+        found = page.evaluate("axe.run()")["violations"]
+        bad = [(f["id"], f["nodes"][0]["html"]) for f in found
+               if f["impact"] in {"serious", "critical"}]  # fmt: skip
+        assert not bad
     assert said == []
     assert requests == {(tmp_path / f"{scheme}.html").as_uri() for scheme in ("light", "dark")}
 
 
-@pytest.mark.skipif(browser_path() is None, reason="there is no chromium on this machine")
 def test_keys_and_search_work_under_its_own_policy(
-    study: Study, history: History, diffs: dict[str, str], tmp_path: Path
+    study: Study, history: History, diffs: dict[str, str], tmp_path: Path, chromium: Any
 ) -> None:
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     write_html(study, history, diffs, tmp_path / "report.html")
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=browser_path(), args=["--no-sandbox"])
-        page = browser.new_page()
-        page.goto((tmp_path / "report.html").as_uri())
-        rows = page.locator("#overview .ideas tbody tr:visible")
-        page.locator(".words button", has_text="holds").click()
-        assert rows.count() == 3
-        page.keyboard.press("g")
-        page.keyboard.press("t")
-        page.locator("#trust").wait_for(state="visible")
-        page.keyboard.press("/")
-        page.wait_for_function("document.activeElement.matches('[data-search]')")
-        page.keyboard.type("rot")
-        assert rows.count() == 1
-        page.keyboard.press("Escape")
-        page.keyboard.press("j")
-        page.keyboard.press("Enter")
-        page.locator("#idea-rotary").wait_for(state="visible")
-        assert page.locator("#overview").is_hidden()
-        page.go_back()
-        page.locator("#overview").wait_for(state="visible")
-        context = browser.new_context(java_script_enabled=False)
-        still = context.new_page()
-        still.goto((tmp_path / "report.html").as_uri())
-        still.locator(".tabs a", has_text="Ladder").click()
-        assert still.locator("#ladder").is_visible() and still.locator("#overview").is_hidden()
-        browser.close()
+    page = chromium.new_page()
+    page.goto((tmp_path / "report.html").as_uri())
+    rows = page.locator("#overview .ideas tbody tr:visible")
+    page.locator(".words button", has_text="holds").click()
+    assert rows.count() == 3
+    page.keyboard.press("g")
+    page.keyboard.press("t")
+    page.locator("#trust").wait_for(state="visible")
+    page.keyboard.press("/")
+    page.wait_for_function("document.activeElement.matches('[data-search]')")
+    page.keyboard.type("rot")
+    assert rows.count() == 1
+    page.keyboard.press("Escape")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    page.locator("#idea-rotary").wait_for(state="visible")
+    assert page.locator("#overview").is_hidden()
+    page.go_back()
+    page.locator("#overview").wait_for(state="visible")
+    context = chromium.new_context(java_script_enabled=False)
+    still = context.new_page()
+    still.goto((tmp_path / "report.html").as_uri())
+    still.locator(".tabs a", has_text="Ladder").click()
+    assert still.locator("#ladder").is_visible() and still.locator("#overview").is_hidden()

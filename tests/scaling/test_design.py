@@ -60,8 +60,8 @@ class _World:
         members = tuple(draw_members(runs, _FORMS, 0, reading_for(_FORMS, curves=False)))
         noise_sd = float(np.median(members[0].draws.noise_sd))
         return Laws(
-            runs, members, np.zeros(1), np.ones(1), fits=(), discrepancy=None, share=1.0,
-            noise_sd=noise_sd, warnings=(), held_back=(),
+            runs, members, np.zeros(1), np.ones(1), discrepancy=None, share=1.0,
+            noise_sd=noise_sd, held_back=(), for_fits=runs,
         )  # fmt: skip
 
     def doubt(self, rows: list[int]) -> float:

@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,9 @@ from proveout.ledger import read_history
 from proveout.study import Destination, read_study
 from proveout.trackers import send_study, tracker_states
 
-pytest.importorskip("mlflow", reason="mlflow is not installed")
-pytest.importorskip("flask", reason="MLflow's server needs flask")
-pytest.importorskip("gunicorn", reason="MLflow's server needs gunicorn")
+for library in ("mlflow", "flask", "gunicorn"):  # which MLflow's server needs
+    if find_spec(library) is None:
+        pytest.skip(f"{library} is not installed", allow_module_level=True)
 
 KEEP = r"ignore:.*:DeprecationWarning", r"ignore:.*:FutureWarning"
 pytestmark = [pytest.mark.filterwarnings(each) for each in KEEP]

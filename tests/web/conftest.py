@@ -6,7 +6,6 @@ import contextlib
 import http.client
 import os
 import runpy
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -148,19 +147,3 @@ def site(shown: Any) -> Iterator[Site]:
     """A server in front of `shown`, for all tests that only look."""
     with serving(shown.folder) as up:
         yield up
-
-
-@pytest.fixture
-def chromium() -> Iterator[Any]:
-    """A headless browser; skips where there is none."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    path = next((found for name in names if (found := shutil.which(name))), None)
-    if path is None:
-        pytest.skip("there is no chromium on this machine")
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(
-            executable_path=path, args=["--no-sandbox", "--disable-gpu"]
-        )
-        yield browser
-        browser.close()

@@ -17,6 +17,8 @@ from urllib.parse import urlencode
 import pytest
 
 from proveout.ledger import History, read_history
+from proveout.loop import run_study
+from proveout.study import read_study
 
 KINDS = ("add", "withdraw", "retry", "pause", "resume", "stop", "budget")
 
@@ -48,8 +50,7 @@ def until(check: Callable[[], Any], seconds: float = 60.0) -> Any:
 def run_once(toy_in: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A study that has been run to its end without any idea."""
     toy = toy_in(tmp_path_factory.mktemp("ran") / "toy")
-    command = [sys.executable, "-m", "proveout", "run", str(toy.folder)]
-    subprocess.run(command, capture_output=True, timeout=120, check=True)
+    run_study(read_study(toy.folder))
     return toy
 
 

@@ -5,15 +5,17 @@ The libraries' own retries are off, so that one call is one request that the acc
 
 from __future__ import annotations
 
-import asyncio
 import importlib
 import os
 from collections.abc import AsyncIterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from proveout.errors import UserError
 from proveout.ideas._llm_calls import CallFailed, Message, Prices, Reply, without
 from proveout.study import LanguageModel
+
+if TYPE_CHECKING:
+    import asyncio
 
 _LARGEST_ANSWER_BYTES = 8_000_000
 _KEYS = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY"}
@@ -42,6 +44,8 @@ class Client:
 
     def call(self, messages: Sequence[Message]) -> Reply:
         """One request. Raises `CallFailed` for whatever goes wrong with it."""
+        import asyncio  # not at import: most studies ask no model
+
         try:
             model, close = self._model()  # imports what it needs before the clock starts
             return asyncio.run(self._timed(model, close, messages))
@@ -67,6 +71,8 @@ class Client:
                 return
 
     async def _timed(self, model: Any, close: Any, messages: Sequence[Message]) -> Reply:
+        import asyncio
+
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.ensure_future(self._request(model, close, messages))
         return await asyncio.wait_for(self._task, self._declared.timeout)

@@ -103,83 +103,37 @@ class HistoryBuilder:
         self._began_at = self._began_at or entry.at
         self._last_at = entry.at
         self.entries, self._head = self.entries + 1, entry.hash
-        match entry.event:
-            case TrialStarted() as started:
-                self._start(started, entry.at)
-            case TrialScored() as scored:
-                self._settle(scored.trial, scored.charged, entry.at, "scored",
-                             measurement=scored.measurement, usage=scored.usage,
-                             audits=scored.audits)  # fmt: skip
-            case TrialFailed() as failed:
-                self._settle(failed.trial, failed.charged, entry.at, "failed",
-                             failure=failed.failure, usage=failed.usage)  # fmt: skip
-            case TrialInterrupted() as interrupted:
-                self._settle(interrupted.trial, 0.0, entry.at, "interrupted")
-            case SplitMade() as split:
-                self._split = split
-            case PromotionRead() as promotion:
-                self._promotions[promotion.trial] = promotion
-            case IdeaAdded() as added:
-                self._ideas[added.idea.name] = added.idea
-                self._diff_lines[added.idea.name] = added.diff_lines
-                if added.idea.kind == "stack":
-                    self._ended, self._compounding = None, True
-                    self._merges_tried.append(added.idea.members)
-                else:
-                    self._climb_again()
-                self._took(added.request, f"{added.idea.name} was added")
-                if added.ask:
-                    self._brought[added.idea.name] = added.ask
-            case IdeaRefused() as refused:
-                self._refused.append(refused)
-                self._took(refused.request, f"{refused.name} was refused: {refused.reason}")
-            case IdeaWithdrawn() as withdrawn:
-                self._withdrawn[withdrawn.name] = withdrawn.why
-                self._took(withdrawn.request, f"{withdrawn.name} was withdrawn")
-            case IdeaRestored() as restored:
-                self._restore(restored)
-            case RequestDeclined() as declined:
-                self._took(declined.request, f"declined: {declined.why}")
-            case SourceAsked() as asked:
-                self._asks.append(asked)
-            case SourceAnswered() as answered:
-                self._answers.append(answered)
-            case StudyPaused() as paused:
-                self._paused = paused.why
-                self._took(paused.request, "the study is paused")
-            case StudyResumed() as resumed:
-                self._paused = self._stopping = ""
-                self._took(resumed.request, "the study goes on")
-            case StopAsked() as asked:
-                self._stopping = asked.why
-                self._took(asked.request, "the study stops once what runs has ended")
-            case BudgetAdded() as added_budget:
-                self._added += added_budget.amount
+        match event := entry.event:
+            case TrialStarted():
+                self._start(event, entry.at)
+            case TrialScored() | TrialFailed() | TrialInterrupted():
+                self._end(event, entry.at)
+            case IdeaAdded() | IdeaRefused() | IdeaWithdrawn() | IdeaRestored():
+                self._take_idea(event)
+            case StudyPaused() | StudyResumed() | StopAsked() | BudgetAdded():
+                self._take_steering(event)
+            case MergeRefused() | ForecastMade() | ForecastScored():
+                self._compound(event)
+            case RequestDeclined():
+                self._took(event.request, f"declined: {event.why}")
+            case SourceAsked():
+                self._asks.append(event)
+            case SourceAnswered():
+                self._answers.append(event)
+            case SplitMade():
+                self._split = event
+            case PromotionRead():
+                self._promotions[event.trial] = event
+            case Decided():
+                self._decisions.append(event)
+                self._compounding |= event.action == LADDER_ENDED
+            case VerdictsRead():
+                self._verdicts = event
+            case StudyOpened():
+                self._opened = event
                 self._climb_again()
-                self._took(
-                    added_budget.request, f"the budget grew by {compact(added_budget.amount)}"
-                )
-            case Decided() as decided:
-                self._decisions.append(decided)
-                self._compounding |= decided.action == LADDER_ENDED
-            case MergeRefused() as refused:
-                self._merges_refused.append(refused)
-                base = self._ideas.get(refused.base)
-                members = base.members if base and base.members else (refused.base,)
-                self._merges_tried.append((*members, refused.idea))
-                self._compounding = True
-            case ForecastMade() as forecast:
-                self._forecasts[forecast.idea] = forecast
-                self._compounding = True
-            case ForecastScored() as scored_forecast:
-                self._forecasts_scored[scored_forecast.idea] = scored_forecast
-            case VerdictsRead() as verdicts:
-                self._verdicts = verdicts
-            case StudyOpened() as opened:
-                self._opened = opened
-                self._climb_again()
-            case StudyEnded() as ended:
-                self._ended = ended
+            case StudyEnded():
+                self._ended = event
 
     def history(self) -> History:
         """A frozen view of what has been added so far."""
@@ -212,6 +166,70 @@ class HistoryBuilder:
             paused=self._paused,
             stopping=self._stopping,
         )
+
+    def _end(self, event: TrialScored | TrialFailed | TrialInterrupted, at: float) -> None:
+        match event:
+            case TrialScored():
+                self._settle(event.trial, event.charged, at, "scored", usage=event.usage,
+                             measurement=event.measurement, audits=event.audits)  # fmt: skip
+            case TrialFailed():
+                self._settle(event.trial, event.charged, at, "failed",
+                             failure=event.failure, usage=event.usage)  # fmt: skip
+            case TrialInterrupted():
+                self._settle(event.trial, 0.0, at, "interrupted")
+
+    def _take_idea(self, event: IdeaAdded | IdeaRefused | IdeaWithdrawn | IdeaRestored) -> None:
+        match event:
+            case IdeaAdded(idea=idea):
+                self._ideas[idea.name] = idea
+                self._diff_lines[idea.name] = event.diff_lines
+                if idea.kind == "stack":
+                    self._ended, self._compounding = None, True
+                    self._merges_tried.append(idea.members)
+                else:
+                    self._climb_again()
+                self._took(event.request, f"{idea.name} was added")
+                if event.ask:
+                    self._brought[idea.name] = event.ask
+            case IdeaRefused():
+                self._refused.append(event)
+                self._took(event.request, f"{event.name} was refused: {event.reason}")
+            case IdeaWithdrawn():
+                self._withdrawn[event.name] = event.why
+                self._took(event.request, f"{event.name} was withdrawn")
+            case IdeaRestored():
+                self._restore(event)
+
+    def _take_steering(self, event: StudyPaused | StudyResumed | StopAsked | BudgetAdded) -> None:
+        match event:
+            case StudyPaused():
+                self._paused = event.why
+                said = "the study is paused"
+            case StudyResumed():
+                self._paused = self._stopping = ""
+                said = "the study goes on"
+            case StopAsked():
+                self._stopping = event.why
+                said = "the study stops once what runs has ended"
+            case BudgetAdded():
+                self._added += event.amount
+                self._climb_again()
+                said = f"the budget grew by {compact(event.amount)}"
+        self._took(event.request, said)
+
+    def _compound(self, event: MergeRefused | ForecastMade | ForecastScored) -> None:
+        match event:
+            case MergeRefused():
+                self._merges_refused.append(event)
+                base = self._ideas.get(event.base)
+                members = base.members if base and base.members else (event.base,)
+                self._merges_tried.append((*members, event.idea))
+                self._compounding = True
+            case ForecastMade():
+                self._forecasts[event.idea] = event
+                self._compounding = True
+            case ForecastScored():
+                self._forecasts_scored[event.idea] = event
 
     def _took(self, request: str, outcome: str) -> None:
         if request:

@@ -24,7 +24,6 @@ from proveout.ideas import (
     SamplerSource,
     Source,
 )
-from proveout.improve import ImproverSource
 from proveout.ledger import (
     History,
     IdeaAdded,
@@ -66,6 +65,8 @@ def sources_for(study: Study, history: History) -> dict[str, Source]:
         account = CallAccount(calls, study.llm.budget)
         sources.append(LanguageModelSource(study, study.llm, calls, account))
     if (improver := study.ideas.improver) is not None:
+        from proveout.improve import ImproverSource  # not at import: few studies have one
+
         sources.append(ImproverSource(study, improver, calls, account))
     if (agent := study.ideas.agent) is not None:
         place = LocalWorkplace(study, agent, history.baseline.commit)

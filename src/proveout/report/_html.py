@@ -6,6 +6,7 @@ import base64
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -179,6 +180,7 @@ def source_hash(text: str) -> str:
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
+@cache  # what it has compiled is good for every report of a process
 def page_environment(*more: Path) -> Any:
     """Jinja's environment for the templates of this room, and of other folders before them.
 

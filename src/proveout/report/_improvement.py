@@ -5,11 +5,13 @@ from __future__ import annotations
 import difflib
 import statistics
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from proveout.improve import KINDS, Archive, Rate, rate
 from proveout.ledger import GateRead, ImproverAdded
 from proveout.report._text import clean
+
+if TYPE_CHECKING:
+    from proveout.improve import Archive, Rate
 
 IMPROVEMENT_VERSION = 1
 
@@ -103,6 +105,8 @@ def gains_of(archive: Archive, name: str) -> dict[str, dict[str, float | int]]:
 
 def safety(archive: Archive) -> list[Rate]:
     """How often each kind of attempt was in what a model wrote, over all runs, probes included."""
+    from proveout.improve import KINDS, rate  # not at import: no study needs the room
+
     return [
         rate(model, kind, attempts[kind], written)
         for model, (written, attempts) in archive.by_model.items()

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from proveout.improve import KINDS, Archive
 from proveout.report import _text as text
 from proveout.report._files import write_whole
 from proveout.report._html import inlined_style, page_environment
@@ -24,6 +23,9 @@ from proveout.report._improvement_text import difference
 from proveout.report._parts import anchor_of, diff_shown
 from proveout.units import duration
 
+if TYPE_CHECKING:
+    from proveout.improve import Archive
+
 
 def write_improvement_html(archive: Archive, name: str, path: Path) -> None:
     """Writes the report to a file, whole or not at all."""
@@ -35,6 +37,8 @@ def write_improvement_html(archive: Archive, name: str, path: Path) -> None:
 
 def improvement_view(archive: Archive, name: str, address: Callable[[str], str]) -> dict[str, Any]:
     """What `pages/improvers.html` shows; `address` leads to an improver by its name."""
+    from proveout.improve import KINDS
+
     opened, charges = archive.opened, archive.charges
     return {
         "name": text.clean(opened.name if opened else name, 120),

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
-from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
-from proveout.improve import KINDS, Archive, Rate
 from proveout.ledger import TransferRead
 from proveout.report._improvement import (
     children,
@@ -23,6 +22,9 @@ from proveout.report._improvement import (
 )
 from proveout.report._text import DASH, clean
 from proveout.units import duration
+
+if TYPE_CHECKING:
+    from proveout.improve import Archive, Rate
 
 _SIGNS = {
     "present": ("✓", "bold green"), "adopted": ("✓", "green"), "waiting": ("?", "cyan"),
@@ -94,11 +96,15 @@ def improver_page(archive: Archive, name: str) -> RenderableType:
     for task, found in gains.items():
         lines.append(Text(f"  {task}: gain {found['mean']:.3f} over {found['runs']} runs"))
     diff = improver_diff(archive, name)
+    from rich.syntax import Syntax  # not at import: it brings Pygments
+
     return Group(*lines, Text(), Syntax(diff, "diff", background_color="default"))
 
 
 def safety_table(rates: Iterable[Rate]) -> RenderableType:
     """Attempts by kind, per thousand programs that a model wrote."""
+    from proveout.improve import KINDS
+
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for head in ("model", "attempt", "programs", "per 1000 [95%]", "which is"):
         table.add_column(Text(head), no_wrap=head != "which is")

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from proveout.errors import UserError
 from proveout.report._files import write_whole
 from proveout.report._notebook_text import digest, fold, page_name
@@ -113,6 +111,8 @@ class Folder:
         return written
 
     def _text(self, page: Page, found: _Found | None) -> bytes:
+        import yaml  # not at import: it is for the notebook alone
+
         properties = {_STUDY: self._id, _PAGE: page.key, **page.properties}
         tags = [*page.tags, *(found.tags if found else ())]
         # In a property, too, brackets would make a link.
@@ -165,6 +165,8 @@ def _front(head: bytes) -> list[str]:
 
 def _parsed(front: list[str]) -> dict[str, Any]:
     """Properties with every value as the text that it is written as."""
+    import yaml
+
     try:
         read = yaml.load("\n".join(front), Loader=yaml.BaseLoader)
     except (yaml.YAMLError, ValueError, RecursionError):

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -56,12 +57,11 @@ class Laws:
         members: the forms and their draws.
         prior: [k], what speaks for each before its largest runs are asked, in logs.
         weights: [k] of the members, summing to 1.
-        fits: the best law of each form, [k].
         discrepancy: what was learnt of misses; None where it is left out.
         share: by how much this study's own misses scale the discrepancy's variance.
         noise_sd: relative, of one run about its law, in the middle of the runs.
-        warnings: what is wrong with the runs, in sentences.
         held_back: how the forms forecast the largest runs from the others.
+        for_fits: the runs as a form's best law is fitted to them.
         growth: of the noise with scale; past the largest run it is taken to be as there.
     """
 
@@ -69,12 +69,11 @@ class Laws:
     members: tuple[Member, ...]
     prior: Floats
     weights: Floats
-    fits: tuple[Fit, ...]
     discrepancy: Discrepancy | None
     share: float
     noise_sd: float
-    warnings: tuple[str, ...]
     held_back: tuple[HeldBack, ...]
+    for_fits: Points
     growth: Growth = STEADY
 
     def with_discrepancy(self, table: Discrepancy | None) -> Laws:
@@ -83,9 +82,40 @@ class Laws:
         return replace(self, weights=weights, share=share, discrepancy=table)
 
     @property
+    def fits(self) -> tuple[Fit, ...]:
+        """The best law of each form, [k]."""
+        return tuple(map(self.fit_of, range(len(self.members))))
+
+    @property
     def best(self) -> Fit:
         """The best law of the likeliest form."""
-        return self.fits[int(self.weights.argmax())]
+        return self.fit_of(int(self.weights.argmax()))
+
+    def fit_of(self, k: int) -> Fit:
+        """The best law of one form: made when it is asked for, as forecasts do without."""
+        if k not in self._made:
+            member = self.members[k]
+            self._made[k] = with_errors(fit(self.for_fits, member.form), member.draws)
+        return self._made[k]
+
+    @cached_property
+    def _made(self) -> dict[int, Fit]:
+        return {}
+
+    @cached_property
+    def warnings(self) -> tuple[str, ...]:
+        """What is wrong with the runs, in sentences."""
+        best, table = self.best, self.discrepancy or learnt()
+        alone = deciding_run(best)
+        high = too_high(self.points, self.weights, self.held_back, table)
+        return (
+            *data_warnings(self.points),
+            *best.warnings,
+            *far_off(best),
+            *([alone] if alone else []),
+            *(high or drifting(self.weights, self.held_back, table)),
+            *self.growth.warnings,
+        )
 
     def predict(self, at: Mapping[str, Numbers], *, noise: bool = True) -> tuple[Prediction, ...]:
         """Forecasts of the loss of one run at each of m settings.
@@ -197,22 +227,9 @@ def fit_laws(
     held = tuple(held_back(runs, chosen, seed, reading))
     prior = log_prior(members, curves=curves, near_zero=near_zero(runs))
     weights, share = weigh(prior, held, table or learnt())
-    fitted = points.even().nearer(reading.near)
-    fits = tuple(with_errors(fit(fitted, m.form), m.draws) for m in members)
     noise = float(weights @ [np.median(m.draws.noise_sd) for m in members])
-    best = fits[int(weights.argmax())]
-    alone = deciding_run(best)
-    high = too_high(runs, weights, held, table or learnt())
-    said = (
-        *data_warnings(runs),
-        *best.warnings,
-        *far_off(best),
-        *([alone] if alone else []),
-        *high,
-        *([] if high else drifting(weights, held, table or learnt())),
-        *growth.warnings,
-    )
-    return Laws(runs, members, prior, weights, fits, table, share, noise, said, held, growth)
+    for_fits = points.even().nearer(reading.near)
+    return Laws(runs, members, prior, weights, table, share, noise, held, for_fits, growth)
 
 
 def _table(discrepancy: Discrepancy | str | None, forms: Sequence[Form]) -> Discrepancy | None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -65,10 +66,7 @@ class Problem:
 
     def columns(self, z: Floats, inputs: Mapping[str, Floats] | None = None) -> Floats:
         """The terms at the runs (or at `inputs`), relative to the middle, [b, n, k]."""
-        at = self.inputs if inputs is None else inputs
-        there = self._seen(
-            {name: np.append(at[name], self.middle[name]) for name in self.form.inputs}
-        )
+        there = self._here if inputs is None else self._with_middle(inputs)
         size = next(iter(there.values())).size
         terms = np.empty((len(z), size, len(self.form.terms)))
         with np.errstate(over="ignore", under="ignore"):
@@ -84,6 +82,16 @@ class Problem:
         one = [np.broadcast_to(term, (len(z), 1))[:, 0] for term in terms]
         units: Floats = self.level / np.stack(one, axis=1)
         return units
+
+    @cached_property
+    def _here(self) -> Mapping[str, Floats]:
+        return self._with_middle(self.inputs)
+
+    def _with_middle(self, at: Mapping[str, Floats]) -> Mapping[str, Floats]:
+        """What the basis is taken at: the inputs, and their middle behind them."""
+        return self._seen(
+            {name: np.append(at[name], self.middle[name]) for name in self.form.inputs}
+        )
 
     def _seen(self, inputs: Mapping[str, Floats]) -> Mapping[str, Floats]:
         """The inputs as the form's basis takes them."""

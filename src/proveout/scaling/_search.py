@@ -15,6 +15,7 @@ import numpy as np
 
 from proveout.scaling._checks import Floats
 from proveout.scaling._projection import Problem, project
+from proveout.scaling._sobol import Sobol
 
 _SWEEP = (128, 1024, 2048, 4096)  # parameter vectors tried first, for 1, 2, 3 and 4 or more
 _STARTS = 8
@@ -81,9 +82,7 @@ def sweep(problem: Problem, weight: Floats, *, starts: int = _STARTS, seed: int 
     q = len(problem.form.parameters)
     size = _SWEEP[min(q, 4) - 1]
     reach = np.array([p.reach for p in problem.form.parameters])
-    from scipy.stats import qmc  # not at import: it takes a while
-
-    uniform = qmc.Sobol(q, seed=seed).random(size)
+    uniform = Sobol(q, np.random.default_rng(seed)).random(size)
     z = (2 * uniform - 1) * reach * 0.9
     found = project(problem, z, weight)
     order = np.argsort(found.misfit)
@@ -130,15 +129,16 @@ def linearise(problem: Problem, at: Floats) -> tuple[Floats, Floats]:
     """The residuals [b, n] and their derivatives [b, n, k + q]."""
     k = len(problem.form.terms)
     shares, z = np.exp(at[:, :k]), at[:, k:]
-    columns = problem.columns(z)
+    moves = _STEP * np.vstack([np.zeros(z.shape[1]), np.eye(z.shape[1])])
+    columns, *moved = problem.columns(np.concatenate(z + moves[:, None])).reshape(
+        len(moves), len(z), -1, k
+    )
     parts = columns * shares[:, None, :]
     law = parts.sum(axis=2)
     slope = np.empty((*law.shape, at.shape[1]))
     slope[:, :, :k] = parts / law[:, :, None]
-    for j in range(z.shape[1]):
-        moved = z.copy()
-        moved[:, j] += _STEP
-        change = (problem.columns(moved) - columns) @ shares[:, :, None]
+    for j, there in enumerate(moved):
+        change = (there - columns) @ shares[:, :, None]
         slope[:, :, k + j] = change[:, :, 0] / law / _STEP
     residual = np.log(law * problem.level) - problem.log_loss
     return residual, slope

@@ -9,7 +9,6 @@ from itertools import pairwise
 
 from proveout.ideas import Idea
 from proveout.ledger import History, TrialRecord, Verdict
-from proveout.report import in_own_sense
 from proveout.study import Study, Value
 from proveout.trackers._tracker import Run, StudyCard, Summary
 from proveout.trials import Curve, clean, trial_curve
@@ -138,6 +137,8 @@ def thinned(curve: Curve, most: int) -> Curve:
 
 def describe_summary(study: Study, history: History, at: float) -> Summary:
     """The budget and the table of verdicts, from the ones last put on record."""
+    from proveout.report import in_own_sense  # not at import: most studies have no tracker
+
     shown = in_own_sense(study, history)
     verdicts = shown.verdicts.verdicts if shown.verdicts else ()
     states = [record.state for record in history.trials.values()]

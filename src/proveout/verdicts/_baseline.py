@@ -102,10 +102,11 @@ def _formula(laws: Laws) -> str:
     if not _falls(laws):
         return "no fall of the loss yet"
     if scales < _LEAST_SCALES:
-        return f"{laws.best.form.formula} (too few scales)"
-    fixed = [(w, fit) for w, fit in zip(laws.weights, laws.fits, strict=True)
-             if len(fit.parameters) <= scales]  # fmt: skip
-    return _in_numbers(max(fixed, key=lambda each: each[0])[1])
+        likeliest = laws.members[int(laws.weights.argmax())]
+        return f"{likeliest.form.formula} (too few scales)"
+    forms = [member.form for member in laws.members]
+    fixed = [k for k, form in enumerate(forms) if len(form.terms) + len(form.parameters) <= scales]
+    return _in_numbers(laws.fit_of(max(fixed, key=lambda k: laws.weights[k])))
 
 
 def _in_numbers(fit: Fit) -> str:

@@ -15,7 +15,8 @@ from tiny.model import Model
 def main() -> None:
     config = read_config()
     rng = np.random.default_rng(config["seed"])
-    data = np.load(config["data"]["file"])
+    with np.load(config["data"]["file"]) as data:
+        x, y = data["x"], data["y"]
     model = Model(config["model"]["features"], config["model"]["scale"])
     out = Path(config["output"])
     out.mkdir(parents=True, exist_ok=True)
@@ -23,8 +24,8 @@ def main() -> None:
         log = csv.writer(file)
         log.writerow(["step", "train_loss"])
         for step in range(1, config["train"]["steps"] + 1):
-            chosen = rng.integers(0, len(data["x"]), config["train"]["batch"])
-            loss = model.step(data["x"][chosen], data["y"][chosen], config["train"]["lr"])
+            chosen = rng.integers(0, len(x), config["train"]["batch"])
+            loss = model.step(x[chosen], y[chosen], config["train"]["lr"])
             log.writerow([step, loss])
     np.savez(out / "model.npz", weights=model.weights, scale=model.scale)
 
