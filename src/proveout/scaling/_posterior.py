@@ -14,14 +14,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from proveout.scaling._checks import Floats
 from proveout.scaling._projection import Problem, Projected, project
 from proveout.scaling._search import Loss, descend, sweep
-from proveout.scaling._sobol import Sobol
+
+if TYPE_CHECKING:
+    from scipy.stats import qmc
 
 _FIRST = (256, 1024, 2048, 4096)  # draws from the prior, for 1, 2, 3 and 4 or more parameters
 _ROUND, _ROUNDS = 512, 4
@@ -73,10 +75,11 @@ def draw_laws(problem: Problem, *, seed: int = 0, series: bool = False) -> Draws
         seed: draws are the same for the same seed.
     """
     from scipy import special  # not at import: it takes a while
+    from scipy.stats import qmc
 
     random = np.random.default_rng(seed)
     q = len(problem.form.parameters)
-    sampler = Sobol(q, random.spawn(1)[0])
+    sampler = qmc.Sobol(q, seed=random)
     first = _FIRST[min(q, 4) - 1]
     edge = special.ndtr(-_reach(problem))
     z = special.ndtri(edge + (1 - 2 * edge) * sampler.random(first))
@@ -206,7 +209,7 @@ def _adapt(sample: _Sample, target: Floats, parts: list[_Component]) -> _Compone
     return _Component(_ROUND, mean, root)
 
 
-def _draw_t(part: _Component, q: int, sampler: Sobol, problem: Problem) -> Floats:
+def _draw_t(part: _Component, q: int, sampler: qmc.Sobol, problem: Problem) -> Floats:
     from scipy import special  # not at import: it takes a while
 
     assert part.mean is not None and part.root is not None

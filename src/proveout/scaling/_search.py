@@ -15,7 +15,6 @@ import numpy as np
 
 from proveout.scaling._checks import Floats
 from proveout.scaling._projection import Problem, project
-from proveout.scaling._sobol import Sobol
 
 _SWEEP = (128, 1024, 2048, 4096)  # parameter vectors tried first, for 1, 2, 3 and 4 or more
 _STARTS = 8
@@ -82,7 +81,9 @@ def sweep(problem: Problem, weight: Floats, *, starts: int = _STARTS, seed: int 
     q = len(problem.form.parameters)
     size = _SWEEP[min(q, 4) - 1]
     reach = np.array([p.reach for p in problem.form.parameters])
-    uniform = Sobol(q, np.random.default_rng(seed)).random(size)
+    from scipy.stats import qmc  # not at import: it takes a while
+
+    uniform = qmc.Sobol(q, seed=seed).random(size)
     z = (2 * uniform - 1) * reach * 0.9
     found = project(problem, z, weight)
     order = np.argsort(found.misfit)
