@@ -3,17 +3,20 @@ from __future__ import annotations
 import json
 import os
 import random
+import select
 import signal
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import pytest
 
 from proveout.errors import LauncherDied
 from proveout.runners import LocalRunner, usable_cores
+from proveout.sandbox import Launcher
 from proveout.trials import Exit
 from tests.runners.conftest import PATH, MakeJob, collect
 
@@ -145,11 +148,38 @@ def test_interruptions_lose_no_exit_and_start_no_job_twice(
             except Interruption:
                 interruptions += 1
     finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)  # else it would end whoever runs the tests
         signal.signal(signal.SIGALRM, before)
     assert interruptions > 10
     assert sorted(exit_.job for exit_ in exits) == sorted(job.id for job in jobs)
     ran = [file.read_text() for job in jobs for file in job.directory.glob("*.ran")]
     assert ran == ["x"] * len(jobs)
+
+
+@pytest.mark.parametrize("where", ["before it is understood", "before it is kept"])
+def test_an_exit_that_has_come_is_not_waited_for(
+    local: LocalRunner, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """Its bytes have been taken when an interruption strikes: nothing more comes of that job."""
+    owner, name = (Launcher, "_read") if where.endswith("understood") else (LocalRunner, "_take_in")
+    goes_on = getattr(owner, name)
+
+    def interrupted(its: Any) -> None:
+        if its._ended if isinstance(its, LocalRunner) else b'"exit"' in b"".join(its._chunks):
+            raise Interruption
+        goes_on(its)
+
+    local.submit(make_job("job", "pass"))
+    with monkeypatch.context() as patched:
+        patched.setattr(owner, name, interrupted)
+        with pytest.raises(Interruption):
+            local.poll(None)
+
+    def nothing_comes(*_: object) -> None:
+        pytest.fail("it waits for what it has")
+
+    monkeypatch.setattr(select, "poll", nothing_comes)
+    assert [exit_.job for exit_ in local.poll(None)] == ["job"]
 
 
 CONTROLLER = """

@@ -93,6 +93,7 @@ class LocalRunner(Runner):
 
     def poll(self, timeout_seconds: float | None) -> list[Exit]:
         """As in Runner. A Ctrl-C, wherever it strikes, loses no exit and starts no job twice."""
+        self._take_in()  # what an interrupted call has left, for which nobody should wait
         if not self._exits:
             self._fill_slots()
         if self._started and not self._exits:

@@ -99,7 +99,7 @@ class Launcher:
         self._shown: tuple[str, ...] = ()
         self._hides = tuple(hides)
         self._hidden: tuple[str, ...] = ()
-        self._chunks: list[bytes] = []
+        self._chunks: list[bytes] = [b""]
         self._exits: list[ProcessExit] = []
         self._outbox = b""
         self._sent: list[int] = []
@@ -292,6 +292,9 @@ class Launcher:
     def _exchange(self, timeout_seconds: float | None) -> None:
         """Wait for the launcher, then take what it says and give what it takes."""
         connection = self._connection()
+        if len(self._chunks) > 1:  # an interruption came before they were read
+            self._read()
+            return
         unsent = self._unsent()
         waiting = select.poll()
         waiting.register(connection, select.POLLIN | (select.POLLOUT if unsent else 0))
@@ -314,7 +317,11 @@ class Launcher:
         # One call in C takes the bytes and keeps them: between two statements a signal handler
         # could raise, and the bytes would be in nobody's hands.
         self._chunks.extend(map(connection.recv, repeat(_CHUNK_BYTES, 1)))
-        closed = self._chunks[-1] == b""
+        self._read()
+
+    def _read(self) -> None:
+        """Understand what has come. Interrupted, it is done again from the start."""
+        closed = b"" in self._chunks[1:]
         *lines, rest = b"".join(self._chunks).split(b"\n")
         messages: list[dict[str, Any]] = [json.loads(text) for text in lines]
         ended = [read_exit(message) for message in messages if message["kind"] == "exit"]
