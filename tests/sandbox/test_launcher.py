@@ -55,7 +55,7 @@ def test_it_can_be_waited_for_beside_other_things(bench: Bench) -> None:
 def test_a_module_that_starts_threads_is_not_preloaded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("proveout.sandbox._launcher._KEPT_VARIABLES", ("PYTHONPATH",))
+    monkeypatch.setattr("proveout.sandbox._environment._KEPT_VARIABLES", ("PYTHONPATH",))
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     source = "import threading, time\nthreading.Thread(target=time.sleep, args=(600,)).start()\n"
     (tmp_path / "starts_threads.py").write_text(source)

@@ -18,9 +18,9 @@ from itertools import repeat
 from pathlib import Path
 from typing import IO, Any, Self
 
-from proveout.errors import EnvironmentFailure, LauncherDied, UserError
+from proveout.errors import EnvironmentFailure, LauncherDied
+from proveout.sandbox._environment import highest_from_outside, launcher_environment
 from proveout.sandbox._records import (
-    LEVELS,
     Attempt,
     Level,
     ProcessExit,
@@ -35,40 +35,7 @@ from proveout.sandbox._records import (
 _CHUNK_BYTES = 1 << 16
 _CLOSE_SECONDS = 10.0
 _STDERR_TAIL_BYTES = 2000
-HIGHEST_VARIABLE = "PROVEOUT_HIGHEST_ISOLATION"
 _SERVE = Path(__file__).with_name("_serve.py")
-
-_KEPT_VARIABLES = ("PATH", "HOME", "TMPDIR", "LANG", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
-_KEPT_PREFIXES = ("LC_", "CUDA_", "NVIDIA_", "HIP_", "ROCR_")
-
-
-def launcher_environment() -> dict[str, str]:
-    """What the launcher may know: its forks can read this, so it holds no key and no secret."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if name in _KEPT_VARIABLES or name.startswith(_KEPT_PREFIXES)
-    }
-    return {
-        **kept,
-        "PYTHONHASHSEED": "0",
-        # NumPy's and MKL's thread pools start at import and would not survive a fork.
-        "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-        "MKL_NUM_THREADS": "1",
-        # Asking whether there is a GPU must not make a CUDA context.
-        "PYTORCH_NVML_BASED_CUDA_CHECK": "1",
-        # Memory in huge pages makes forks cheaper (glibc 2.35; see _linux.use_huge_pages).
-        "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
-    }
-
-
-def _highest_from_outside() -> Level:
-    """Somebody who wants to see a lower level at work may ask for it in the environment."""
-    asked = os.environ.get(HIGHEST_VARIABLE, "A")
-    if asked not in LEVELS:
-        raise UserError(f"{HIGHEST_VARIABLE} is {asked!r}; allowed: {', '.join(LEVELS)}")
-    return asked
 
 
 class Launcher:
@@ -89,7 +56,7 @@ class Launcher:
         the system and the interpreter, which it otherwise can.
         """
         self._preload = tuple(preload)
-        self._highest = worse(highest, _highest_from_outside())
+        self._highest = worse(highest, highest_from_outside())
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
         self._stderr: IO[bytes] | None = None
