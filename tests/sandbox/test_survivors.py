@@ -25,8 +25,11 @@ DAEMON = """
         if os.fork():
             return
         os.setsid()
+        middle = os.getpid()
         if os.fork():
             os._exit(0)
+        while os.getppid() == middle:  # else that one may be counted too
+            time.sleep(0.001)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
         with open(f"{name}.tmp", "w") as file:
