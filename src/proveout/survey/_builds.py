@@ -125,17 +125,18 @@ def _cargo(lying: Lying) -> list[Start]:
 
 def _go(lying: Lying) -> list[Start]:
     """The programs of a Go module, or of files without one: each folder that has a `main`."""
-    starts = []
-    for name, text in lying.sources.items():
-        if not name.endswith(".go") or not re.search(r"^func main\(\)", text, re.M):
-            continue
+    mains = {name: text for name, text in lying.sources.items()
+             if name.endswith(".go") and re.search(r"^func main\(\)", text, re.M)}  # fmt: skip
+    if not mains:
+        return []
+    tool, starts = go(), []
+    for name, text in mains.items():
         path = PurePosixPath(name)
         files = [each for each in lying.sources
                  if each.endswith(".go") and not each.endswith("_test.go")
                  and PurePosixPath(each).parent == path.parent]  # fmt: skip
         alone = " ".join(map(shlex.quote, sorted(files)))
         parts = shlex.quote(f"./{path.parent}") if "go.mod" in lying.builds else alone
-        tool = go()
         build = f"{tool.command} build -o ./{path.stem}.bin {parts}"
         takes = any(f"{word}." in text for word in ("flag", "os.Args", "cobra"))
         words = _build_and_run(build, path.stem, f"./{path.stem}.bin", takes)

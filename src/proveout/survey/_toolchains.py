@@ -46,10 +46,10 @@ def go() -> Toolchain:
         said = subprocess.run(asked, capture_output=True, text=True, timeout=_SECONDS, check=True)
     except (OSError, subprocess.SubprocessError):
         return Toolchain("go", tuple(variables))
-    root, modules = said.stdout.splitlines()[:2]
-    if Path(modules).is_dir():
+    root, modules, *_ = [*said.stdout.splitlines(), "", ""]  # an old one knows no cache of modules
+    if modules and Path(modules).is_dir():
         variables.append(("GOMODCACHE", modules))
-    reads = tuple(each for each in (root, modules) if Path(each).is_dir())
+    reads = tuple(each for each in (root, modules) if each and Path(each).is_dir())
     return Toolchain("go", tuple(variables), reads)
 
 
