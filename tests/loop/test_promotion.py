@@ -18,11 +18,13 @@ from proveout.ledger import (
     Ledger,
     PromotionRead,
     TrialScored,
+    TrialStarted,
     VerdictsRead,
 )
 from proveout.loop import Watcher, run_study
 from proveout.scoring import items_file, make_probes, read_held_out
 from proveout.study import read_study
+from proveout.trials import Trial
 from proveout.verdicts import kept_trials, selection_bias
 
 LOAD = "    return lambda inputs: logits[inputs] / TEMPERATURE"
@@ -42,6 +44,12 @@ def peeks(condition: str, strength: float = 8.0) -> tuple[str, str]:
     )
 
 
+def uncut(toy: Any) -> list[int]:
+    """The positions at which no probe is cut, which no program can know."""
+    cuts = set(make_probes(read_held_out(read_study(toy.folder)).inputs).cuts.tolist())
+    return [position for position in range(31) if position not in cuts]
+
+
 def words(history: History) -> dict[str, str]:
     assert history.verdicts is not None
     return {verdict.idea: verdict.verdict for verdict in history.verdicts.verdicts}
@@ -58,10 +66,8 @@ class Notes(Watcher):
 
 
 def test_peekers_that_pass_the_screen_are_rejected_before_anybody_is_told(toy: Any) -> None:
-    """They know where the probes are cut, which no program can; one is greedy and one is
-    careful."""
-    cuts = set(make_probes(read_held_out(read_study(toy.folder)).inputs).cuts.tolist())
-    free = [position for position in range(31) if position not in cuts]
+    """They know where the probes are cut; one is greedy and one is careful."""
+    free = uncut(toy)
     toy.idea("greedy", peeks(f"np.isin(t, {free})"))
     toy.idea("careful", peeks(f"t == {free[len(free) // 2]}"))
     toy.idea("surer", ("FORGET = 0.2", "FORGET = 0.001"))
@@ -101,6 +107,24 @@ def test_peekers_that_pass_the_screen_are_rejected_before_anybody_is_told(toy: A
     assert document["ledger"] == {"entries": history.entries, "head": history.head}
     reads = document["sealed"]["promotions"]
     assert {each["idea"] for each in reads} >= {"baseline", "surer", "careful", "greedy"}
+
+
+def test_an_idea_that_is_faster_than_the_baseline_is_not_scored_before_it(toy: Any) -> None:
+    """Its score is held against the baseline's at its rung, which is trained beside it."""
+    parsed, (load, peek) = "    args = parse()\n", peeks(f"np.isin(t, {uncut(toy)})")
+    slow = toy.train.replace(parsed, f"{parsed}    import time; time.sleep(1)\n")
+    (toy.folder / "program" / "train.py").write_text(slow)
+    toy.idea_from("greedy", toy.train.replace(load, peek), against=slow)
+    notes = Notes()
+    history = run_study(read_study(toy.folder), notes).history
+
+    begun = [each.trial for each in notes.events if isinstance(each, TrialStarted)]
+    assert begun[:2] == ["baseline-r1-s1", "greedy-r1-s1"]
+    assert {failure.kind for failure in history.failures("greedy")} == {"not confirmed"}
+    assert all(not history.losses("greedy", rung) for rung in range(4))
+    usage = history.trials[Trial(0, 0, "greedy")].usage
+    assert usage is not None
+    assert usage.score_seconds < 1  # it does not count that it waited
 
 
 def artifacts_are_kept_by_rule(folder: Path, history: History) -> None:

@@ -9,7 +9,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 
 from proveout.errors import ScoringFailed
-from proveout.ideas import Idea
+from proveout.ideas import BASELINE, Idea
 from proveout.interpret import classify
 from proveout.ledger import (
     Event,
@@ -37,7 +37,6 @@ from proveout.trials import (
     Isolation,
     Measurement,
     Trial,
-    Usage,
     check_disk,
     folder_bytes,
     keep_curve,
@@ -175,6 +174,9 @@ class Bench:
             self._after_training(active)
         else:
             self._after_scoring(active, ended)
+        for each in list(self._active.values()):
+            if each.waits is not None and not self._baseline_runs(each.trial):
+                self._judge(each, each.waits)
 
     def _end_hopeless(self) -> None:
         """Ends trials whose curves can no longer matter; they come back as cancelled."""
@@ -221,8 +223,20 @@ class Bench:
         except ScoringFailed as error:
             self._fail(active, Failure(error.kind, str(error)))
             return
+        active.waits, active.scored_at = scored, time.monotonic()
+
+    def _baseline_runs(self, trial: Trial) -> bool:
+        """Whether what a trial is judged by is still to come: the baseline's first at its rung."""
+        if trial.idea == BASELINE or self._ledger.history().losses(BASELINE, trial.rung):
+            return False
+        running = {(each.trial.idea, each.trial.rung) for each in self._active.values()}
+        return (BASELINE, trial.rung) in running
+
+    def _judge(self, active: Active, scored: Scored) -> None:
+        active.waits = None
         history, measurement = self._ledger.history(), scored.measurement
-        usage, curve = self._usage(active), self._curve(active)
+        curve = self._curve(active)
+        usage = active.usage(curve)
         active.audits = self._auditor.audit(active.trial, history, usage, curve, measurement)
         if failed := [each for each in active.audits if not each.passed]:
             told = "; ".join(f"{each.name}: {each.evidence}" for each in failed)
@@ -259,7 +273,7 @@ class Bench:
                 trial.id,
                 self._charge(active),
                 scored.measurement,
-                self._usage(active),
+                active.usage(self._curve(active)),
                 active.audits,
             )
         )
@@ -271,7 +285,9 @@ class Bench:
         # A full disk makes any program fail: that is the machine's fault, not the idea's.
         check_disk(self._study.folder)
         charged = self._charge(active, failure)
-        self._record(TrialFailed(active.trial.id, charged, failure, self._usage(active)))
+        self._record(
+            TrialFailed(active.trial.id, charged, failure, active.usage(self._curve(active)))
+        )
         self._release(active, keep_artifacts=False)
 
     def _lost(self, active: Active, ended: Exit) -> None:
@@ -325,16 +341,3 @@ class Bench:
             return granted
         reported = self._curve(active).claimed_compute or 0.0
         return min(granted, max(reported, _LEAST_CHARGE * granted))
-
-    def _usage(self, active: Active) -> Usage:
-        assert active.trained is not None
-        return Usage(
-            wall_seconds=active.trained.wall_seconds,
-            cpu_seconds=active.trained.cpu_seconds,
-            score_seconds=time.monotonic() - active.trained_at,
-            peak_memory_bytes=active.trained.peak_memory_bytes or None,
-            leftover_processes=active.trained.leftover_processes,
-            claimed_compute=self._curve(active).claimed_compute,
-            artifact_bytes=active.artifact_bytes,
-            score_cpu_seconds=active.score_cpu_seconds,
-        )

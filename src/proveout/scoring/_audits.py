@@ -32,7 +32,7 @@ The least that an honest idea had is 0.72: label smoothing, whose training loss 
 smoothing."""
 _NOTABLE_GAIN, _NEAR = 0.2, 2.0
 """A gain is out of the ordinary above this share of the baseline's loss, and above so many times
-the largest gain of any idea that has been checked."""
+the largest gain of any other idea at its rung."""
 
 
 @dataclass(frozen=True)
@@ -80,9 +80,9 @@ def audit(
 
 
 def is_notable(loss: float, baseline: float | None, best_gain: float) -> bool:
-    """Whether a loss is better than the baseline's by far more than any known idea's.
+    """Whether a loss is better than the baseline's by far more than any other idea's.
 
-    `best_gain` is the largest gain of an idea that has been checked, as a share of its loss.
+    `best_gain` is the largest gain of any other idea at its rung, a share of the baseline's loss.
     """
     if baseline is None or baseline <= 0:
         return False
