@@ -2,31 +2,34 @@
 
     python benchmarks/evaluation.py [--sizes 2 6 12] [--items 256 2048] [--repeats 9] [--tiny]
 
-A model of the reference program is scored twice over, turn by turn: by the score server, as in a
+A model of the reference program is scored turn by turn in three ways: by the score server, as in a
 study (a copy of the program, a launch at this machine's isolation level, the model loaded, logits
-written and read, the softmax in the controller), and in one process that has imported everything,
-with the same functions on the same windows. Prints medians of processor time and the median ratio
-of pairs: of the whole, and of the evaluation alone, without the launch and the transfer of its
-logits, which are measured by themselves. The probes, one window in nine, are in both.
+written and read, the softmax in the controller); the same with a model that waits as long as the
+forward pass takes and answers with zeros, for what the launch and the transfer of the logits take;
+and in one process that has imported everything, with the same functions on the same windows. Prints
+medians of processor time and median ratios: of the whole, and of the evaluation alone. The probes,
+one window in nine, are in all of them.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import re
+import shutil
 import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from _parts import empty_job_seconds
 from rich.console import Console
 from rich.table import Table
 
+from proveout.errors import ScoringFailed
 from proveout.ideas import BASELINE
 from proveout.ledger import History, read_history
 from proveout.loop import hidden_patterns, modules_to_preload, run_study, start_reference_study
@@ -39,6 +42,18 @@ from proveout.verdicts import Buy, Purchase, Stop, Wait
 STEPS_FLOPS = 3e8
 BATCH = 32  # as the score server is asked
 TRIAL = Trial(0, 0, BASELINE)
+
+
+class Spent(NamedTuple):
+    """Processor seconds of a scoring."""
+
+    job: float
+    controller: float
+
+    @property
+    def total(self) -> float:
+        """Of both."""
+        return self.job + self.controller
 
 
 def trained(folder: Path, size: int, items: int) -> Study:
@@ -65,18 +80,19 @@ def trained(folder: Path, size: int, items: int) -> Study:
     return study
 
 
-def by_the_server(study: Study, runner: LocalRunner, tree: Path) -> Callable[[], float]:
+def by_the_server(study: Study, runner: LocalRunner, tree: Path) -> Callable[[], Spent]:
     """Scores the trial as the loop does, and says what processor time that took."""
     evaluator = LanguageModelEvaluator(study)
 
-    def score() -> float:
+    def score() -> Spent:
         own = time.process_time()
         runner.submit(evaluator.job(TRIAL, tree, None))
         ended: list[Exit] = []
         while not ended:
             ended = runner.poll(None)
-        evaluator.measure(TRIAL, ended[0], ended[0])
-        return time.process_time() - own + ended[0].cpu_seconds
+        with contextlib.suppress(ScoringFailed):  # zeros are no predictions, but they are read
+            evaluator.measure(TRIAL, ended[0], ended[0])
+        return Spent(ended[0].cpu_seconds, time.process_time() - own)
 
     return score
 
@@ -117,19 +133,19 @@ def _module(file: Path) -> Any:
     return module
 
 
-def transfer_seconds(folder: Path, windows: int, context: int) -> float:
-    """Processor time of writing, reading and removing the logits of so many windows."""
-    batch = np.ones((BATCH, context, 256), dtype=np.float32)
-    file, read = folder / "logits", np.empty_like(batch)
-    own = time.process_time()
-    with file.open("wb") as reply:
-        for _ in range(0, windows, BATCH):
-            reply.write(batch.data)
-    with file.open("rb", buffering=0) as reply:
-        while reply.readinto(read.data.cast("B")):
-            pass
-    file.unlink()
-    return time.process_time() - own
+def answering_at_once(study: Study, tree: Path, copy: Path, seconds: float) -> Path:
+    """A copy of the program whose model waits so long for each batch, and answers with zeros."""
+    shutil.copytree(tree, copy)
+    file, _, function = score_of(study).serve.partition(":")
+    with (copy / file).open("a", encoding="utf-8") as program:
+        program.write(
+            f"\n\ndef {function}(out):\n"
+            "    import time\n\n"
+            "    import numpy\n\n"
+            f"    logits = numpy.zeros(({BATCH}, {score_of(study).context}, 256), numpy.float32)\n"
+            f"    return lambda inputs: time.sleep({seconds}) or logits[: len(inputs)]\n"
+        )
+    return copy
 
 
 def compare(size: int, items: int, repeats: int) -> tuple[str, ...]:
@@ -138,22 +154,22 @@ def compare(size: int, items: int, repeats: int) -> tuple[str, ...]:
         study = trained(Path(place) / "study", size, items)
         assert read_history(study.folder).trials[TRIAL].measurement is not None, "it was not scored"
         tree = study.folder / "program"
+        own = in_one_process(study, tree)
+        own()  # what only the first does
+        pace = own() / (items / BATCH)
+        empty = answering_at_once(study, tree, Path(place) / "empty", pace)
         preload, hidden = modules_to_preload(study), hidden_patterns(study)
         with LocalRunner(1, preload, hidden) as runner:
-            served, own = by_the_server(study, runner, tree), in_one_process(study, tree)
-            served(), own()  # what only the first does
-            pairs = [(served(), own()) for _ in range(repeats)]
-            launch = empty_job_seconds(runner)
-        transfers = [
-            transfer_seconds(study.folder, items + items // 8, score_of(study).context)
-            for _ in range(repeats)
-        ]
-    transfer = statistics.median(transfers)
-    whole = statistics.median(one / other for one, other in pairs)
-    alone = statistics.median((one - launch - transfer) / other for one, other in pairs)
-    middles = [statistics.median(each) for each in zip(*pairs, strict=True)]
-    told = [1e3 * seconds for seconds in (middles[0], launch, transfer, middles[1])]
-    return f"{size}", f"{items}", *(f"{each:.1f}" for each in told), f"{whole:.2f}", f"{alone:.2f}"
+            served, moved = by_the_server(study, runner, tree), by_the_server(study, runner, empty)
+            served(), moved()
+            turns = [(served(), moved(), own()) for _ in range(repeats)]
+    rows = [
+        (one.total, two.job, other, one.total / other, (one.total - two.job) / other)
+        for one, two, other in turns
+    ]
+    *seconds, whole, alone = (statistics.median(each) for each in zip(*rows, strict=True))
+    told = [f"{1e3 * each:.1f}" for each in seconds]
+    return f"{size}", f"{items}", *told, f"{whole:.2f}", f"{alone:.2f}"
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -165,7 +181,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--tiny", action="store_true", help="to see it run")
     asked = parser.parse_args(argv)
     cases = [(2, 32)] if asked.tiny else [(s, i) for s in asked.sizes for i in asked.items]
-    table = Table("size", "windows", "by the server", "launch", "transfer", "in process", "whole",
+    table = Table("size", "windows", "by the server", "launch and transfer", "in process", "whole",
                   "evaluation alone", title="scoring one trial, core-ms and ratios")  # fmt: skip
     for size, items in cases:
         table.add_row(*compare(size, items, 1 if asked.tiny else asked.repeats))
