@@ -14,6 +14,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from proveout.trials import remove
+
 FOLDER = Path(__file__).parents[1] / "tests" / "redteam"
 sys.path.insert(0, str(FOLDER / "harness"))
 
@@ -58,6 +60,8 @@ def show(module: Any, level: str) -> None:
                 f"{believed(attack, usual)} | {here.level}: {got} |",
                 flush=True,
             )
+        for left in folder.iterdir():
+            remove(left)  # one attack leaves folders deeper than Python's own removal goes
 
 
 def believed(attack: Any, told: dict[str, Any]) -> str:
