@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
@@ -119,29 +119,43 @@ CROSSINGS = (
 )
 
 
-def show_reversals(source: Source, studies: int, budget: float) -> None:
+def show_reversals(source: Source, studies: int, budgets: Sequence[float]) -> None:
     """How many are called by the end of a study that never ran above a tenth of the target."""
-    title = (
-        f"{source.name}: reversals of at least {CROSSES:.1%} of the loss at both ends, called at a "
-        f"budget of {budget:g} runs at the ladder's top"
-    )
-    table = Table("policy", "kind", "called by its word", "or four to one, or kept so",
-                  "studies with all called", "decided rightly", title=title)  # fmt: skip
+    title = f"{source.name}: reversals of at least {CROSSES:.1%} of the loss at both ends"
+    table = Table("policy", "budget, top runs", "kind", "called by its word",
+                  "or four to one, or kept so", "studies with all called", "decided rightly",
+                  title=title)  # fmt: skip
     for entry in _entries(source.worlds.world(0, source.ideas), (OURS, "uniform with our belief")):
-        calls: dict[str, list[tuple[Flags, Flags, Flags]]] = defaultdict(list)
-        for study in range(studies):
-            world = source.worlds.world(study, source.ideas)
-            for crossing, told in _called(entry, world, budget, study).items():
-                calls[crossing].append(told)
-        for crossing, found in calls.items():
-            strict, lenient, right = (np.concatenate(each) for each in zip(*found, strict=True))
-            whole = [bool(each[1].all()) for each in found if each[1].size]
-            table.add_row(entry.label, crossing, _share(strict.sum(), strict.size),
-                          _share(lenient.sum(), lenient.size), _share(sum(whole), len(whole)),
-                          _share(right.sum(), right.size))  # fmt: skip
+        for budget in budgets:
+            for crossing, found in _calls(entry, source, studies, budget).items():
+                strict, lenient, right = (np.concatenate(each) for each in zip(*found, strict=True))
+                whole = [bool(each[1].all()) for each in found if each[1].size]
+                table.add_row(
+                    entry.label,
+                    f"{budget:g}",
+                    crossing,
+                    _share(strict.sum(), strict.size),
+                    _share(lenient.sum(), lenient.size),
+                    _share(sum(whole), len(whole)),
+                    _share(right.sum(), right.size),
+                )
     for entry in _entries(source.worlds.world(0, source.ideas), ("keep-if-better, rung 1",)):
-        table.add_row(entry.label, "both", "-", "-", "-", "none, by its rule")
+        table.add_row(entry.label, "any", "both", "-", "-", "-", "none, by its rule")
     Console(width=170).print(table)
+
+
+def _calls(
+    entry: Entry, source: Source, studies: int, budget: float
+) -> dict[str, list[tuple[Flags, Flags, Flags]]]:
+    """By kind, and of both kinds together: for each study what `_called` says of its ideas."""
+    calls: dict[str, list[tuple[Flags, Flags, Flags]]] = defaultdict(list)
+    for study in range(studies):
+        told = _called(entry, source.worlds.world(study, source.ideas), budget, study)
+        for crossing, each in told.items():
+            calls[crossing].append(each)
+        strict, lenient, right = (np.concatenate(each) for each in zip(*told.values(), strict=True))
+        calls["either"].append((strict, lenient, right))
+    return calls
 
 
 def _called(entry: Entry, world: World, budget: float, study: int

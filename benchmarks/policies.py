@@ -9,7 +9,8 @@ No trial costs more than a tenth of the target. Spends are told in runs at the l
 
 - false wins: ideas that change nothing, read after every trial: how many were ever said to hold;
 - regret: the share of the gain at the target that wrong keeps and wrong drops lose, against spend;
-- reversals: ideas that win small and lose large, and the opposite: how many are called at the end;
+- reversals: ideas that win small and lose large, and the opposite: how many are called at the
+  end, of three budgets;
 - calibration: what happens of the things that are given a probability, by thirds of the spend;
 - speed: the next trials of 1,000 ideas x 6 rungs x 8 seeds, and a replayed study of 30.
 
@@ -34,6 +35,8 @@ from proveout.errors import DataError
 from proveout.replay import Simulator, read_grid
 
 GRID = Path(__file__).parent / "grid" / "byte_lm.csv"
+BUDGET_FACTORS = (1, 3, 6)
+"""Reversals are counted at these multiples of the budget that is looked at."""
 WHAT = ("false-wins", "regret", "reversals", "calibration", "speed")
 
 
@@ -94,7 +97,8 @@ def main() -> None:
         if "regret" in arguments.only:
             regret(source, arguments)
         if "reversals" in arguments.only:
-            show_reversals(source, arguments.studies, arguments.budget)
+            budgets = [factor * arguments.budget for factor in BUDGET_FACTORS]
+            show_reversals(source, arguments.studies, budgets)
         if "calibration" in arguments.only:
             show_calibration(source, arguments.studies, arguments.budget)
     if "speed" in arguments.only:
