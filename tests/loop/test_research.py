@@ -197,8 +197,8 @@ def failed(toy_in: Any, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     toy = toy_in(tmp_path_factory.mktemp("failed") / "toy")
     for name, edit in FAILURES.items():
         toy.idea(name, edit)
-    toy.edit('wall_time = "20 s"', 'wall_time = "3 s"')
-    toy.edit('memory = "1 GB"', 'memory = "500 MB"')
+    toy.edit('wall_time = "20 s"', 'wall_time = "6 s"')
+    toy.edit('memory = "1 GB"', 'memory = "250 MB"')
     return run(toy)
 
 
