@@ -12,7 +12,7 @@ from proveout.replay import Played, Simulator, World, play
 from proveout.scaling import Information
 from proveout.verdicts import Board, Choice, InformationPolicy, Pick, believe_board
 from proveout.verdicts._calls import call_all
-from proveout.verdicts._worth import gain_by, regret, worth_now
+from proveout.verdicts._worth import at_stake, gain_by, regret, worth_now
 
 Array = npt.NDArray[np.float64]
 COMPUTE = np.array([1e10, 3e10, 1e11, 3e11])
@@ -317,6 +317,10 @@ def random_information(rng: np.random.Generator, ideas: int, kinds: int, rungs: 
     )  # fmt: skip
 
 
+def worth(information: Information) -> npt.NDArray[np.float64]:
+    return worth_now(information.weights, information.mean)
+
+
 def simulated_worth(
     information: Information, idea: int, rung: int, noise: float, draws: int = 50_000
 ) -> float:
@@ -344,8 +348,11 @@ class TestWorth:
         rng = np.random.default_rng(2)
         information = random_information(rng, 20, 3, 2)
         noise = 10 ** rng.uniform(-4, -1, (20, 2, 1))
-        gain, now = gain_by(information, noise), worth_now(information)
-        known = now + regret(information)
+        gain, now = (
+            gain_by(at_stake(information), noise),
+            worth(information),
+        )
+        known = now + regret(information)[0]
         off, gains = [], []
         for idea in range(20):
             for rung in range(2):
@@ -361,7 +368,7 @@ class TestWorth:
         """Gains count as far as they exceed the least that is worth having."""
         rng = np.random.default_rng(3)
         information = random_information(rng, 4, 3, 1)
-        for idea, lost in enumerate(regret(information, smallest)):
+        for idea, lost in enumerate(regret(information, (smallest,))[0]):
             kind = rng.choice(3, size=100_000, p=information.weights[idea])
             sd = np.sqrt(information.variance[idea, kind])
             gaps = information.mean[idea, kind] + sd * rng.normal(size=kind.size)
@@ -374,8 +381,11 @@ class TestWorth:
         rng = np.random.default_rng(4)
         information = random_information(rng, 60, 7, 4)
         noise = 10 ** rng.uniform(-8, 2, (60, 4, 3))
-        gain, now = gain_by(information, noise), worth_now(information)
-        ceiling = regret(information)
+        gain, now = (
+            gain_by(at_stake(information), noise),
+            worth(information),
+        )
+        ceiling = regret(information)[0]
         assert (gain >= 0).all()
         assert (ceiling >= 0).all()
         most = 1.1 * ceiling + 0.05 * (now + ceiling)
@@ -385,10 +395,10 @@ class TestWorth:
         rng = np.random.default_rng(5)
         information = random_information(rng, 40, 3, 2)
         grid = np.broadcast_to(10.0 ** np.array([-6, -3, -2, -1, 12]), (40, 2, 5))
-        gain = gain_by(information, grid)
+        gain = gain_by(at_stake(information), grid)
         assert (np.diff(gain.mean(axis=(0, 1))) < 0).all()
         # One by one, as far as five nodes tell.
-        scale = (worth_now(information) + regret(information))[:, None, None]
+        scale = (worth(information) + regret(information)[0])[:, None, None]
         assert (np.diff(gain, axis=2) < 0.2 * scale).all()
         assert gain[:, :, -1] == pytest.approx(np.zeros((40, 2)), abs=1e-6)
 
@@ -399,7 +409,7 @@ class TestWorth:
             np.full((1, 1, 1, 1), 0.09), np.full((1, 1, 1), 0.05),
         )  # fmt: skip
         moves = 0.05 / np.sqrt(0.09 + 0.01)
-        (gain,) = gain_by(information, np.full((1, 1, 1), 0.01)).ravel()
+        (gain,) = gain_by(at_stake(information), np.full((1, 1, 1), 0.01)).ravel()
         assert gain == pytest.approx(moves / np.sqrt(2 * np.pi), rel=0.2)
-        assert regret(information) == pytest.approx([0.2 / np.sqrt(2 * np.pi)])
-        assert worth_now(information).tolist() == [0.0]
+        assert regret(information)[0] == pytest.approx([0.2 / np.sqrt(2 * np.pi)])
+        assert worth(information).tolist() == [0.0]

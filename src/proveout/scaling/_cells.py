@@ -20,13 +20,15 @@ import numpy as np
 import numpy.typing as npt
 
 from proveout.scaling._checks import Floats
-from proveout.scaling._noise import pool_cells
+from proveout.scaling._noise import pool_cells, pool_rungs
 
 _RUN_SD = 0.006  # of one run, as a share of its loss, before any replicate is seen...
 _OWN_SHARE = 0.7  # ...and of that variance, what does not come from the seed's shared luck,
 _OWN_SHARE_DOF = 6.0  # ...as firmly as if learnt from so many pairs
 _TOLERANCE = 1e-3  # of pooled variances, which their own doubt exceeds by far
 _LEAST_OWN = 0.3  # an idea's own noise is no less than this share of the usual
+
+Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +60,7 @@ class Cells:
     baseline_variance: Floats
     own_share: float
     level: Floats
-    identical: npt.NDArray[np.bool_]
+    identical: Flags
 
     def variance_after(self, runs: Floats, baseline_runs: Floats) -> Floats:
         """The own variance if an idea had this many runs beside so many of the baseline."""
@@ -76,20 +78,21 @@ def own_variance(
     All arguments broadcast: numbers of runs, variances of one run's own noise, and how many seeds
     the two arms share: all of the arm that has fewer, by default.
     """
-    shared = np.minimum(runs, baseline_runs) if pairs is None else pairs
-    luck = baseline * (1 / own_share - 1)
     with np.errstate(divide="ignore", invalid="ignore"):
         # Where all of the idea's seeds are the baseline's, the best estimate's; else the means'.
-        within = (1 - own_share) * baseline * (1 / runs - 1 / baseline_runs)
-        apart = luck * (1 / runs + 1 / baseline_runs - 2 * shared / (runs * baseline_runs))
-        error = np.where(shared >= runs, within, apart)
-        total: Floats = run / runs + np.where(np.isfinite(error), np.maximum(error, 0.0), 0.0)
+        each, all_of_it = 1 / runs, 1 / baseline_runs
+        beyond = each - all_of_it
+        if pairs is None:
+            error = np.maximum(beyond, -beyond / own_share)
+        else:
+            apart = (each + all_of_it - 2 * pairs * each * all_of_it) / own_share
+            error = np.maximum(np.where(pairs >= runs, beyond, apart), 0.0)
+        unmatched = np.where(np.isfinite(error), error, 0.0)  # nothing without a baseline
+        total: Floats = run * each + (1 - own_share) * baseline * unmatched
     return np.where(runs > 0, total, np.inf)
 
 
-def measure_cells(
-    losses: Floats, *, paired: bool = True, teach: npt.NDArray[np.bool_] | None = None
-) -> Cells:
+def measure_cells(losses: Floats, *, paired: bool = True, teach: Flags | None = None) -> Cells:
     """Gaps and their variances from losses [A, R, S], the baseline first, NaN where there is none.
 
     Args:
@@ -104,42 +107,52 @@ def measure_cells(
         raise ValueError(f"losses must be [arms, rungs, seeds], got {losses.shape}")
     have = ~np.isnan(losses)
     filled = np.where(have, losses, 0.0)
-    runs = have.sum(axis=2).astype(float)
-    mean = np.divide(filled.sum(axis=2), runs, out=np.zeros_like(runs), where=runs > 0)
+    runs = _sums(have)
+    mean = _per(_sums(filled), runs)
     level = _level(mean, runs)
     both = have & have[0]
-    pairs = both.sum(axis=2).astype(float)
+    pairs = _sums(both)
     gaps = np.where(both, filled - filled[0], 0.0)
     told = np.ones_like(runs) if teach is None else teach.astype(float)
     noise = _Noise.learn(filled, have, mean, runs, gaps, both, pairs, level, told, paired)
-    baseline = (
-        _mean_over(filled[0], both, pairs) if paired else np.broadcast_to(mean[0], runs.shape)
-    )
-    nested = paired & (pairs == runs) & (runs > 0)
-    gap = np.where(nested, mean - baseline + noise.own_share * (baseline - mean[0]), mean - mean[0])
-    gap = np.where(runs[0] > 0, gap, mean - level)
+    measured, known = runs > 0, runs[0] > 0
+    gap = mean - np.where(known, mean[0], level)
+    if paired:
+        # The mean of the baseline's runs with the idea's seeds, less that of all of them.
+        apart = mean - _per(_sums(gaps), pairs) - mean[0]
+        nested = measured & (pairs == runs)
+        gap -= np.where(nested & known, (1 - noise.own_share) * apart, 0.0)
     with np.errstate(divide="ignore"):
-        shared = np.where(runs[0] > 0, noise.baseline / runs[0], np.inf)
+        shared = np.where(known, noise.baseline / runs[0], np.inf)
     variance = own_variance(
         runs, runs[0], noise.run, noise.baseline, noise.own_share, pairs if paired else None
     )
-    identical = (pairs > 0).any(axis=1) & ~gaps.any(axis=(1, 2)) & paired
-    gap = np.where((runs > 0) & ~identical[:, None], gap, 0.0)
+    identical: Flags = np.logical_and(pairs.any(axis=1), ~gaps.any(axis=(1, 2))) & paired
+    gap = np.where(measured & ~identical[:, None], gap, 0.0)
     return Cells(
         gap[1:], variance[1:], noise.dof[1:], shared, runs[1:], runs[0],
         noise.run[1:], noise.baseline, noise.own_share, level, identical[1:],
     )  # fmt: skip
 
 
-def _mean_over(losses: Floats, chosen: Floats, count: Floats) -> Floats:
-    total = np.where(chosen, losses, 0.0).sum(axis=2)
-    mean: Floats = np.divide(total, count, out=np.zeros_like(total), where=count > 0)
+def _sums(values: Floats | Flags) -> Floats:
+    """Over seeds: a product with ones, which takes short rows faster than a sum."""
+    sums: Floats = values @ np.ones(values.shape[2])
+    return sums
+
+
+def _per(total: Floats, count: Floats) -> Floats:
+    """The mean, 0 of nothing."""
+    mean: Floats = total / np.maximum(count, 1.0)
     return mean
 
 
 def _level(mean: Floats, runs: Floats) -> Floats:
     """The baseline's loss by rung; the arms' median where it is not measured, and the nearest
     rung's where nothing is."""
+    if (runs[0] > 0).all():
+        measured: Floats = mean[0].copy()
+        return measured
     level = np.where(runs[0] > 0, mean[0], np.nan)
     for rung in np.flatnonzero(np.isnan(level) & (runs > 0).any(axis=0)):
         level[rung] = np.median(mean[runs[:, rung] > 0, rung])
@@ -163,36 +176,44 @@ class _Noise:
 
     @classmethod
     def learn(
-        cls, filled: Floats, have: Floats, mean: Floats, runs: Floats, gaps: Floats, both: Floats,
+        cls, filled: Floats, have: Flags, mean: Floats, runs: Floats, gaps: Floats, both: Flags,
         pairs: Floats, level: Floats, told: Floats, paired: bool,
     ) -> _Noise:  # fmt: skip
         """From spreads within cells; what has no replicates yet leans on `_RUN_SD`."""
         least = (1e-9 * float(abs(filled).max(initial=1e-300))) ** 2
         guess = (_RUN_SD * np.maximum(abs(level), 1e-3 * abs(level).max())) ** 2
-        raw = np.where(have, filled - mean[:, :, None], 0.0)
-        raw_dof, raw_squares = told * np.maximum(runs - 1, 0), told * (raw**2).sum(axis=2)
-        whole = pool_cells(*_with_guess(raw_dof, raw_squares, guess), least, _TOLERANCE)
+        spread = told * np.maximum(runs - 1, 0), told * _squares(filled, have, mean)
         if not paired:
+            whole = pool_cells(*_with_guess(*spread, guess), least, _TOLERANCE)
             run, dof = whole.cell_sd[:-1] ** 2, whole.cell_dof[:-1]
             return cls(run, dof, whole.variance, 1.0)
-        apart = np.where(both, gaps - _mean_over(gaps, both, pairs)[:, :, None], 0.0)
-        dof, squares = told * np.maximum(pairs - 1, 0), told * (apart**2).sum(axis=2)
+        usual = pool_rungs(*_with_guess(*spread, guess), least, _TOLERANCE).variance
+        dof = told * np.maximum(pairs - 1, 0)
+        squares = told * _squares(gaps, both, _per(_sums(gaps), pairs))
         dof[0] = squares[0] = 0.0
         still = (dof > 0) & (squares == 0)  # identical runs teach nothing about noise
         dof = np.where(still, 0.0, dof)
         # Where seeds differ by much, pairs may too until they are seen not to: the share that is
         # believed of the one is what is believed of the other.
-        usual = 2 * _OWN_SHARE * whole.variance
-        pool = pool_cells(*_with_guess(dof, squares, usual), least, _TOLERANCE)
+        of_pairs = 2 * _OWN_SHARE * usual
+        pool = pool_cells(*_with_guess(dof, squares, of_pairs), least, _TOLERANCE)
         weight = dof.sum(axis=0)
-        own = weight @ (pool.variance / 2) + _OWN_SHARE_DOF * _OWN_SHARE * whole.variance.mean()
-        all_of_it = weight @ whole.variance + _OWN_SHARE_DOF * whole.variance.mean()
-        own_share = float(np.clip(own / all_of_it, 0.05, 1.0)) if all_of_it > 0 else 1.0
+        before = _OWN_SHARE_DOF * float(usual.sum()) / usual.size
+        own = float(weight @ (pool.variance / 2)) + _OWN_SHARE * before
+        all_of_it = float(weight @ usual) + before
+        own_share = min(max(own / all_of_it, 0.05), 1.0) if all_of_it > 0 else 1.0
         baseline = pool.variance / 2
         run = np.maximum(pool.cell_sd[:-1] ** 2 - baseline, _LEAST_OWN * baseline)
         return cls(run, pool.cell_dof[:-1], baseline, own_share)
 
 
+def _squares(values: Floats, have: Flags, mean: Floats) -> Floats:
+    """Sums over seeds of squares about the mean [A, R]."""
+    off = np.where(have, values - mean[:, :, None], 0.0)
+    squares: Floats = np.einsum("ars,ars->ar", off, off)
+    return squares
+
+
 def _with_guess(dof: Floats, squares: Floats, variance: Floats) -> tuple[Floats, Floats]:
     """One more row: the guess, as an idea with one dof at each rung."""
-    return np.vstack([dof, np.ones_like(variance)]), np.vstack([squares, variance])
+    return np.concatenate([dof, [np.ones_like(variance)]]), np.concatenate([squares, [variance]])

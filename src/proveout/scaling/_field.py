@@ -81,34 +81,45 @@ class GapField:
         gain = self._inverse @ cross  # [I, K, R, m]
         means = np.einsum("ikr,krm->ikm", self._solved, cross)
         explained = np.einsum("ikrm,krm->ikm", gain, cross)
-        variances = np.maximum(before - explained, 1e-12 * before) * self._surprise(there) ** 2
+        variances = np.maximum(before - explained, 1e-12 * before)
+        return self._at(there, means, variances, gain)
+
+    def _at(self, there: Floats, means: Floats, variances: Floats, gain: Floats) -> GapsAt:
+        """With the doubt of what no course foresees, and of the noise: `gain` [I, K, R, m] is what
+        each measured gap weighs."""
         noise = np.where(self._noise < _NOWHERE, self._noise, 0.0) / np.sqrt(self._dof)
         doubt = np.einsum("ir,ikrm->ikm", noise, gain**2)
+        variances = variances * self._surprise(there) ** 2
         dofs = np.full_like(variances, np.inf)
         np.divide(variances, doubt, out=dofs, where=doubt > 0)
-        return GapsAt(self.weights, means, variances, np.clip(dofs, 1.0, 1e4) ** 2)
+        return GapsAt(self.weights, means, variances, np.minimum(np.maximum(dofs, 1.0), 1e4) ** 2)
 
     def _surprise(self, there: Floats) -> Floats:
         """The factor on sds at computes [m]: 1 within the rungs, growing over half a decade."""
         outside = np.maximum(there - self._x.max(), self._x.min() - there)
-        factor: Floats = 1 + (self._beyond - 1) * np.clip(outside / _ALL_OF_IT, 0.0, 1.0)
+        share = np.minimum(np.maximum(outside / _ALL_OF_IT, 0.0), 1.0)
+        factor: Floats = 1 + (self._beyond - 1) * share
         return factor
 
     def information(self, log10_compute: float) -> Information:
         """What measurements at the rungs would tell of the gaps at a compute."""
-        there = np.array([log10_compute])
-        own, toward = self._kernel(self._x, self._x), self._kernel(self._x, there)[:, :, 0]
-        far = self._kernel(there, there)[:, 0, 0]
-        gain = self._inverse @ own  # [I, K, R, R]
-        told = (self._inverse @ toward[:, :, None])[..., 0]  # [I, K, R]
-        return Information(
-            self.weights,
-            np.einsum("ikr,kr->ik", self._solved, toward),
-            far - np.einsum("ikr,kr->ik", told, toward),
-            np.einsum("ikr,krs->iks", self._solved, own),
-            own - own @ gain,
-            toward - (toward[:, None, :] @ gain)[:, :, 0, :],
-        )
+        return self.outlook(log10_compute)[0]
+
+    def outlook(self, log10_compute: float) -> tuple[Information, GapsAt]:
+        """The same, and these gaps themselves."""
+        rungs = self._x.size
+        places = np.array([*self._x, log10_compute])
+        before = self._kernel(places, places)  # [K, R + 1, R + 1], of the rungs and the target
+        cross = before[:, :rungs]
+        gain = self._inverse @ cross  # [I, K, R, R + 1]
+        mean = np.einsum("ikr,krs->iks", self._solved, cross)
+        known = before - cross.swapaxes(1, 2) @ gain
+        variance = np.maximum(known[..., rungs:, rungs], 1e-12 * before[:, rungs:, rungs])
+        information = Information(
+            self.weights, mean[..., rungs], known[..., rungs, rungs], mean[..., :rungs],
+            known[..., :rungs, :rungs], known[..., :rungs, rungs],
+        )  # fmt: skip
+        return information, self._at(places[rungs:], mean[..., rungs:], variance, gain[..., rungs:])
 
     def draws(self, log10_compute: float, count: int, seed: int) -> Floats:
         """Gaps of all ideas at a compute drawn together, [count, I].
@@ -203,6 +214,8 @@ def _teachers(cells: Cells, teach: npt.NDArray[np.bool_] | None) -> npt.NDArray[
     """The ideas that the sizes' weights and the luck are learnt from: those measured most."""
     allowed = True if teach is None else teach
     measured = np.flatnonzero((cells.runs > 0).any(axis=1) & allowed)
+    if measured.size <= _LEARN_FROM:
+        return measured
     order = np.argsort(-(cells.runs[measured] > 0).sum(axis=1), kind="stable")
     return measured[order[:_LEARN_FROM]]
 
@@ -214,6 +227,7 @@ class _Learnt:
     kind_weights: Floats  # [K]
     precision: Floats  # [R, R]
     weighted: Floats  # [R], precision @ luck's negative: the common offset of the gaps
+    offset: Floats  # [R]
     own_precision: Floats  # [T, R, R]
     own_weighted: Floats  # [T, R]
 
@@ -222,26 +236,28 @@ class _Learnt:
         cls, gap: Floats, noise: Floats, shape: Floats, shared: Floats, weights: Floats
     ) -> _Learnt:
         """EM over `gap` [T, R] with `noise` [T, R, R], for prior covariances `shape` [K, R, R]."""
-        total, certain = shape + noise[:, None], _inverse(shared)
+        total = shape + noise[:, None]
         inverse, logdet = _inverse(total), np.linalg.slogdet(total)[1]
-        solved = (inverse @ gap[:, None, :, None])[..., 0]
-        constant = -((solved * gap[:, None, :]).sum(axis=2) + logdet) / 2
-        # Flat, so that each round is four products of a matrix and a vector.
-        rungs = len(shared)
-        flat, flat_solved = inverse.reshape(-1, rungs * rungs), solved.reshape(-1, rungs)
+        certain = _inverse(shared)
+        solved = np.einsum("tkrs,ts->tkr", inverse, gap)
+        constant = -(np.einsum("tkr,tr->tk", solved, gap) + logdet) / 2
+        # Flat and side by side, so that each round is two products of a matrix and a vector.
+        rungs, kinds = len(shared), constant.size
+        both = np.hstack([solved.reshape(kinds, rungs), inverse.reshape(kinds, rungs**2)])
         prior = weights / weights.sum()
-        weights, offset = prior, np.zeros(rungs)
+        weights, offset, at = prior, np.zeros(rungs), np.zeros(both.shape[1])
         for _ in range(_ROUNDS):
-            off = flat_solved @ offset - flat @ np.outer(offset, offset).ravel() / 2
-            share = _share(constant + off.reshape(constant.shape) + np.log(weights))
-            precision = certain + (share.ravel() @ flat).reshape(rungs, rungs)
-            weighted = share.ravel() @ flat_solved
-            offset = np.asarray(np.linalg.solve(precision, weighted))
+            at[:rungs] = offset
+            at[rungs:] = (offset[:, None] * offset).ravel() / -2
+            share, _ = _share((both @ at).reshape(constant.shape) + (constant + np.log(weights)))
+            told = share.ravel() @ both
+            weighted, precision = told[:rungs], certain + told[rungs:].reshape(rungs, rungs)
+            offset = np.linalg.solve(precision, weighted)
             weights = _PRIOR_IDEAS * prior + share.sum(axis=0)
             weights = weights / weights.sum()
         own_precision = np.einsum("tk,tkrs->trs", share, inverse)
         own_weighted = np.einsum("tk,tkr->tr", share, solved)
-        return cls(weights, precision, weighted, own_precision, own_weighted)
+        return cls(weights, precision, weighted, offset, own_precision, own_weighted)
 
     def within_luck(
         self, shared: Floats, known: npt.NDArray[np.bool_], *, allowed: bool
@@ -251,23 +267,25 @@ class _Learnt:
         Then it is the baseline that is bad (or good), and each idea is read by itself; at rungs
         without the baseline (`known` [R] is false) ideas are still all that tells of the level.
         """
-        offset = np.where(known, np.linalg.solve(self.precision, self.weighted), 0.0)
-        certain = _inverse(shared)
-        if allowed and offset @ certain @ offset <= _LUCK_LIMIT + 3 * known.sum():
+        offset = np.where(known, self.offset, 0.0)
+        if allowed and offset @ np.linalg.solve(shared, offset) <= _LUCK_LIMIT + 3 * known.sum():
             return self
         kept = np.where(known, 0.0, 1.0)
         both = kept[:, None] * kept
         own_precision, own_weighted = self.own_precision * both, self.own_weighted * kept
-        return _Learnt(
-            self.kind_weights, certain + own_precision.sum(axis=0),
-            own_weighted.sum(axis=0), own_precision, own_weighted,
-        )  # fmt: skip
+        precision = _inverse(shared) + own_precision.sum(axis=0)
+        weighted = own_weighted.sum(axis=0)
+        offset = np.linalg.solve(precision, weighted)
+        return _Learnt(self.kind_weights, precision, weighted, offset, own_precision, own_weighted)
 
 
-def _share(logs: Floats) -> Floats:
-    share = np.exp(logs - logs.max(axis=1, keepdims=True))
-    normed: Floats = share / share.sum(axis=1, keepdims=True)
-    return normed
+def _share(logs: Floats) -> tuple[Floats, Floats]:
+    """Each kind's share of an idea's densities [I, K], and the log of their sum [I]."""
+    most = logs.max(axis=1, keepdims=True)
+    share: Floats = np.exp(logs - most)
+    total = share @ np.ones(share.shape[1])
+    share /= total[:, None]
+    return share, most[:, 0] + np.log(total)
 
 
 def _read(
@@ -276,27 +294,24 @@ def _read(
     prior: FieldPrior, centre: float, scale: float, beyond: float,
 ) -> GapField:  # fmt: skip
     """Every idea's posterior, with the luck as the others tell it."""
-    ideas = len(noise)
-    precision = np.broadcast_to(learnt.precision, (ideas, *learnt.precision.shape)).copy()
-    weighted = np.broadcast_to(learnt.weighted, (ideas, x.size)).copy()
+    precision, weighted = np.empty_like(noise), np.empty(cells.gap.shape)
+    precision[:], weighted[:] = learnt.precision, learnt.weighted
     precision[teachers] -= learnt.own_precision
     weighted[teachers] -= learnt.own_weighted
     doubt = _inverse(precision)  # [I, R, R]
-    offset = (doubt @ weighted[..., None])[..., 0]
+    offset = np.einsum("irs,is->ir", doubt, weighted)
     measured = cells.runs > 0
-    both = measured[:, :, None] & measured[:, None, :]
-    doubted = np.where(both, doubt, 0.0) + noise
+    doubted = doubt * (measured[:, :, None] & measured[:, None, :]) + noise
     total = shape + doubted[:, None]
-    inverse = _inverse(total)
+    inverse, logdet = _inverse(total), np.linalg.slogdet(total)[1]
     gap = np.where(measured, cells.gap - offset, 0.0)
-    logdet = np.linalg.slogdet(total)[1]
-    solved = (inverse @ gap[:, None, :, None])[..., 0]
-    densities = -((solved * gap[:, None, :]).sum(axis=2) + logdet) / 2  # up to a constant
+    solved = np.einsum("ikrs,is->ikr", inverse, gap)
+    densities = -(np.einsum("ikr,ir->ik", solved, gap) + logdet) / 2  # up to a constant
     logs = densities + np.log(learnt.kind_weights)
+    weights, evidence = _share(logs)
     covariance = _inverse(learnt.precision)
-    evidence = np.logaddexp.reduce(logs, axis=1)
     return GapField(
-        _share(logs), learnt.kind_weights, -covariance @ learnt.weighted, covariance, evidence,
+        weights, learnt.kind_weights, -learnt.offset, covariance, evidence,
         x, prior, centre, scale, inverse, solved,
-        np.einsum("irr->ir", doubted).copy(), noise, cells.dof, beyond,
+        doubted.diagonal(axis1=1, axis2=2), noise, cells.dof, beyond,
     )  # fmt: skip

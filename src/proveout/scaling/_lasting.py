@@ -61,6 +61,9 @@ def noise_matrices(variance: Floats, lasting: float, nowhere: float) -> Floats:
     `nowhere` stands for infinity; what is not measured goes with nothing.
     """
     known = np.isfinite(variance)
+    if not lasting:
+        own: Floats = np.where(known, variance, nowhere)[:, :, None] * np.eye(variance.shape[1])
+        return own
     sd = np.where(known, np.sqrt(np.where(known, variance, 0.0)), 0.0)
     together = lasting * sd[:, :, None] * sd[:, None, :]
     rest = np.where(known, (1 - lasting) * sd**2, nowhere)

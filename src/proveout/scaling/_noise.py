@@ -33,6 +33,7 @@ Rung = TypeVar("Rung", bound=Hashable)
 
 _FACTOR_DOFS = np.array([2.0, 8.0, 32.0])  # how alike ideas are in their noise
 _HALVES = _FACTOR_DOFS / 2
+_EACH = np.ones(_FACTOR_DOFS.size)
 _FACTOR_WEIGHTS = np.array([0.15, 0.45, 0.4])  # believed before any idea is seen...
 _FACTOR_IDEAS = 5.0  # ...as firmly as if this many ideas had been
 _RUNG_BORROWS = 2.0  # dof that a rung takes from the others
@@ -120,14 +121,29 @@ class Pool(NamedTuple):
     cell_dof: Floats  # [ideas, rungs]
 
 
-def pool_cells(dof: Floats, squares: Floats, least: float, tolerance: float = 1e-9) -> Pool:
+class RungVariances(NamedTuple):
+    """Variances by rung, and how ideas differ in them."""
+
+    variance: Floats  # [rungs]
+    common: float
+    mix: Floats  # [candidates], how likely each d is
+
+
+def pool_rungs(
+    dof: Floats, squares: Floats, least: float, tolerance: float = 1e-9
+) -> RungVariances:
     """EM over the rungs' variances; `dof` and sums of squares `squares` are [ideas, rungs]."""
+    return _pool_rungs(_Candidates.of(dof.sum(axis=1)), dof, squares, least, tolerance)
+
+
+def _pool_rungs(
+    candidates: _Candidates, dof: Floats, squares: Floats, least: float, tolerance: float
+) -> RungVariances:
     rung_dof = dof.sum(axis=0)
     all_dof, with_borrowed = float(rung_dof.sum()), _RUNG_BORROWS + rung_dof
     mix, believed = _FACTOR_WEIGHTS, _FACTOR_IDEAS * _FACTOR_WEIGHTS
-    variance = np.full(rung_dof.size, max(squares.sum() / all_dof, least))
-    common = float(variance[0])
-    candidates = _Candidates.of(dof.sum(axis=1))
+    common = max(float(squares.sum()) / all_dof, least)
+    variance = np.maximum((_RUNG_BORROWS * common + squares.sum(axis=0)) / with_borrowed, least)
     for _ in range(100):
         before = variance
         chosen = candidates.chosen(squares @ (1 / variance), mix)
@@ -135,16 +151,23 @@ def pool_cells(dof: Floats, squares: Floats, least: float, tolerance: float = 1e
         weighted = chosen.precision @ squares
         common = max(float(weighted.sum()) / all_dof, least)
         variance = np.maximum((_RUNG_BORROWS * common + weighted) / with_borrowed, least)
-        if (abs(variance - before) <= tolerance * before).all():
+        if abs(variance / before - 1).max() <= tolerance:
             break
+    return RungVariances(variance, common, mix)
+
+
+def pool_cells(dof: Floats, squares: Floats, least: float, tolerance: float = 1e-9) -> Pool:
+    """The rungs' variances (`pool_rungs`), and from them each cell's."""
+    candidates = _Candidates.of(dof.sum(axis=1))
+    variance, common, mix = _pool_rungs(candidates, dof, squares, least, tolerance)
     # 1 / dof is half the relative variance of an estimated variance, so that shares add up.
-    seeds = dof.max(axis=0)
-    others = all_dof - rung_dof
+    rung_dof, seeds = dof.sum(axis=0), dof.max(axis=0)
+    others = float(rung_dof.sum()) - rung_dof
     pool_doubt = 1 / (rung_dof + np.minimum(_RUNG_BORROWS, others) + (rung_dof + others == 0))
     baseline_doubt = np.divide(1.0, 4 * seeds, out=np.zeros_like(seeds), where=seeds > 0)
     doubt = pool_doubt + baseline_doubt
     new_dof = 1 / (doubt + mix @ (1 / _FACTOR_DOFS))
-    cell_sd, cell_dof = _shrink(dof, squares / variance, mix, doubt)
+    cell_sd, cell_dof = _shrink(candidates, dof, squares / variance, mix, doubt)
     return Pool(variance, new_dof, common, cell_sd * np.sqrt(variance), cell_dof)
 
 
@@ -166,26 +189,28 @@ class _Candidates:
         from scipy.special import gammaln  # 0.2 s: not at import
 
         power = _HALVES + dof[:, None] / 2
-        constants = gammaln(power) - gammaln(_HALVES) + _HALVES * np.log(_HALVES)
-        return cls(power, constants)
+        return cls(power, gammaln(power) + (_HALVES * np.log(_HALVES) - gammaln(_HALVES)))
 
     def chosen(self, squares: Floats, mix: Floats) -> _Chosen:
         """Which it was, from each idea's standardised sum of squares [ideas]."""
         rate = _HALVES + squares[:, None] / 2
-        logs = np.log(mix) + self.constants - self.power * np.log(rate)
-        weights = np.exp(logs - logs.max(axis=1, keepdims=True))
-        weights /= weights.sum(axis=1, keepdims=True)
-        return _Chosen(weights, (weights * self.power / rate).sum(axis=1))
+        logs = (np.log(mix) + self.constants) - self.power * np.log(rate)
+        # The first d foresees most: no data speak against it by more than a small factor, so that
+        # beside it nothing is too large for a number.
+        weights = np.exp(logs - logs[:, :1])
+        weights /= (weights @ _EACH)[:, None]
+        return _Chosen(weights, (weights * (self.power / rate)) @ _EACH)
 
 
-def _shrink(dof: Floats, squares: Floats, mix: Floats, doubt: Floats) -> tuple[Floats, Floats]:
+def _shrink(
+    candidates: _Candidates, dof: Floats, squares: Floats, mix: Floats, doubt: Floats
+) -> tuple[Floats, Floats]:
     """The sd of each cell relative to its rung's, and its dof, both [ideas, rungs]."""
-    own_dof = dof + _OTHER_RUNGS * (dof.sum(axis=1, keepdims=True) - dof)
-    own_squares = squares + _OTHER_RUNGS * (squares.sum(axis=1, keepdims=True) - squares)
-    chosen = _Candidates.of(dof.sum(axis=1)).chosen(squares.sum(axis=1), mix)
-    weights = chosen.weights[:, None, :]
-    total = _FACTOR_DOFS + own_dof[:, :, None]
-    factor = (weights * (_FACTOR_DOFS + own_squares[:, :, None]) / total).sum(axis=2)
-    from_pool = (weights * _FACTOR_DOFS / total).sum(axis=2)
-    own_doubt = (weights / total).sum(axis=2)
+    all_dof, all_squares = dof.sum(axis=1), squares.sum(axis=1)
+    own_dof = (1 - _OTHER_RUNGS) * dof + _OTHER_RUNGS * all_dof[:, None]
+    own_squares = (1 - _OTHER_RUNGS) * squares + _OTHER_RUNGS * all_squares[:, None]
+    weights = candidates.chosen(all_squares, mix).weights[:, None, :]
+    total = weights / (_FACTOR_DOFS + own_dof[:, :, None])
+    own_doubt, from_pool = total @ _EACH, total @ _FACTOR_DOFS
+    factor = from_pool + own_squares * own_doubt
     return np.sqrt(factor), 1 / (own_doubt + from_pool**2 * doubt)

@@ -12,6 +12,7 @@ from proveout.scaling._checks import Floats
 from proveout.scaling._predictive import Predictive
 
 _HALVINGS = 30
+_NEGLIGIBLE = 1e-8  # kinds less likely add nothing to a probability
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +59,9 @@ class GapsAt:
         from scipy.special import stdtr  # 0.2 s: not at import
 
         z = (bound - self.means) / np.sqrt(self.variances)
-        below: Floats = np.einsum("ik,ikm->im", self.weights, stdtr(self.dofs, z))
+        likely = self.weights[:, :, None] > _NEGLIGIBLE
+        each = stdtr(self.dofs, z, out=np.zeros_like(z), where=likely)
+        below: Floats = np.einsum("ik,ikm->im", self.weights, each)
         return below
 
     def quantiles(self, probability: float) -> Floats:
@@ -134,27 +137,21 @@ class Information:
         diagonal: Floats = self.rungs.diagonal(axis1=2, axis2=3)
         return diagonal
 
-    def of(self, ideas: npt.NDArray[np.intp]) -> Information:
-        """Some of the ideas."""
-        return Information(
-            self.weights[ideas], self.mean[ideas], self.variance[ideas], self.rung_mean[ideas],
-            self.rungs[ideas], self.covariance[ideas],
-        )  # fmt: skip
-
     def after(self, rung: int, noise: Floats) -> Information:
         """As it will be when each idea's gap at a rung is measured with a noise variance [I].
 
         An infinite one is no measurement. Means and sizes stay what they are: that is what is
         expected of them.
         """
-        told = self.rungs[:, :, rung, :]  # [I, K, R]
-        share = 1 / (told[:, :, rung] + noise[:, None])
-        toward = self.covariance[:, :, rung]
-        return Information(
-            self.weights,
-            self.mean,
-            self.variance - toward**2 * share,
-            self.rung_mean,
-            self.rungs - told[..., :, None] * told[..., None, :] * share[:, :, None, None],
-            self.covariance - toward[:, :, None] * told * share[:, :, None],
-        )
+        ideas = np.flatnonzero(np.isfinite(noise))
+        told = self.rungs[ideas, :, rung]  # [n, K, R]
+        toward = self.covariance[ideas, :, rung]
+        per = 1 / (told[:, :, rung] + noise[ideas, None])
+        share = told * per[:, :, None]
+        variance, rungs, covariance = (
+            self.variance.copy(), self.rungs.copy(), self.covariance.copy()
+        )  # fmt: skip
+        variance[ideas] -= toward**2 * per
+        rungs[ideas] -= told[..., :, None] * share[..., None, :]
+        covariance[ideas] -= toward[:, :, None] * share
+        return Information(self.weights, self.mean, variance, self.rung_mean, rungs, covariance)

@@ -85,14 +85,18 @@ class Belief:
     @cached_property
     def information(self) -> Information:
         """What more runs would tell."""
-        return self.field.information(self.target)
+        return self._outlook[0]
+
+    @cached_property
+    def _outlook(self) -> tuple[Information, GapsAt]:
+        return self.field.outlook(self.target)
 
     @cached_property
     def at_target(self) -> GapsAt:
         """The gaps at the target."""
-        return self.at([self.target])
+        return self.at([self.target]) if self.others or self.stacks else self._outlook[1]
 
-    @property
+    @cached_property
     def mean_at_target(self) -> Floats:
         """The gap to expect at the target."""
         return self.at_target.mean[:, 0]
@@ -101,6 +105,10 @@ class Belief:
     def helps(self) -> Floats:
         """The probability of a gap below zero at the target."""
         return self.at_target.below(0.0)[:, 0]
+
+    def chance(self, idea: int) -> float:
+        """That of one idea."""
+        return float(self.at_target.some(np.array([idea])).below(0.0)[0, 0])
 
     @cached_property
     def helps_alone(self) -> Floats:
@@ -162,22 +170,32 @@ def believe_board(
         arms[1:] = teach
     within = np.arange(board.compute.size) < rungs
     cells = measure_cells(board.losses, paired=paired, teach=arms[:, None] & within)
-    cells = replace(cells, identical=cells.identical & ~_may_tie(board.losses, cells.identical))
+    if cells.identical.any():
+        tied = _may_tie(board.losses, cells.identical)
+        if tied.any():
+            cells = replace(cells, identical=cells.identical & ~tied)
     x = np.log10(board.compute)
-    seen = np.flatnonzero(~np.isnan(board.losses[:, :rungs]).all(axis=(0, 2)))
+    seen = np.flatnonzero(((cells.baseline_runs > 0) | cells.runs.any(axis=0))[:rungs])
     scale = abs(float(cells.level[seen[-1] if seen.size else -1]))
     centre = float(x[0] + x[rungs - 1]) / 2
     fit = partial(fit_field, x, cells, scale=scale, centre=centre, teach=teach, beyond=SURPRISE)
     failed = board.failed[1:].sum(axis=(1, 2))
     scored = cells.runs.sum(axis=1)
-    measured = np.isfinite(cells.variance) & np.isfinite(cells.shared)
-    known = set(np.flatnonzero(measured.any(axis=1)).tolist())
-    stacks = tuple((stack, its) for stack, its in board.members.items()
-                   if its and {stack, *its} <= known)  # fmt: skip
     return Belief(
         cells, fit(), x, math.log10(board.target), board.smallest_gap * scale,
-        (scored + 1) / (scored + failed + 1), stacks=stacks, alone=partial(fit, luck=False),
+        (scored + 1) / (scored + failed + 1), stacks=_stacks(board, cells),
+        alone=partial(fit, luck=False),
     )  # fmt: skip
+
+
+def _stacks(board: Board, cells: Cells) -> tuple[tuple[int, tuple[int, ...]], ...]:
+    """Merges that are measured, as all of their members are, with these."""
+    if not board.members:
+        return ()
+    measured = np.isfinite(cells.variance) & np.isfinite(cells.shared)
+    known = set(np.flatnonzero(measured.any(axis=1)).tolist())
+    return tuple((stack, its) for stack, its in board.members.items()
+                 if its and {stack, *its} <= known)  # fmt: skip
 
 
 def _may_tie(losses: Floats, asked: Flags) -> Flags:

@@ -28,7 +28,7 @@ def idea_reason(board: Board, belief: Belief, arm: int, rung: int, seeds: int) -
         if seeds:
             return f"{_ordinal(seeds)} seed of {name} at {at}, so that its noise is known"
         return first_reason(board, arm, rung)
-    sure = min(max(round(100 * belief.helps[idea]), 1), 99)  # nothing is ever certain
+    sure = min(max(round(100 * belief.chance(idea)), 1), 99)  # nothing is ever certain
     helps = f"{sure}% sure that it helps at {compact(board.target)}"
     if seeds:
         return f"{_ordinal(seeds)} seed of {name} at {at}: {_question(belief, idea)} ({helps})"
