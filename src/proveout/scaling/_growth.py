@@ -16,14 +16,13 @@ import numpy as np
 from proveout.scaling._checks import Floats
 from proveout.scaling._fit import fit
 from proveout.scaling._forms import FORMS
+from proveout.scaling._neighbours import LEAST_RUNS, TOLD_BY_ONE, off_neighbours
 from proveout.scaling._points import Points
 
 _GRID = np.linspace(-1.0, 1.0, 41)
 _BELIEVED_SD = 0.2  # of the growth: a factor of 1.6 in a decade, either way
 _LEAST_SD = 0.003  # of one run beforehand, as firmly as one run tells
-_LEAST_RUNS = 6  # at scales of their own, for their misses to tell of noise
 _MOST_RUNS = 256  # at scales of their own: more are the steps of a curve
-_TOLD_BY_ONE = 2 / 3  # neighbours share runs: of n misses, so many are worth as independent ones
 _LIKELY = 0.75  # that noise grows, to count runs by it: else what is chance widens intervals
 _SURE, _MUCH = 0.98, 2.0  # that it grows, and how many times over the runs, to say so
 
@@ -76,12 +75,12 @@ def growth_of_noise(points: Points) -> Growth:
     total += (squares / spread).sum(axis=1)
     logs -= np.log(spread) @ dof / 2
     number += dof.sum()
-    if runs.loss.size >= _LEAST_RUNS:
-        off, shares = _off_neighbours(x, fit(runs, FORMS["power"]).residuals)
+    if runs.loss.size >= LEAST_RUNS:
+        off, shares = off_neighbours(x, fit(runs, FORMS["power"]).residuals)
         variance = (spread / count) @ (shares**2).T
-        total += _TOLD_BY_ONE * (off**2 / variance).sum(axis=1)
-        logs -= _TOLD_BY_ONE * np.log(variance).sum(axis=1) / 2
-        number += _TOLD_BY_ONE * off.size
+        total += TOLD_BY_ONE * (off**2 / variance).sum(axis=1)
+        logs -= TOLD_BY_ONE * np.log(variance).sum(axis=1) / 2
+        number += TOLD_BY_ONE * off.size
     logs -= number / 2 * np.log(total) + (_GRID / _BELIEVED_SD) ** 2 / 2
     weights = np.exp(logs - logs.max())
     weights /= weights.sum()
@@ -109,14 +108,3 @@ def _repeats(points: Points, runs: Points) -> tuple[Floats, Floats]:
     mean = np.bincount(which, logs, size) / count
     squares: Floats = np.bincount(which, (logs - mean[which]) ** 2, size).astype(np.float64)
     return squares, (count - 1).astype(np.float64)
-
-
-def _off_neighbours(x: Floats, residual: Floats) -> tuple[Floats, Floats]:
-    """How far each run but the ends lies off the line through its neighbours [n - 2], and what
-    each run's residual counts for in it [n - 2, n]."""
-    inner = np.arange(1, x.size - 1)
-    right = (x[inner] - x[inner - 1]) / (x[inner + 1] - x[inner - 1])
-    shares = np.zeros((inner.size, x.size))
-    rows = inner - 1
-    shares[rows, inner - 1], shares[rows, inner + 1], shares[rows, inner] = 1 - right, right, -1.0
-    return shares @ residual, shares

@@ -38,6 +38,7 @@ class Points:
         weight: [n], relative precisions; 1 each by default.
         run: [n], labels of the runs that rows are checkpoints of; None where each row is a run.
         replicates: what replicates that were brought together said of the noise.
+        near: [n], what part of each weight was left to it by `nearer`; None for all of it.
     """
 
     inputs: Mapping[str, Floats]
@@ -45,6 +46,7 @@ class Points:
     weight: Floats
     run: npt.NDArray[np.str_] | None = None
     replicates: Spread = NO_REPLICATES
+    near: Floats | None = None
 
     @classmethod
     def of(
@@ -119,7 +121,8 @@ class Points:
         proportionally more.
         """
         below = np.log10(self.compute.max() / self.compute) / decades
-        return replace(self, weight=self.weight / (1 + below**2))
+        near = 1 / (1 + below**2)
+        return replace(self, weight=self.weight * near, near=near)
 
     def binned(self, most: int) -> Points:
         """At most this many rows along a single input: means in bins of equal width in its log.

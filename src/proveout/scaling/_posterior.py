@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from proveout.scaling._checks import Floats
+from proveout.scaling._neighbours import correlation, noise_variance
 from proveout.scaling._projection import Problem, Projected, project
 from proveout.scaling._search import Loss, descend, sweep
 
@@ -36,7 +37,6 @@ _TAIL_DOF = 4.0
 # run that the coefficients and parameters take from the residuals.
 _T_WEIGHTS, _T_SQUARES, _T_TAKEN = 0.87, 0.415, 0.27
 _LOST = -20.0  # log weight: terms are so much alike that no draw of coefficients fits the runs
-_LEAST_NEIGHBOURS = 12  # runs from which a correlation of neighbours is worth estimating
 
 
 class Draws(NamedTuple):
@@ -149,33 +149,28 @@ def weigh_runs(problem: Problem, series: bool) -> _Seen:
     best = int((likely - count * np.log(scale[:, 0])).argmax())
     residual = laws.residual[best]
     clipped = np.clip(residual, -3 * scale[best], 3 * scale[best])
-    together = _neighbours_correlation(problem, clipped)
+    together = correlation(problem, clipped)
     together -= 0.0 if series else 1 / math.sqrt(residual.size)
     together = min(max(together, 0.0), 0.95)
     alike = (1 - together) / (1 + together)
     counted = loss.weights(laws.residual, weights, scale)[best] * alike / _T_WEIGHTS
     misfit = float((counted * residual**2).sum())
+    likelihood = alike * float(likely[best] - count * np.log(scale[best, 0]))
     taken = min(laws.at.shape[1] / count, 1.0)
     known = _NOISE_DOF * _NOISE_SD**2 + problem.replicates.squares
     squares = known + misfit * (1 / (_T_SQUARES + _T_TAKEN * taken) - 1)
-    likelihood = alike * float(likely[best] - count * np.log(scale[best, 0]))
     dof = _NOISE_DOF + problem.replicates.dof + alike * count
+    if not series:
+        variance = (squares + misfit) / max(dof - len(problem.form.terms), 0.5) * alike
+        alike *= _share_of_noise(problem, clipped, known, variance)
     return _Seen(counted, dof, squares, alike, likelihood)
 
 
-def _neighbours_correlation(problem: Problem, residual: Floats) -> float:
-    """The correlation of residuals of runs next to each other, along a single input.
-
-    Each counts by its weight: runs that are set back lie off the law on one side, and that is why
-    they are.
-    """
-    residual = residual * np.sqrt(problem.weight)
-    square = float((residual**2).mean())
-    if len(problem.inputs) > 1 or residual.size < _LEAST_NEIGHBOURS or square == 0:
-        return 0.0
-    (values,) = problem.inputs.values()
-    along = residual[np.argsort(values, kind="stable")]
-    return float((along[1:] * along[:-1]).mean()) / square
+def _share_of_noise(problem: Problem, residual: Floats, known: float, variance: float) -> float:
+    """What of the variance about the law is noise and no miss of the law, as neighbours show it."""
+    dof = _NOISE_DOF + problem.replicates.dof
+    noise = noise_variance(problem, residual, known, dof)
+    return 1.0 if noise is None else min(noise / variance, 1.0)
 
 
 def _log_target(problem: Problem, sample: _Sample, seen: _Seen) -> Floats:

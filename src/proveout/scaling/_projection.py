@@ -21,7 +21,7 @@ import numpy as np
 
 from proveout.scaling._checks import Floats
 from proveout.scaling._forms import Form, geometric_middle
-from proveout.scaling._points import NO_REPLICATES, Points, Spread
+from proveout.scaling._points import Points, Spread
 
 _RIDGE = 1e-11  # on scaled columns: two terms that cannot be told apart share what they explain
 
@@ -36,6 +36,7 @@ class Problem:
         middle: the geometric mean of each input.
         level: the geometric mean of the losses, the unit of shares.
         replicates: what replicates say of the noise.
+        near: [n], what part of its weight each row was left, 1 where all.
     """
 
     form: Form
@@ -44,7 +45,8 @@ class Problem:
     weight: Floats
     middle: Mapping[str, float]
     level: float
-    replicates: Spread = NO_REPLICATES
+    replicates: Spread
+    near: Floats
 
     @classmethod
     def of(cls, form: Form, points: Points) -> Problem:
@@ -57,7 +59,9 @@ class Problem:
         log_loss = np.log(points.loss)
         level = float(np.exp(np.average(log_loss, weights=points.weight)))
         middle = geometric_middle(inputs)
-        return cls(form, inputs, log_loss, points.weight, middle, level, points.replicates)
+        near = np.ones(log_loss.size) if points.near is None else points.near
+        said = points.replicates
+        return cls(form, inputs, log_loss, points.weight, middle, level, said, near)
 
     def parameters(self, z: Floats) -> tuple[Floats, ...]:
         """The form's parameters, [b, 1] each, from z [b, q] in spreads from the priors' medians."""
