@@ -255,9 +255,14 @@ def _larger(ours: Prober, draft: Draft, first: Probe, plan: Plan) -> Probe | Non
     amounts = computes(plan, draft.wishes, draft.found, _seconds(first, None))
     fits = [n for n in range(1, len(plan.rungs) - 1) if plan.counts_flops
             or amounts[n] <= _LARGER_SECONDS]  # fmt: skip
-    if not fits:
+    study, rung = draft.study, fits[-1] if fits else 1
+    if len(plan.rungs) < 3:
         return None
-    probe = ours.of(draft.study).run(fits[-1], scored=False)
+    if not fits:  # it may be its start alone that is slow: then a longer run takes little more
+        most = 2 * first.exit.wall_seconds + 2
+        limits = study.limits.model_copy(update={"wall_time": most})
+        study = study.model_copy(update={"limits": limits})
+    probe = ours.of(study).run(rung, scored=False)
     return probe if probe.failure is None else None
 
 

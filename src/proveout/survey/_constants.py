@@ -91,6 +91,11 @@ def _is_open(spot: _Spot) -> bool:
 
 
 _OPEN = re.compile(r"max_(?:iters|iter|iterations|steps|epochs)")
+_EVALUATES = re.compile(
+    r"(?:^|_)(?:eval|evaluate|evaluation|test|valid|validate|validation|predict|sample|generate)"
+    r"(?:_|$)"
+)
+"""Functions whose calls say nothing of the training: the batches of an evaluation are its own."""
 _IN_DICTIONARY, _LOOP = 2, 9
 
 
@@ -98,6 +103,8 @@ def _spots(tree: ast.Module, source: str, signatures: Signatures) -> Iterator[_S
     members = [node for node in tree.body if isinstance(node, ast.Assign)
                and not isinstance(node.targets[0], ast.Name)]  # fmt: skip
     counted = counted_attributes(tree)
+    evaluating = {id(node) for function in ast.walk(tree) if isinstance(function, ast.FunctionDef)
+                  and _EVALUATES.search(function.name) for node in ast.walk(function)}  # fmt: skip
     # `config.lr = 0.1`; plain names are found elsewhere
     yield from _assigned(members, 3, counted)
     for node in ast.walk(tree):
@@ -120,7 +127,7 @@ def _spots(tree: ast.Module, source: str, signatures: Signatures) -> Iterator[_S
                     yield _Spot(argument.arg, default, 5)
             case ast.If() if "__name__" in ast.unparse(node.test):
                 yield from _assigned(node.body, 3, counted | counters_of(tree))
-            case ast.Call():
+            case ast.Call() if id(node) not in evaluating:
                 named = isinstance(node.func, ast.Name) and node.func.id == "dict"
                 order = _IN_DICTIONARY if named else 4
                 for keyword in node.keywords:
