@@ -89,6 +89,18 @@ def test_programs_are_built_as_their_makefile_or_manifest_names_them(tmp_path: P
     assert "--bin mlp && exec ./target/release/mlp" in rust.command
 
 
+def test_what_is_tuned_may_stand_in_a_file_that_is_compiled_along(tmp_path: Path) -> None:
+    program = lay(tmp_path, {
+        "net.c": "int main(void) {\n    int epochs = 160;\n}\n",
+        "net.h": "#define LEARNING_RATE 0.1\n#define WIDTH 64\n",
+        "other.c": "#define MOMENTUM 0.9\nint main(void) {}\n",
+    })  # fmt: skip
+    plan = plan_of(program)
+    assert list(plan.knobs) == ["net.h"]
+    assert plan.parameters["LEARNING_RATE"] == 0.1
+    assert plan.rungs[0] == {"epochs": 10}
+
+
 def test_one_of_a_group_that_must_be_given_is_asked_for(tmp_path: Path) -> None:
     program = lay(tmp_path, {"em.py": (
         "import argparse\np = argparse.ArgumentParser()\n"
