@@ -17,6 +17,12 @@ STYLES: dict[str, tuple[str, dict[str, Any]]] = {
         "p.add_argument('--flag', action='store_true')\np.add_argument('data')\n",
         {"d_model": ("--d-model", 64), "rate": ("--lr", 3e-4), "data": ("data", None)},
     ),
+    "optparse": (
+        "import optparse\np = optparse.OptionParser()\n"
+        "p.add_option('-i', dest='iteration', type='int', default=100)\n"
+        "p.add_option('-s', dest='smart', action='store_true')\n",
+        {"iteration": ("-i", 100)},
+    ),
     "click": (
         "import click\n@click.command()\n@click.option('--width', '-w', default=8)\n"
         "@click.option('--fast', is_flag=True)\n@click.argument('out')\n"

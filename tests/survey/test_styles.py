@@ -502,7 +502,7 @@ def test_a_budget_for_a_time_that_is_long_enough_covers_the_target(tmp_path: Pat
     [("val_accuracy", "maximize"), ("best val acc", "maximize"), ("R2 score", "maximize"),
      ("val/loss", "minimize"), ("error", "minimize"), ("rmse", "minimize"),
      ("reward_loss", "minimize"), ("brier score", "minimize"), ("testAcc", "maximize"),
-     ("val error rate", "minimize"), ("win rate", "maximize")],
+     ("val error rate", "minimize"), ("win rate", "maximize"), ("Dev LL", "maximize")],
 )  # fmt: skip
 def test_the_direction_of_a_score_is_read_from_its_name(name: str, goal: str) -> None:
     number = Reported("output", name, 1.0)
@@ -552,7 +552,7 @@ def test_numbers_in_lines_of_json_are_read_with_their_names(tmp_path: Path) -> N
      ("{'loss': np.float64(0.25)}\n", "loss"),
      ("best is [1, 0, 1], 3.5\nerror: 4\n", "error"), ("loss: [[0.25]]\n", "loss"),
      ("loss: tensor(0.25, grad_fn=<Mse>)\n", "loss"),
-     ("Epoch 0: 90 / 100\nEpoch 1: 91 / 100\nEpoch 2: 95 / 100\n", "column 2"),
+     ("Epoch 0: 90 / 100\nEpoch 1: 91 / 100\n", "column 2"),
      ("gen\tevals\tbest\n0\t300\t50.5\n1\t180\t63.0\n", "best"),
      ("loss 0.5 | lr 0.1 | grad norm 2.0\n", "loss")],
 )  # fmt: skip

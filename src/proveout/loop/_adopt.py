@@ -12,6 +12,7 @@ from proveout.loop._choose_score import NOT_YET, Choose, ScoreWish
 from proveout.loop._draft import FIRST_LOOK, LONG_LOOK, Draft
 from proveout.loop._first_read import (
     curve_in,
+    is_same_by_seed,
     is_too_short,
     no_score,
     only_begun,
@@ -43,6 +44,14 @@ _SQUEEZED_SECONDS = 1800.0
 _TIMES_SHORTER = 3
 _FEW_ARMS = 4
 _LARGER_SECONDS = 60.0
+_UNREPORTED = (
+    "the smallest rung is as long as a run must be to report its score; a smaller interval "
+    "between its reports allows smaller ones (--set)"
+)
+_SEEDLESS = (
+    "the smallest rung is as long as a run must be for seeds to differ: shorter ones give the same "
+    "number with each"
+)
 
 
 @dataclass(frozen=True)
@@ -78,8 +87,15 @@ def adopt_program(
         plan, first = _first_look(ours, draft, plan)
         read = read_first(ours, draft, plan, first, score, choose)
         larger = _larger(ours, draft, first, plan)
+        longer = None
         if larger is not None and is_too_short(ours, draft, score, read, larger):
-            plan, first, larger = _from_rung(ours, draft, plan, first, larger)
+            longer = _from_rung(ours, draft, plan, larger, _UNREPORTED)
+        elif larger is not None and is_same_by_seed(ours, draft, score, read, first, larger):
+            longer = _from_rung(ours, draft, plan, larger, _SEEDLESS)
+        elif larger is not None and read.told is None and not score.named:
+            longer = _by_interval(ours, draft, plan)
+        if longer is not None:
+            plan, first, larger = longer
             read = read_first(ours, draft, plan, first, score, choose)
         if larger is not None:
             seen = reported_by(ours, draft, larger)
@@ -239,23 +255,55 @@ def _larger(ours: Prober, draft: Draft, first: Probe, plan: Plan) -> Probe | Non
     amounts = computes(plan, draft.wishes, draft.found, _seconds(first, None))
     fits = [n for n in range(1, len(plan.rungs) - 1) if plan.counts_flops
             or amounts[n] <= _LARGER_SECONDS]  # fmt: skip
-    if not fits:
+    study, rung = draft.study, fits[-1] if fits else 1
+    if len(plan.rungs) < 3:
         return None
-    probe = ours.of(draft.study).run(fits[-1], scored=False)
+    if not fits:  # it may be its start alone that is slow: then a longer run takes little more
+        most = 2 * first.exit.wall_seconds + 2
+        limits = study.limits.model_copy(update={"wall_time": most})
+        study = study.model_copy(update={"limits": limits})
+    probe = ours.of(study).run(rung, scored=False)
     return probe if probe.failure is None else None
 
 
 def _from_rung(
-    ours: Prober, draft: Draft, plan: Plan, first: Probe, larger: Probe
-) -> tuple[Plan, Probe, Probe | None]:
-    """The plan with the rung that reports more as its smallest, and its trials; as it was where
-    that changes nothing."""
+    ours: Prober, draft: Draft, plan: Plan, larger: Probe, note: str
+) -> tuple[Plan, Probe, Probe | None] | None:
+    """The plan with the rung of a longer trial as its smallest, and its trials; None where that
+    changes nothing."""
     draft.wishes = replace(draft.wishes, skipped=larger.trial.rung)
     raised = replace(plan_study(draft.found, draft.wishes), out=plan.out)
     if raised.rungs[0] == plan.rungs[0]:
-        return plan, first, larger
-    note = ("the smallest rung is as long as a run must be to report its score; a smaller interval "
-            "between its reports allows smaller ones (--set)")  # fmt: skip
-    raised = replace(raised, notes=(*plan.notes, note))
-    again = ours.of(draft.write(raised, draft.unscored, _seconds(larger, None))).run(scored=False)
-    return raised, again, _larger(ours, draft, again, raised)
+        return None
+    return _again(ours, draft, replace(raised, notes=(*plan.notes, note)), larger)
+
+
+def _by_interval(ours: Prober, draft: Draft, plan: Plan) -> tuple[Plan, Probe, Probe | None] | None:
+    """The same of a program that reports its score at an interval which no rung reaches: rungs are
+    multiples of it. None where a run as long as the program's own reports none, or takes long."""
+    whole = plan.rungs[-1]
+    steps = whole.get(plan.steps or "")
+    if draft.wishes.rungs or not isinstance(steps, int):
+        return None
+    rung = draft.study.rung(0)
+    told = {**rung.parameters, **whole}
+    probe = ours.of(draft.study).at(rung.model_copy(update={"parameters": told})).run(scored=False)
+    seen = reported_by(ours, draft, probe) if probe.failure is None else ()
+    if not seen or seen[0].rank is None or seen[0].times < 2:
+        return None
+    interval = steps // seen[0].times
+    draft.wishes = replace(draft.wishes, interval=interval)
+    raised = replace(plan_study(draft.found, draft.wishes), out=plan.out)
+    note = (
+        f"it reports {seen[0].name} at every {interval} of {plan.steps}, so rungs are multiples of "
+        "that; a smaller interval allows smaller ones (--set)"
+    )
+    if raised.rungs[-1] != whole:
+        note += f". By itself it has {steps}, which is too little for rungs below that"
+    return _again(ours, draft, replace(raised, notes=(*plan.notes, note)), probe)
+
+
+def _again(ours: Prober, draft: Draft, plan: Plan, like: Probe) -> tuple[Plan, Probe, Probe | None]:
+    """Trials of a plan whose smallest rung takes about as long as one that was run."""
+    again = ours.of(draft.write(plan, draft.unscored, _seconds(like, None))).run(scored=False)
+    return plan, again, _larger(ours, draft, again, plan)

@@ -23,6 +23,8 @@ from proveout.survey import (
 )
 from proveout.trials import TrialFolder, read_text
 
+_QUICK_SECONDS = 3.0
+
 
 @dataclass(frozen=True)
 class FirstRead:
@@ -34,6 +36,8 @@ class FirstRead:
     curve: CurveLines | None
     of_the_start: bool = False
     """Whether the only score that it reported is that of its first step."""
+    steps: float | None = None
+    """How many steps the trial had, where that is known."""
 
 
 def read_first(
@@ -55,7 +59,7 @@ def read_first(
     left = ours.of(draft.study).folder(first.trial)
     count = _count(plan, 0)
     early = told is not None and count is not None and is_of_the_start(told, count, left.log)
-    return FirstRead(numbers, told, scored, curve_in(numbers, plan, 0, left), early)
+    return FirstRead(numbers, told, scored, curve_in(numbers, plan, 0, left), early, count)
 
 
 def reported_by(ours: Prober, draft: Draft, probe: Probe) -> tuple[Reported, ...]:
@@ -78,6 +82,29 @@ def is_too_short(
     return (read.of_the_start and later) or bool(missed(read.told, read.numbers, seen))
 
 
+def is_same_by_seed(
+    ours: Prober, draft: Draft, wish: ScoreWish, read: FirstRead, first: Probe, larger: Probe
+) -> bool:
+    """Whether short trials give one number with each of three seeds and longer ones do not, and
+    nobody said which rungs there are; of trials that are quick to run."""
+    told = read.told
+    if told is None or wish.command is not None or draft.wishes.rungs:
+        return False
+    if max(first.exit.wall_seconds, larger.exit.wall_seconds) > _QUICK_SECONDS:
+        return False
+
+    def value(rung: int, replicate: int) -> float | None:
+        probe = ours.of(draft.study).run(rung, replicate, scored=False)
+        seen = reported_by(ours, draft, probe) if probe.failure is None else ()
+        return next((each.value for each in seen
+                     if (each.source, each.name) == (told.source, told.name)), None)  # fmt: skip
+
+    if any(value(0, seed) != told.value for seed in (1, 2)):
+        return False
+    at = larger.trial.rung
+    return value(at, 1) != value(at, 2)
+
+
 def only_begun(read: FirstRead) -> str:
     """What is said where the smallest trial reports its score at its first step alone; else
     empty."""
@@ -92,7 +119,11 @@ def no_score(read: FirstRead) -> str:
     """What is said where it reports numbers and none is called like a score; else empty."""
     if read.told is not None or not read.numbers:
         return ""
-    names = ", ".join(dict.fromkeys(each.name for each in read.numbers[:12]))
+    steps = read.steps or 0
+    likely = sorted(
+        read.numbers, key=lambda each: abs(each.times - steps)
+    )  # once a step comes first
+    names = ", ".join(dict.fromkeys(each.name for each in likely[:12]))
     return (f"it reports {names}, none of which is called like a score: --score NAME takes one, "
             "and --goal says whether more of it is better")  # fmt: skip
 

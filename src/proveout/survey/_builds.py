@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import shlex
+import tomllib
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-from proveout.survey._files import Lying
+from proveout.survey._files import Lying, make_variables
 from proveout.survey._toolchains import cargo, go, java
 
 COMPILED = (".c", ".cc", ".cpp")
@@ -37,14 +38,15 @@ def built_starts(lying: Lying) -> list[Start]:
         path = PurePosixPath(name)
         if path.suffix not in COMPILED or not _MAIN.search(text):
             continue
-        target = _made_by(makefile, path.stem) if makefile else path.stem
-        if target is None:
+        made = _made_by(makefile, path.stem) if makefile else (path.stem, path.stem)
+        if made is None:
             continue
-        cc = "cc" if path.suffix == ".c" else "c++"
-        out = shlex.quote(target)
-        build = f"make -s {out}" if makefile else f"{cc} -O2 -o {out} {_parts(lying, path)} -lm"
+        target, binary = made
+        cc, out = "cc" if path.suffix == ".c" else "c++", shlex.quote(binary)
+        build = f"{cc} -O2 -o {out} {_parts(lying, path)} -lm"
+        build = f"make -s {shlex.quote(target)}" if makefile else build
         takes = re.search(r"\bmain\s*\([^)]*,", text) is not None
-        starts.append(Start(_build_and_run(build, target, f"./{out}", takes), name))
+        starts.append(Start(_build_and_run(build, binary, f"./{out}", takes), name))
     return [*starts, *_java(lying), *_cargo(lying), *_go(lying)]
 
 
@@ -69,15 +71,19 @@ def _build_and_run(build: str, name: str, binary: str, takes: bool) -> tuple[str
     return ("sh", "-c", line, *((name,) if takes else ()))
 
 
-def _made_by(makefile: str, stem: str) -> str | None:
-    """The target of a Makefile that builds a source: of its name, or else the only one that links
-    something."""
+def _made_by(makefile: str, stem: str) -> tuple[str, str] | None:
+    """The target of a Makefile that builds a source and what that makes: of its name, or else the
+    only one that links something."""
     if re.search(rf"^[ \t]*{re.escape(stem)}[ \t]*:", makefile, re.M):
-        return stem
-    rules = re.findall(r"^([A-Za-z][\w-]*)[ \t]*:(?![=:]).*\n((?:\t.*\n?)+)", makefile, re.M)
-    linked = [target for target, recipe in rules
-              if "-o $@" in recipe or re.search(rf"-o\s+{target}\b", recipe)]  # fmt: skip
-    return linked[0] if len(linked) == 1 else None
+        return stem, stem
+    values = make_variables(makefile)
+    plain = re.sub(r"\$[({](\w+)[)}]", lambda each: values.get(each[1], each[0]), makefile)
+    rules = re.findall(r"^([A-Za-z][\w-]*)[ \t]*:(?![=:]).*\n((?:\t.*\n?)+)", plain, re.M)
+    linked = [(target, target if found[1] == "$@" else found[1].removeprefix("./"))
+              for target, recipe in rules
+              if (found := re.search(r"-o\s*(\$@|(?!\S*\.o\b)[\w./-]+)", recipe))]  # fmt: skip
+    named = [each for each in linked if each[1] == stem]
+    return (named or linked)[0] if len(named or linked) == 1 else None
 
 
 def _java(lying: Lying) -> list[Start]:
@@ -111,7 +117,7 @@ def _cargo(lying: Lying) -> list[Start]:
     places = {"src/main.rs": named[1]} | {
         name: PurePosixPath(name).stem for name in lying.sources
         if name.startswith("src/bin/") and name.endswith(".rs")
-    }  # fmt: skip
+    } | _binaries(manifest)  # fmt: skip
     tool = cargo()
     starts = []
     for place, binary in places.items():
@@ -121,6 +127,16 @@ def _cargo(lying: Lying) -> list[Start]:
             words = _build_and_run(build, binary, f"./target/release/{binary}", takes)
             starts.append(Start(words, place, (), tool.environment, reads=tool.reads))
     return starts
+
+
+def _binaries(manifest: str) -> dict[str, str]:
+    """What a manifest declares with `[[bin]]`: its source and its name."""
+    try:
+        declared = tomllib.loads(manifest).get("bin", [])
+    except tomllib.TOMLDecodeError:
+        return {}
+    return {str(each["path"]).removeprefix("./"): str(each["name"]) for each in declared
+            if isinstance(each, dict) and {"path", "name"} <= each.keys()}  # fmt: skip
 
 
 def _go(lying: Lying) -> list[Start]:

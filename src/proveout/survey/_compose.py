@@ -16,12 +16,9 @@ from proveout.survey._plan import Plan, Wishes
 from proveout.survey._records import Parameter, Role, Survey
 from proveout.survey._roles import is_knob, named
 from proveout.survey._rungs import rungs_of
-from proveout.survey._seeds import import_line, seed_in_main, seeds_in, unseeded
+from proveout.survey._seeding import seed_in_source, seed_modules, text_of, what_draws
 
 _MOST_KNOBS = 8
-_SEEDING = {"numpy": "import numpy; numpy.random.seed({seed})",
-            "torch": "import torch; torch.manual_seed({seed})",
-            "random": "import random; random.seed({seed})"}  # fmt: skip
 
 
 def apply_wishes(survey: Survey, wishes: Wishes) -> Survey:
@@ -46,7 +43,7 @@ def apply_wishes(survey: Survey, wishes: Wishes) -> Survey:
 
 def _pointed_at(survey: Survey, told: str) -> Parameter | None:
     """The number in the program's own source that a person points at by the words before it."""
-    text = _text_of(survey.folder, survey.entry)
+    text = text_of(survey.folder, survey.entry)
     return spelled_out(text, survey.entry, told) if text else None
 
 
@@ -88,10 +85,10 @@ def plan_study(survey: Survey, wishes: Wishes) -> Plan:
         command = wishes.train
     named_now = set(PLACEHOLDER.findall(command)) | {each.filled for each in used}
     if "seed" not in named_now:
-        _seed_in_source(survey, replaces, environment, notes)
+        seed_in_source(survey, replaces, environment, notes)
     elif any(each.role == "seed" and each.reach == "constant" for each in used):
-        entry, text = _what_draws(survey)  # such as one `random_state=` of several draws
-        _seed_modules(entry, text, replaces, notes)
+        entry, text = what_draws(survey)  # such as one `random_state=` of several draws
+        seed_modules(entry, text, replaces, notes)
     out: str | None = None
     if "out" not in named_now:
         out = "out"
@@ -224,73 +221,6 @@ def _assignment(parameter: Parameter, told: str, knob: bool) -> tuple[str, str]:
     if knob:
         return rf"^{name} *(?::[^=\n]*)?= *{value}", f"{parameter.spelled} = {quoted}"
     return rf"^{name}\s*(?::[^=\n]*)?=[^=\n][^\n]*$", f"{parameter.spelled} = {quoted}"
-
-
-def _what_draws(survey: Survey) -> tuple[str, str]:
-    """The file that random numbers are drawn in, with its text: the entry, or the only Python file
-    that a script names."""
-    text = _text_of(survey.folder, survey.entry)
-    named = {name.removeprefix("./") for name in re.findall(r"[\w./-]+\.py\b", text)}
-    named = {name for name in named if (survey.folder / name).is_file()}
-    if survey.entry.endswith(".py") or len(named) != 1:
-        return survey.entry, text
-    (entry,) = named
-    return entry, _text_of(survey.folder, entry)
-
-
-def _seed_modules(
-    entry: str, text: str, replaces: dict[str, dict[str, str]], notes: list[str]
-) -> str:
-    """Puts a seed behind the import of what a source draws from and never seeds; that import, or
-    nothing where there is none."""
-    modules = unseeded(text)
-    line = import_line(text, modules)
-    if line:
-        seeding = "; ".join(_SEEDING[name] for name in modules)
-        pattern = rf"^{re.escape(line)}$".replace(r"\ ", " ")
-        replaces.setdefault(entry, {})[pattern] = f"{line}; {seeding}"
-        never = " and ".join(modules)
-        notes.append(f"it never seeds {never}: a seed is put behind `{line}` in each trial's copy")
-    return line
-
-
-def _sources_beside(folder: Path, name: str) -> list[str]:
-    """The C and C++ sources in the folder of one."""
-    if not name.endswith((".c", ".cc", ".cpp", ".cxx")):
-        return []
-    beside = sorted((folder / name).parent.iterdir())
-    return [each.read_text(encoding="utf-8", errors="replace") for each in beside
-            if each.suffix in {".c", ".cc", ".cpp", ".cxx", ".h", ".hpp"} and each.is_file()
-            and each.name != PurePosixPath(name).name]  # fmt: skip
-
-
-def _text_of(folder: Path, name: str) -> str:
-    file = folder / name
-    return file.read_text(encoding="utf-8", errors="replace") if name and file.is_file() else ""
-
-
-def _seed_in_source(
-    survey: Survey, replaces: dict[str, dict[str, str]], environment: dict[str, str],
-    notes: list[str],
-) -> None:  # fmt: skip
-    """A program without such an argument has its seed in its source, or is given one there."""
-    entry, text = _what_draws(survey)
-    found = dict(seeds_in(text))
-    replaces.setdefault(entry, {}).update(found)
-    notes += [f"it takes no seed; the one in {entry} is replaced in each trial's copy"
-              ] * bool(found)  # fmt: skip
-    line = _seed_modules(entry, text, replaces, notes)
-    in_c = None if found or line else seed_in_main(text, _sources_beside(survey.folder, entry))
-    if in_c is not None:
-        replaces[entry][in_c[0]] = in_c[1]
-        notes.append("it never seeds rand: `main` begins with a seed in each trial's copy")
-    if not replaces[entry]:
-        del replaces[entry]
-    if found or line or in_c is not None:
-        return
-    environment["SEED"] = "{seed}"
-    notes.append("no seed was found: it is given as the variable SEED, which the program does not "
-                 "read yet. Without it the same run twice differs by chance, or never")  # fmt: skip
 
 
 _SOURCES = (".py", ".c", ".cc", ".cpp", ".h", ".hpp", ".cu", ".rs", ".go", ".java", ".jl", ".R",

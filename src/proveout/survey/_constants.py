@@ -13,9 +13,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from proveout.survey._calls import Signatures, numbers_handed
 from proveout.survey._counters import bound_of, counted_attributes, counted_in, counters_of
 from proveout.survey._literals import literal, literal_value, plain
-from proveout.survey._loops import COUNTERS
+from proveout.survey._loops import counts
 from proveout.survey._records import Parameter
 from proveout.survey._roles import is_setting
 
@@ -40,14 +41,18 @@ class _Spot(NamedTuple):
     exact: bool = False
 
 
-def python_constants(source: str, name: str) -> list[Parameter]:
-    """Settings in a Python file called `name`, each with the place where it stands."""
+_NONE: Signatures = {}
+
+
+def python_constants(source: str, name: str, signatures: Signatures = _NONE) -> list[Parameter]:
+    """Settings in a Python file called `name`, each with the place where it stands; `signatures`
+    say what the program's functions call the numbers that they are handed by position."""
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError):
         return []
     found: dict[str, Parameter] = {}
-    spots = sorted(_spots(tree, source), key=lambda each: each.order)
+    spots = sorted(_spots(tree, source, signatures), key=lambda each: each.order)
     choices = _choices(spots)
     for spot in spots:
         if spot.name in choices and spot.order == _IN_DICTIONARY:
@@ -86,13 +91,20 @@ def _is_open(spot: _Spot) -> bool:
 
 
 _OPEN = re.compile(r"max_(?:iters|iter|iterations|steps|epochs)")
+_EVALUATES = re.compile(
+    r"(?:^|_)(?:eval|evaluate|evaluation|test|valid|validate|validation|predict|sample|generate)"
+    r"(?:_|$)"
+)
+"""Functions whose calls say nothing of the training: the batches of an evaluation are its own."""
 _IN_DICTIONARY, _LOOP = 2, 9
 
 
-def _spots(tree: ast.Module, source: str) -> Iterator[_Spot]:
+def _spots(tree: ast.Module, source: str, signatures: Signatures) -> Iterator[_Spot]:
     members = [node for node in tree.body if isinstance(node, ast.Assign)
                and not isinstance(node.targets[0], ast.Name)]  # fmt: skip
     counted = counted_attributes(tree)
+    evaluating = {id(node) for function in ast.walk(tree) if isinstance(function, ast.FunctionDef)
+                  and _EVALUATES.search(function.name) for node in ast.walk(function)}  # fmt: skip
     # `config.lr = 0.1`; plain names are found elsewhere
     yield from _assigned(members, 3, counted)
     for node in ast.walk(tree):
@@ -115,12 +127,14 @@ def _spots(tree: ast.Module, source: str) -> Iterator[_Spot]:
                     yield _Spot(argument.arg, default, 5)
             case ast.If() if "__name__" in ast.unparse(node.test):
                 yield from _assigned(node.body, 3, counted | counters_of(tree))
-            case ast.Call():
+            case ast.Call() if id(node) not in evaluating:
                 named = isinstance(node.func, ast.Name) and node.func.id == "dict"
                 order = _IN_DICTIONARY if named else 4
                 for keyword in node.keywords:
                     if keyword.arg and not (order == 4 and keyword.arg in _NOT_IN_CALLS):
                         yield _Spot(keyword.arg, keyword.value, order)
+                for called, value, start in numbers_handed(node, source, signatures):
+                    yield _Spot(called, value, 4, placed=(start, ""))
     yield from _loops(tree)
 
 
@@ -205,7 +219,7 @@ def _loops(tree: ast.Module) -> Iterator[_Spot]:
             while isinstance(call, ast.Call) and call.args and not _is_range(call):
                 call = call.args[0]  # tqdm(range(23))
             word = node.target.id if isinstance(node.target, ast.Name) else ""
-            if isinstance(call, ast.Call) and _is_range(call) and word in COUNTERS:
+            if isinstance(call, ast.Call) and _is_range(call) and counts(word):
                 bound = call.args[0 if len(call.args) == 1 else 1]
                 lines = (node.end_lineno or 0) - node.lineno
                 if best is None or lines > best[0]:
@@ -216,7 +230,7 @@ def _loops(tree: ast.Module) -> Iterator[_Spot]:
             bounded, lines = bound_of(node), (node.end_lineno or 0) - node.lineno
             if bounded is not None and (best is None or lines > best[0]):
                 word, bound = bounded
-                if word in COUNTERS or is_setting(word, 1):
+                if counts(word) or is_setting(word, 1):
                     name = word if word.endswith("s") else f"{word.strip('_')}s"
                     best = (lines, _Spot(name, bound, _LOOP, exact=True))
             continue
@@ -268,7 +282,7 @@ def source_constants(text: str, name: str) -> list[Parameter]:
     counted = counted_in(text)
     for match in re.finditer(
         r"^(?P<before>[^\n/]*?(?P<name>[A-Za-z]\w*)(?:::? *[\w<>]+)?(?: *//?= *| *<- *| *= *| +))"
-        r"(?P<value>-?\d[\d.eE+-]*)(?P<suffix>[fFlL]?)\b",
+        r"(?P<value>-?\d[\d._eE+-]*)(?P<suffix>[fFlL]?)\b",
         text, re.M,
     ):  # fmt: skip
         before = match["before"]

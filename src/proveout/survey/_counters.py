@@ -38,8 +38,8 @@ def counted_attributes(tree: ast.AST) -> set[str]:
 
 
 def counted_in(text: str) -> set[str]:
-    """The same in a source of another language: `step++`, `++step`, `step += 1`."""
-    found = re.findall(r"\b([A-Za-z_]\w*)\s*(?:\+\+|\+=)|\+\+\s*([A-Za-z_]\w*)", text)
+    """The same in a source of another language: `step++`, `step += 1`; `size *= 2` too."""
+    found = re.findall(r"\b([A-Za-z_]\w*)\s*(?:\+\+|\+=|\*=)|\+\+\s*([A-Za-z_]\w*)", text)
     return {name for pair in found for name in pair if name and not is_knob(name)}
 
 

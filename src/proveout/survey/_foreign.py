@@ -13,7 +13,7 @@ from proveout.survey._literals import plain
 from proveout.survey._loops import counted_loop
 from proveout.survey._positions import words_by_position
 from proveout.survey._records import Parameter
-from proveout.survey._roles import with_roles
+from proveout.survey._roles import is_knob, with_roles
 
 _NUMBER = r"(-?\d[\d_]*(?:\.\d+)?(?:[eE][-+]?\d+)?)"
 
@@ -34,10 +34,26 @@ def foreign_options(lying: Lying, start: Start) -> list[Parameter]:
         found += words_by_position(start, text)
     known = {each.name for each in found}
     found += [p for p in source_constants(text, start.entry) if p.name not in known]
+    known |= {each.name for each in found}
+    found += [p for name, beside in _compiled_with(lying, start.entry).items()
+              for p in source_constants(beside, name)
+              if is_knob(p.name) and p.name not in known]  # fmt: skip
     if not {each.role for each in with_roles(found)} & {"steps", "compute"}:
         loop = counted_loop(text, start.entry)
         found += [loop] if loop is not None else []
     return found
+
+
+def _compiled_with(lying: Lying, entry: str) -> dict[str, str]:
+    """The sources and headers in the folder of one that are no program of their own."""
+    path = PurePosixPath(entry)
+    kinds = {".go"} if path.suffix == ".go" else {".c", ".cc", ".cpp", ".h", ".hpp"}
+    if path.suffix not in kinds:
+        return {}
+    return {name: text for name, text in lying.sources.items()
+            if name != entry and PurePosixPath(name).parent == path.parent
+            and PurePosixPath(name).suffix in kinds and not name.endswith("_test.go")
+            and not re.search(r"\bmain\s*\(", text)}  # fmt: skip
 
 
 _GO_FLAG = re.compile(

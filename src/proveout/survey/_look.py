@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from proveout.errors import UserError
 from proveout.survey._builds import Start
+from proveout.survey._calls import signatures_of
 from proveout.survey._constants import lines_of_settings, python_constants
 from proveout.survey._endless import endless_loop
 from proveout.survey._files import (
@@ -187,10 +188,13 @@ def _in_source(
     if start.entry not in lying.python:
         return []
     roles = {each.role for each in with_roles(parameters)}
+    signatures = signatures_of(
+        lying.python[each] for each in [start.entry, *_imported(lying, start.entry)]
+    )
     if roles & {"steps", "size", "compute"}:
         text = lying.python[start.entry]
         tuned = any(is_knob(each.name) for each in parameters)
-        found = [p for p in python_constants(text, start.entry)
+        found = [p for p in python_constants(text, start.entry, signatures)
                  if (is_knob(p.name) and not tuned)
                  or (p.role == "steps" and not roles & {"steps", "compute"})]  # fmt: skip
         if roles & {"steps", "compute"} or any(each.role == "steps" for each in found):
@@ -200,7 +204,7 @@ def _in_source(
     told = [str(p.default) for p in parameters if str(p.default) in lying.python]
     for place in [*told, start.entry, *_imported(lying, start.entry)]:
         known = {each.name for each in [*parameters, *found]}
-        found += [p for p in python_constants(lying.python[place], place)
+        found += [p for p in python_constants(lying.python[place], place, signatures)
                   if p.name not in known and not _is_single(p)]  # fmt: skip
         if {each.role for each in with_roles(found)} & {"steps", "size"}:
             break

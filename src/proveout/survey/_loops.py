@@ -7,15 +7,25 @@ from collections.abc import Iterator
 
 from proveout.survey._literals import plain
 from proveout.survey._records import Parameter
+from proveout.survey._roles import last_word
 
 COUNTERS = {"epoch", "step", "iteration", "it", "iter", "i", "t", "e", "ep", "n", "generation",
             "gen", "g", "round", "pass_num", "episode", "k", "_"}  # fmt: skip
 """What the loop of a training is counted with."""
+_PARTS = {"epoch", "step", "iteration", "iter", "generation", "gen", "round", "episode", "update"}
+
+
+def counts(name: str) -> bool:
+    """Whether a loop's name is one that a training is counted with: `epoch`, `cur_iter`, `_`."""
+    word = last_word(name)
+    return word in COUNTERS or not _PARTS.isdisjoint(word.split("_"))
+
+
 _LEAST_LINES = 3
 _LEAST_ROUNDS = 8
 _BOUNDED = re.compile(
-    r"^(?P<before>[^\n]*?\bfor\s*\(\s*(?:(?:int|long|size_t|unsigned|let|var|auto)\s+)?"
-    r"(?P<name>[A-Za-z]\w*)\s*=\s*(?P<first>[01])\s*;\s*(?P=name)\s*<=?\s*)(?P<bound>\d+)\s*;"
+    r"^(?P<before>[^\n]*?\bfor\s*\(?\s*(?:(?:int|long|size_t|unsigned|let|var|auto)\s+)?"
+    r"(?P<name>[A-Za-z]\w*)\s*:?=\s*(?P<first>[01])\s*;\s*(?P=name)\s*<=?\s*)(?P<bound>\d+)\s*;"
     r"|^(?P<before2>[^\n]*?\bfor\s+(?:my\s+)?\$?(?P<name2>[A-Za-z]\w*)\s*(?:in\s+)?\(?\s*"
     r"(?P<first2>[01])\s*\.\.=?\s*)(?P<bound2>\d+)\b",
     re.M,
@@ -44,7 +54,7 @@ def _loops(text: str) -> Iterator[re.Match[str]]:
     """Those that lie in no other, of what a training is counted with."""
     end = 0
     for match in _BOUNDED.finditer(text):
-        if (match["name"] or match["name2"]).lower() not in COUNTERS or match.start() < end:
+        if not counts(match["name"] or match["name2"]) or match.start() < end:
             continue
         end = _closed(text, match.end())
         yield match

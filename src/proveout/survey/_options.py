@@ -1,7 +1,8 @@
 """Command-line options of a Python file, read with `ast`: the file is never run.
 
-Known: argparse (with subcommands), click, typer, absl flags, dataclasses of tyro, simple-parsing
-and HfArgumentParser, fire, hydra; and constants at the top, with or without nanoGPT's configurator.
+Known: argparse (with subcommands), optparse, click, typer, absl flags, dataclasses of tyro,
+simple-parsing and HfArgumentParser, fire, hydra; and constants at the top, with or without
+nanoGPT's configurator.
 """
 
 from __future__ import annotations
@@ -9,17 +10,17 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from proveout.study import Value
+from proveout.survey._argparse import argparse_options, option_of
 from proveout.survey._constants import assigned_at_top
-from proveout.survey._literals import literal, literal_value, plain
+from proveout.survey._literals import literal, plain
 from proveout.survey._records import Parameter
+from proveout.survey._syntax import dotted, dotted_call, first_of, name_called, value_of
 
 _NO_PARAMETERS = ("CUDA", "LOCAL_RANK", "RANK", "WORLD", "WANDB", "SLURM", "HF_", "OMP_", "HOME")
 _SETTINGS = (".yaml", ".yml", ".toml", ".json", ".gin", ".cfg", ".ini", ".conf", ".properties",
              ".jsonc", ".json5")  # fmt: skip
-_MAY_BE_LEFT_OUT = {"'*'", "'?'", "argparse.REMAINDER", "REMAINDER"}
 _DATACLASS_PARSERS = {"cli", "HfArgumentParser", "parse", "ArgumentParser", "add_arguments"}
 
 
@@ -45,7 +46,7 @@ def options_of(source: str, name: str) -> Found:
     except (SyntaxError, ValueError, RecursionError):
         return found
     found.starts = _starts(tree)
-    _argparse(tree, name, found)
+    argparse_options(tree, name, found.parameters, found.subcommands)
     _click(tree, name, found)
     _functions(tree, name, found)
     _absl(tree, name, found)
@@ -75,60 +76,21 @@ def _starts(tree: ast.Module) -> bool:
     )
 
 
-def _argparse(tree: ast.Module, name: str, found: Found) -> None:
-    parsers: dict[str, str] = {}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Assign) and _called(node.value) == "add_parser":
-            word = literal(_first(node.value))
-            if isinstance(word, str) and isinstance(node.targets[0], ast.Name):
-                parsers[node.targets[0].id] = word
-                found.subcommands.setdefault(word, [])
-    for node in ast.walk(tree):
-        if _called(node) != "add_argument" or not isinstance(node, ast.Call):
-            continue
-        owner = node.func.value if isinstance(node.func, ast.Attribute) else None
-        subcommand = parsers.get(owner.id) if isinstance(owner, ast.Name) else None
-        into = found.subcommands[subcommand] if subcommand else found.parameters
-        if (option := _option(node, name)) is not None:
-            into.append(option)
-
-
-def _option(node: ast.Call, name: str) -> Parameter | None:
-    """An option of argparse or click; None for a switch, which takes no value."""
-    words = [word for word in map(literal, node.args) if isinstance(word, str)]
-    flags = [word for word in words if word.startswith("-")]
-    keywords = {each.arg: each.value for each in node.keywords if each.arg}
-    switch = str(literal(keywords.get("action")) or "").startswith(("store_", "count", "version"))
-    if not words or switch or literal(keywords.get("is_flag")) is True or "help" in words:
-        return None
-    if any("/--" in flag for flag in flags):
-        return None
-    default = _value(keywords.get("default"))
-    if not flags:
-        if ast.unparse(keywords["nargs"]) in _MAY_BE_LEFT_OUT if "nargs" in keywords else False:
-            return None
-        return Parameter(words[0], "positional", words[0], default, default is None, name)
-    flag = max(flags, key=len)
-    dest = literal(keywords.get("dest"))
-    called = dest if isinstance(dest, str) else flag.lstrip("-").replace("-", "_")
-    required = literal(keywords.get("required")) is True
-    others = tuple(each for each in flags if each != flag)
-    return Parameter(called, "flag", flag, default, required, name, aliases=others)
-
-
 def _click(tree: ast.Module, name: str, found: Found) -> None:
     for node in ast.walk(tree):
         if not isinstance(node, ast.FunctionDef):
             continue
-        options = [d for d in node.decorator_list if _called(d) in {"option", "argument"}]
-        commands = [d for d in node.decorator_list if _called(d) == "command"
+        options = [d for d in node.decorator_list if name_called(d) in {"option", "argument"}]
+        commands = [d for d in node.decorator_list if name_called(d) == "command"
                     or (isinstance(d, ast.Attribute) and d.attr == "command")]  # fmt: skip
         if not options:
             continue
-        read = [o for d in reversed(options) if isinstance(d, ast.Call) and (o := _option(d, name))]
+        read = [
+            o for d in reversed(options) if isinstance(d, ast.Call) and (o := option_of(d, name))
+        ]
         grouped = commands and not ast.unparse(commands[0]).startswith("click.")
         if grouped:
-            word = literal(_first(commands[0])) if isinstance(commands[0], ast.Call) else None
+            word = literal(first_of(commands[0])) if isinstance(commands[0], ast.Call) else None
             found.subcommands[str(word or node.name.replace("_", "-"))] = read
         else:
             found.parameters += read
@@ -139,18 +101,18 @@ def _functions(tree: ast.Module, name: str, found: Found) -> None:
     defined = {n.name: n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)}
     shown: dict[str, ast.FunctionDef] = {}
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and _dotted(node.func) in {"typer.run", "tyro.cli",
+        if isinstance(node, ast.Call) and dotted(node.func) in {"typer.run", "tyro.cli",
                                                                  "fire.Fire"}:  # fmt: skip
-            function = _first(node)
+            function = first_of(node)
             if isinstance(function, ast.Name) and function.id in defined:
                 shown[function.id] = defined[function.id]
     _fire(tree, name, found, defined)
-    typer = {t.id for n in ast.walk(tree) if isinstance(n, ast.Assign) and _dotted_call(n.value)
+    typer = {t.id for n in ast.walk(tree) if isinstance(n, ast.Assign) and dotted_call(n.value)
              in {"typer.Typer", "Typer"} for t in n.targets if isinstance(t, ast.Name)}  # fmt: skip
     commands: list[ast.FunctionDef] = []
     for function in defined.values():
         for decorator in function.decorator_list:
-            owner = _dotted(decorator.func if isinstance(decorator, ast.Call) else decorator)
+            owner = dotted(decorator.func if isinstance(decorator, ast.Call) else decorator)
             if owner.rpartition(".")[0] in typer and owner.endswith(".command"):
                 commands.append(function)
     for function in shown.values():
@@ -168,9 +130,9 @@ def _fire(tree: ast.Module, name: str, found: Found, defined: dict[str, ast.Func
     fire.Fire() has the functions of the file."""
     classes = {n.name: n for n in tree.body if isinstance(n, ast.ClassDef)}
     for node in ast.walk(tree):
-        if not isinstance(node, ast.Call) or _dotted(node.func) not in {"fire.Fire", "Fire"}:
+        if not isinstance(node, ast.Call) or dotted(node.func) not in {"fire.Fire", "Fire"}:
             continue
-        shown = _first(node)
+        shown = first_of(node)
         cls = classes.get(shown.id) if isinstance(shown, ast.Name) else None
         body = cls.body if cls is not None else tree.body if shown is None else []
         for function in [n for n in body if isinstance(n, ast.FunctionDef)]:
@@ -190,11 +152,11 @@ def _arguments(function: ast.FunctionDef, name: str) -> list[Parameter]:
             continue
         flag = f"--{argument.arg.replace('_', '-')}"
         told: ast.AST | None = default
-        if _called(default) in {"Option", "Argument"}:
-            told = _first(default)
+        if name_called(default) in {"Option", "Argument"}:
+            told = first_of(default)
             words = [w for w in map(literal, default.args[1:]) if isinstance(w, str)]  # type: ignore[union-attr]
             flag = next((w for w in words if w.startswith("--")), flag)
-        value = _value(told)
+        value = value_of(told)
         if isinstance(value, bool):
             continue
         missing = default is None or (isinstance(told, ast.Constant) and told.value is ...)
@@ -207,9 +169,9 @@ def _arguments(function: ast.FunctionDef, name: str) -> list[Parameter]:
 
 def _absl(tree: ast.Module, name: str, found: Found) -> None:
     for node in ast.walk(tree):
-        kind = _called(node)
+        kind = name_called(node)
         if isinstance(node, ast.Call) and kind.startswith("DEFINE_") and len(node.args) >= 2:
-            word, value = literal(node.args[0]), _value(node.args[1])
+            word, value = literal(node.args[0]), value_of(node.args[1])
             if isinstance(word, str) and kind not in {"DEFINE_bool", "DEFINE_boolean"}:
                 found.parameters.append(
                     Parameter(word, "flag", f"--{word}", value, False, name, "equals")
@@ -226,8 +188,8 @@ def _dataclasses(tree: ast.Module, name: str, found: Found) -> None:
         handed = [n for n, c in classes.items()
                   if any("dataclass" in ast.unparse(d) for d in c.decorator_list)]  # fmt: skip
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and _called(node) in _DATACLASS_PARSERS:
-            underscores |= _called(node) == "HfArgumentParser"
+        if isinstance(node, ast.Call) and name_called(node) in _DATACLASS_PARSERS:
+            underscores |= name_called(node) == "HfArgumentParser"
             handed += [n.id for a in node.args for n in ast.walk(a) if isinstance(n, ast.Name)
                        and n.id in classes]  # fmt: skip
     for each in dict.fromkeys(handed):
@@ -238,7 +200,7 @@ def _dataclasses(tree: ast.Module, name: str, found: Found) -> None:
 
 def _adds_by_name(node: ast.AST) -> bool:
     """`parser.add_argument(f"--{field.name}", ...)`: options that a loop makes of the fields."""
-    first = _first(node) if _called(node) == "add_argument" else None
+    first = first_of(node) if name_called(node) == "add_argument" else None
     if isinstance(first, ast.BinOp):
         return literal(first.left) == "--"
     return isinstance(first, ast.JoinedStr) and literal(first.values[0]) == "--"
@@ -255,20 +217,20 @@ def _fields(
         if annotation in classes and annotation != cls.name and prefix.count(".") < 3:
             yield from _fields(classes[annotation], classes, f"{word}.")
         elif annotation != "bool":
-            yield word, word, _value(node.value), node.value is None
+            yield word, word, value_of(node.value), node.value is None
 
 
 def _variables(tree: ast.Module, name: str, found: Found) -> None:
     for node in ast.walk(tree):
         word: ast.AST | None = None
         default: ast.expr | None = None
-        if isinstance(node, ast.Call) and _dotted(node.func) in {"os.environ.get", "os.getenv"}:
-            word, default = _first(node), node.args[1] if len(node.args) > 1 else None
-        elif isinstance(node, ast.Subscript) and _dotted(node.value) == "os.environ":
+        if isinstance(node, ast.Call) and dotted(node.func) in {"os.environ.get", "os.getenv"}:
+            word, default = first_of(node), node.args[1] if len(node.args) > 1 else None
+        elif isinstance(node, ast.Subscript) and dotted(node.value) == "os.environ":
             word = node.slice
         called = literal(word)
         if isinstance(called, str) and not called.startswith(_NO_PARAMETERS):
-            value = _value(default)
+            value = value_of(default)
             if isinstance(value, str):
                 value = plain(value)
             found.parameters.append(
@@ -278,7 +240,7 @@ def _variables(tree: ast.Module, name: str, found: Found) -> None:
 
 def _hydra(tree: ast.Module, found: Found) -> None:
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and _dotted(node.func).endswith("hydra.main"):
+        if isinstance(node, ast.Call) and dotted(node.func).endswith("hydra.main"):
             keywords = {k.arg: literal(k.value) for k in node.keywords if k.arg}
             folder, file = keywords.get("config_path") or "", keywords.get("config_name")
             if isinstance(file, str):
@@ -302,7 +264,7 @@ def _constants(tree: ast.Module, name: str, source: str, found: Found) -> None:
     """`width = 32` at the top of the file; with nanoGPT's configurator, `--width=32`."""
     configurator = "configurator" in source
     for called, node, start in assigned_at_top(tree, source):
-        value = _value(node)
+        value = value_of(node)
         if value is None or isinstance(value, bool) or called.startswith("_"):
             continue
         if configurator:
@@ -313,29 +275,3 @@ def _constants(tree: ast.Module, name: str, source: str, found: Found) -> None:
             option = Parameter(called, "constant", spelled, value, False, name, start=start,
                                literal=written)  # fmt: skip
         found.parameters.append(option)
-
-
-def _called(node: Any) -> str:
-    """The last word of what a call calls; empty for what is no call."""
-    return _dotted(node.func).rpartition(".")[2] if isinstance(node, ast.Call) else ""
-
-
-def _dotted_call(node: Any) -> str:
-    return _dotted(node.func) if isinstance(node, ast.Call) else ""
-
-
-def _dotted(node: ast.AST) -> str:
-    if isinstance(node, ast.Attribute):
-        return f"{_dotted(node.value)}.{node.attr}"
-    return node.id if isinstance(node, ast.Name) else ""
-
-
-def _first(node: Any) -> ast.AST | None:
-    return node.args[0] if isinstance(node, ast.Call) and node.args else None
-
-
-def _value(node: ast.AST | None) -> Value | None:
-    """A literal that a command line can carry, also as a dataclass's `field(default=...)`."""
-    if isinstance(node, ast.Call) and _called(node) == "field":
-        node = next((k.value for k in node.keywords if k.arg == "default"), None)
-    return literal_value(node)

@@ -26,6 +26,8 @@ class Wishes:
     """Of what the program does by itself: how long the rungs and the target are."""
     skipped: int = 0
     """Rungs that are too short to report the score, of those that it would have otherwise."""
+    interval: int = 0
+    """Of steps: how many lie between two reports of the score, of which runs must be multiples."""
 
 
 @dataclass(frozen=True)

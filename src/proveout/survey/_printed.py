@@ -36,7 +36,7 @@ _COUNTED = re.compile(
     rf"(?P<number>{_NUMBER})(?![\w.]*[A-Za-z_])"
 )
 _ROW_START = rf"\s*\(?\[?(?:(?:{'|'.join(_COUNTING)})s?\W{{0,2}})?(?:\d+/)?"
-_ROW_REST = rf"(?:\s*[,;:|\])]+\s*|\s+)({_NUMBER})(?:\s*/\s*\d+)?\s*"
+_ROW_REST = rf"(?:\s*[,;:|\])]+\s*|\s+)({_NUMBER})(?:\s*/\s*(?P<total>\d+))?\s*"
 _ROW = re.compile(rf"{_ROW_START}(\d+){_ROW_REST}", re.I)
 _LEAST_ROWS = 3
 _GAP = r"(?:\s*[|,;]\s*|\s+)"
@@ -57,7 +57,7 @@ def printed(text: str) -> Iterator[Reported]:
     """Every number with a name in the text, as it was said last; and the second of lines that are
     two numbers and nothing else, of which the first counts."""
     found: dict[str, Reported] = {}
-    rows: list[tuple[int, str, int]] = []
+    rows: list[tuple[int, str, int, str]] = []
     heads: tuple[str, ...] = ()
     for number, line in enumerate(text.splitlines()):
         line = line[:_LONGEST]
@@ -71,14 +71,16 @@ def printed(text: str) -> Iterator[Reported]:
         if _WARNING.match(line):
             continue
         if row := _ROW.fullmatch(line):
-            rows.append((int(row[1]), row[2], number))
+            rows.append((int(row[1]), row[2], number, row["total"] or ""))
         for said in (*_pairs(line), *_told_after(line)):
             key = said.name.lower()
             found[key] = _reported(said, found.get(key), number)
     yield from found.values()
-    if len(rows) >= _LEAST_ROWS and all(a[0] < b[0] for a, b in itertools.pairwise(rows)):
-        _, value, number = rows[-1]
-        pattern = rf"(?i)^{_ROW_START}\d+{_ROW_REST}$"
+    totals = {total for *_, total in rows}
+    least = 2 if len(totals) == 1 and totals != {""} else _LEAST_ROWS  # `27 / 250`, `35 / 250`
+    if len(rows) >= least and all(a[0] < b[0] for a, b in itertools.pairwise(rows)):
+        _, value, number, _ = rows[-1]
+        pattern = rf"(?i)^{_ROW_START}\d+{_ROW_REST}$".replace("(?P<total>\\d+)", "\\d+")
         yield Reported("output", "column 2", _finite(value), "", pattern, len(rows), number)
 
 

@@ -54,10 +54,11 @@ _FORMS: dict[Role, re.Pattern[str]] = {
         r"neurons|model|ff|hidden|layer|layers|features)(?:_?dim|_?size|_?1)?|nembd|nlayers?|ngf|ndf|n_?filters"
     ),
 }  # fmt: skip
-_KNOBS = ("lr", "learning_rate", "batch_size", "weight_decay", "dropout", "momentum", "beta1",
-          "beta2", "warmup_iters", "warmup_steps", "warmup", "temperature", "gamma", "alpha",
-          "decay", "label_smoothing", "grad_clip", "rate", "sigma", "ridge", "l2", "reg",
-          "max_depth", "clip", "c", "eta", "subsample")  # fmt: skip
+_KNOBS = ("lr", "learning_rate", "batch_size", "mini_batch_size", "minibatch_size",
+          "weight_decay", "dropout", "momentum", "beta1", "beta2", "warmup_iters", "warmup_steps",
+          "warmup", "temperature", "gamma", "alpha", "decay", "label_smoothing", "grad_clip",
+          "rate", "sigma", "ridge", "l2", "reg", "max_depth", "clip", "c", "eta",
+          "subsample")  # fmt: skip
 _RATES = re.compile(r"(?:[a-z]+_)?(?:lr|learning_?rate|step_?size)")
 _DEVICES = {"device", "accelerator", "device_type", "device_name", "dev"}
 

@@ -22,7 +22,8 @@ def rungs_of(survey: Survey, wishes: Wishes, notes: list[str]) -> tuple[Mapping[
     size, steps = survey.of_role("size"), survey.of_role("steps")
     if size is not None and size.name in wishes.fixed:
         size = None
-    sizes, counts = _sizes(size, wishes.share), _counts(steps, wishes.skipped, notes)
+    sizes, alone = _sizes(size, wishes.share), size is None
+    counts = _counts(steps, wishes.skipped, alone, notes)
     followers = _followers(survey, wishes, steps, notes)
     rungs: list[dict[str, Value]] = []
     for nth, (each_size, count, least) in enumerate(zip(sizes, counts, _LEAST_STEPS, strict=True)):
@@ -33,6 +34,8 @@ def rungs_of(survey: Survey, wishes: Wishes, notes: list[str]) -> tuple[Mapping[
             share = count * wishes.share
             count = max(min(least, count), round(share)) if isinstance(count, int) else share
             count = max(count, steps.least * (nth + 1))
+            if wishes.interval and isinstance(count, int):
+                count = wishes.interval * max(nth + 1, -(-count // wishes.interval))
             rung[steps.filled] = count + steps.begins
             rung |= {each.filled: _followed(each, count, steps) for each in followers}
         if rung not in rungs:
@@ -117,10 +120,18 @@ _PARTS = ((16, 8, 4, 1), (8, 4, 2, 1), (4, 2, 2, 1))
 so that what comes at an interval comes at the end of each."""
 
 
-def _counts(steps: Parameter | None, skipped: int, notes: list[str]) -> list[Value | None]:
+def _counts(
+    steps: Parameter | None, skipped: int, alone: bool, notes: list[str]
+) -> list[Value | None]:
+    """Fractions of the steps. What is one by itself has none: where no size makes runs smaller, it
+    is taken as the smallest rung's."""
     if steps is None:
         return [None] * 4
     default = steps.default
+    if alone and default == 1 and not steps.begins and not isinstance(default, bool):
+        notes.append(f"{steps.name} is 1 by itself, which cannot be made less: that is the "
+                     f"smallest rung's, and {_PARTS[0][0]} was taken as the target's")  # fmt: skip
+        default = _PARTS[0][0]
     if not isinstance(default, int | float) or isinstance(default, bool) or default <= 0:
         notes.append(f"{steps.name} has no default: 1600 was taken as the target's")
         default = 1600

@@ -17,19 +17,20 @@ _SCORES = (
     "reward", "accuracy", "acc", "error", "rmse", "mse", "mae", "auc", "auroc", "f1", "r2",
     "fitness", "fittest", "bleu", "rouge", "wer", "cer", "iou", "dice", "map", "ndcg", "mrr",
     "psnr", "ssim", "fid", "elo", "win_rate", "success_rate", "correct", "solved", "nll", "elbo",
-    "likelihood", "regret", "cost", "loss",
+    "likelihood", "loglik", "ll", "regret", "cost", "loss",
 )  # fmt: skip
 _MORE_IS_BETTER = ("accuracy", "acc", "correct", "solved", "reward", "return", "score", "auc",
                    "auroc", "f1", "r2", "precision", "recall", "bleu", "rouge", "fitness",
                    "fittest", "iou", "dice", "map", "ndcg", "mrr", "psnr", "ssim", "elo", "win",
-                   "wins", "success", "elbo", "likelihood", "correlation", "spearman",
-                   "pearson")  # fmt: skip
+                   "wins", "success", "elbo", "likelihood", "loglik", "ll", "correlation",
+                   "spearman", "pearson")  # fmt: skip
 # Of what they stand beside, less is better: `reward_loss`, `brier score`, `fid_score`.
 _LESS_IS_BETTER = {"loss", "losses", "error", "errors", "err", "mse", "rmse", "mae", "cost",
                    "regret", "brier", "fid", "nll", "neg", "negative", "ppl", "perplexity", "wer",
                    "cer", "distance"}  # fmt: skip
 _NO_SCORE = ("time", "sec", "ms", "step", "iter", "epoch", "lr", "rate", "flops", "seed", "param",
              "mfu", "norm", "token", "speed", "eta", "memory", "size", "grad")  # fmt: skip
+_BEFORE_TRAINING = {"initial", "initially", "init", "untrained"}
 _RATES = {"error", "win", "success"}
 """A rate of these is no learning rate."""
 _HELD_OUT = {"val", "valid", "validation", "validating", "test", "tst", "testing", "dev", "eval",
@@ -78,6 +79,8 @@ class Reported:
         parts = set(words.split("_"))
         if not parts & {*_LOSSES, *_RATES} and not parts.isdisjoint(_NO_SCORE):
             return None
+        if parts & _BEFORE_TRAINING:
+            return None  # no idea changes it
         found = next((n for n, word in enumerate(_SCORES) if _says(words, word)), None)
         if found is not None and parts & _HELD_OUT and parts & _LOSSES:
             return min(found, _SCORES.index("heldout_loss"))

@@ -57,10 +57,13 @@ def _imports(text: str) -> list[tuple[ast.stmt, set[str]]]:
     return found
 
 
-def seeds_in(text: str) -> list[tuple[str, str]]:
-    """Expressions for the seeds that a source writes down, and what goes there with `{seed}`."""
+def seeds_in(text: str, of_all: bool = True) -> list[tuple[str, str]]:
+    """Expressions for the seeds that a source writes down, and what goes there with `{seed}`;
+    without `of_all` not those of single draws, such as a split's `random_state=42`."""
     found: list[tuple[str, str]] = []
     for match in _SEEDED.finditer(text):
+        if not of_all and not _SEEDS_ALL.match(match[0]):
+            continue
         line_start = text.rfind("\n", 0, match.start()) + 1
         before = text[line_start : match.start("number")]
         placed = place_of(text, before, r"\d+\b")
@@ -71,7 +74,9 @@ def seeds_in(text: str) -> list[tuple[str, str]]:
         before, chance = text[line_start : match.start("chance")], re.escape(match["chance"])
         placed = place_of(text, before, chance)
         if placed is not None:
-            found.append((f"{placed[0]}{chance}", f"{placed[1]}{{seed}}"))
+            # in Go what is imported must be used
+            kept = f" + 0*{match['chance']}" if "time.Now" in match["chance"] else ""
+            found.append((f"{placed[0]}{chance}", f"{placed[1]}{{seed}}{kept}"))
     for match in _BY_CHANCE.finditer(text):
         line_start = text.rfind("\n", 0, match.start()) + 1
         placed = place_of(text, text[line_start : match.end() - 1], r"\)")
@@ -80,14 +85,20 @@ def seeds_in(text: str) -> list[tuple[str, str]]:
     return found
 
 
+_SEEDS_ALL = re.compile(
+    r"(?:manual_seed|manual_seed_all|seed|seed_everything|set_seed|set_random_seed|srand|srand48|"
+    r"rand\.Seed|NewSource)\s*\("
+)
+"""What seeds the generator that everything draws from."""
 _BY_CHANCE = re.compile(r"\b(?:default_rng|RandomState|random\.Random|srand|new Random)\(\)")
 """Generators that are seeded by chance, since they are given nothing."""
 
 
 _BY_TIME = re.compile(
-    r"\b(?:s?random|srand|srand48|seed|mt19937(?:_64)?\s+\w+)\s*\(\s*"
+    r"\b(?:s?random|srand|srand48|[sS]eed|NewSource|mt19937(?:_64)?\s+\w+)\s*\(\s*"
     r"(?P<chance>(?:\(\s*unsigned(?: int)?\s*\)\s*|int\s*\(\s*)?(?:std::)?(?:time\.)?"
-    r"(?:time\s*\(\s*(?:NULL|nullptr|0|)\s*\)|\w+\(\))\s*(?:\))?)(?=\s*\))"
+    r"(?:time\s*\(\s*(?:NULL|nullptr|0|)\s*\)|Now\(\)(?:\.UTC\(\))?\.Unix\w*\(\)|\w+\(\))"
+    r"\s*(?:\))?)(?=\s*\))"
 )
 """Generators that are seeded by the clock or by the machine: `srand(time(NULL))`, `gen(rd())`."""
 
@@ -113,6 +124,6 @@ def seed_in_main(text: str, beside: Sequence[str]) -> tuple[str, str] | None:
 
 _SEEDED = re.compile(
     r"(?:\b(?:manual_seed|manual_seed_all|seed|seed_everything|set_seed|default_rng|RandomState|"
-    r"PRNGKey|Random|key|srand|srand48|mt19937|set_random_seed)\s*\(\s*(?:seed\s*=\s*)?|"
+    r"PRNGKey|Random|key|rand\.Seed|NewSource|srand|srand48|mt19937|set_random_seed)\s*\(\s*(?:seed\s*=\s*)?|"
     r"\brandom_state\s*=\s*|\b(?:rng_)?(?:seed|state)\s*=\s*)(?P<number>\d+)\b(?!\.)"
 )

@@ -100,12 +100,29 @@ def _python_words(
     imported = path.parts[1] if in_src else root
     own = re.search(rf"^\s*(?:from|import) {re.escape(imported)}\b", text, re.M) is not None
     environment = (("PYTHONPATH", "src"),) if in_src and package else ()
+    if len(path.parts) > 1 and not relative and _reads_from_its_folder(path, lying):
+        run = (f'import os, runpy; os.chdir("{path.parent.as_posix()}"); '
+               f'runpy.run_path("{path.name}", run_name="__main__")')  # fmt: skip
+        return ("python", "-c", run), (("PYTHONPATH", "."),)
     if len(path.parts) > 1 and (relative or (own and package) or path.name == "__main__.py"):
         module = path.with_suffix("").as_posix().removesuffix("/__main__").replace("/", ".")
         return ("python", "-m", module.removeprefix("src.") if in_src else module), environment
     if len(path.parts) > 1 and "sys.path" not in text and _imports_from_top(path, text, lying):
         environment = (("PYTHONPATH", "."),)
     return ("python", name), environment
+
+
+def _reads_from_its_folder(path: PurePosixPath, lying: Lying) -> bool:
+    """Whether a script, or what lies beside it, names a place of the program as it is seen from
+    its own folder, `../data/train.csv`, so that it must be started there."""
+    beside = [text for name, text in lying.python.items()
+              if PurePosixPath(name).parent == path.parent]  # fmt: skip
+    named = {word for text in beside for word in re.findall(r"[\"']\.\./([\w./-]+)", text)}
+    above = path.parent.parent
+    seen = [(above / word).as_posix().rstrip("/") for word in named if ".." not in word]
+    there = [*lying.data, *lying.configs, *lying.settings]
+    return any(each == place or each.startswith(f"{place}/") or place.startswith(f"{each}/")
+               for place in seen for each in there)  # fmt: skip
 
 
 def _imports_from_top(path: PurePosixPath, text: str, lying: Lying) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 _SECONDS = 20.0
+_OF_THE_SYSTEM = {Path("/usr/bin"), Path("/usr/local/bin"), Path("/bin")}
 
 
 class Toolchain(NamedTuple):
@@ -21,9 +22,9 @@ class Toolchain(NamedTuple):
 
 def cargo() -> Toolchain:
     """Rust's builder: by its name where the system has it, and by its path where rustup has put it
-    into a home."""
+    into a home or elsewhere."""
     found = shutil.which("cargo")
-    if found is None or not Path(found).is_relative_to(Path.home()):
+    if found is None or Path(found).parent in _OF_THE_SYSTEM:
         return Toolchain("cargo")
     asked = ["rustc", "--print", "sysroot"]
     try:
