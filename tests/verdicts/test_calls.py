@@ -289,3 +289,23 @@ def test_a_gap_below_what_is_left_of_the_loss_is_no_verdict(left: float, verdict
     board = replace(board_of_losses(losses), target=float(COMPUTE[-1]))
     now = _rules.Standing(board, believe_board(board))
     assert _rules._held_against_target(now, 0, Call("holds", ""), -0.11).verdict == verdict
+
+
+def test_what_was_never_seen_to_win_is_not_said_to_hold() -> None:
+    """A setting at which training all but fails where it is short: it catches up from rung to rung,
+    and a course that goes on like that would be far below the baseline's at the target."""
+    rest = [line(gap, gap) for gap in (0.0, 0.0, -0.1, -0.2, 0.1)]
+
+    def call(behind: float) -> Call:
+        """Of an idea that is so much worse at the largest of four scales, and falls behind them."""
+        slope = (behind - 6.0) / (X[3] - X[0])
+        course = 6.0 + slope * (X - X[0])
+        losses = losses_of(np.vstack([course, *rest]), np.random.default_rng(3), seeds=2)
+        board = board_of_losses(losses)
+        belief = believe_board(board)
+        assert belief.helps[0] > board.certainty, "the belief is sure of it either way"
+        return call_all(board, belief)[0]
+
+    assert call(0.3).verdict == "undecided"
+    assert "no run there has seen it win" in call(0.3).why
+    assert call(-0.3).verdict == "holds"

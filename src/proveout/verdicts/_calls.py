@@ -75,6 +75,10 @@ def _call(board: Board, belief: Belief, idea: int, rungs: int, gained: float | N
             return Call("undecided", f"better at the target with probability {percent(helps)}, but "
                         "mostly because the others make the baseline look lucky: by its own runs "
                         f"with {percent(own)}")  # fmt: skip
+        if (behind := _behind_at_the_top(belief, idea)) is not None:
+            return Call("undecided", f"better at the target with probability {percent(helps)}, but "
+                        f"at the largest scale that it was run at it is worse by {behind:.3g}: "
+                        "no run there has seen it win yet")  # fmt: skip
         return Call("holds", f"better at the target with probability {percent(helps)}")
     if gained is not None and 1 - helps >= _LIKELY:
         return Call(
@@ -93,6 +97,15 @@ def _call(board: Board, belief: Belief, idea: int, rungs: int, gained: float | N
                     f"probability {percent(within)}")  # fmt: skip
     return Call("undecided", f"helps at the target with probability {percent(helps)}: "
                 "not enough either way")  # fmt: skip
+
+
+def _behind_at_the_top(belief: Belief, idea: int) -> float | None:
+    """Its gap at the largest scale that it was measured at, where that is no gain: however surely a
+    course goes on below the baseline's, that it crosses it is not known before it does."""
+    cells = belief.cells
+    there = np.flatnonzero((cells.runs[idea] > 0) & np.isfinite(cells.shared))
+    gap = float(cells.gap[idea, there[-1]])
+    return gap if gap > 0 else None
 
 
 def _has_faded(belief: Belief, idea: int, gained: float) -> bool:
