@@ -9,9 +9,9 @@ that what a study believes is not taken for what is so: once it has ended, the b
 when so much of the budget was spent is run at the target beside the baseline, two seeds each, at
 nobody's expense. Prints how much more compute the baseline would need for the loss that was
 measured (by the law through its own runs, the target's among them), the median over repetitions and
-their range, 1 where nothing held; and beside it what the study itself had said. The sampler is told
-nothing and begins with nothing; recombination needs ideas to combine, so it is the catalog with
-recombination beside it. Resumes where it was stopped.
+their range, 1 where nothing held and 0 where what held fails there; and beside it what the study
+itself had said. The sampler is told nothing and begins with nothing; recombination needs ideas to
+combine, so it is the catalog with recombination beside it. Resumes where it was stopped.
 """
 
 from __future__ import annotations
@@ -187,7 +187,7 @@ def _multiplier(study: Study, history: History, idea: str) -> float:
     law = [each.mean for each in laws.predict({"compute": grid}, noise=False)]
     losses = history.losses(idea, len(study.rungs)).values()
     if not losses:
-        return float("nan")
+        return 0.0  # what fails at the target is worth nothing there
     # np.interp wants what rises: the law backwards.
     return float(np.interp(statistics.fmean(losses), law[::-1], grid[::-1])) / at
 
